@@ -1,0 +1,74 @@
+"""The `evalkit` command: one module a command group, loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from evalkit import EvalkitError, __version__
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "diff": ("evalkit.cli.score", "diff", "List the queries that moved most."),
+    "fuse": ("evalkit.cli.retrieval", "fuse", "Fuse several runs into one."),
+    "index": ("evalkit.cli.retrieval", "index", "Index a product catalogue."),
+    "models": ("evalkit.cli.models", "models", "List and add models."),
+    "retrieve": ("evalkit.cli.retrieval", "retrieve", "Search an index for every query."),
+    "score": ("evalkit.cli.score", "score", "Score runs and compare them."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when the command is called, so that `--help` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{attribute} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][2]) for name in self.list_commands(ctx)])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: evalkit score --control bm25.parquet --treatment dense.parquet "
+    "--judgments judgments.csv --queries queries.csv --by query_type",
+)
+@click.version_option(__version__, prog_name="evalkit")
+def cli() -> None:
+    """Find out whether a change to retrieval made product search better."""
+
+
+def main() -> None:
+    """Run the command line; exit 0 on success, 2 on bad input or settings, 130 on Ctrl-C."""
+    try:
+        cli.main(standalone_mode=False)
+    except EvalkitError as error:
+        click.echo(f"evalkit: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("evalkit: interrupted; nothing half-written was left behind.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe has gone (`evalkit score ... | head`): not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

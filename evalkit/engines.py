@@ -1,0 +1,61 @@
+"""Where frames live while a command runs: DuckDB in the process.
+
+It streams files, uses all cores and spills to disk. Everything above this module takes a
+connection and does not care how it was made.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from evalkit.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from duckdb import DuckDBPyConnection
+
+__all__ = ["open_engine"]
+
+_UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_OUTSIDE_DUCKDB = 150 * 10**6
+_LEAST = 100 * 10**6
+
+
+@contextmanager
+def open_engine(
+    memory_limit: str = "600MB", threads: int | None = None
+) -> Iterator[DuckDBPyConnection]:
+    """Open a private in-memory DuckDB that spills to a temporary folder, removed at the end.
+
+    Args:
+        memory_limit: a cap for the whole process, such as `600MB` or `4GB` (decimal units).
+            The interpreter, parse buffers and the allocator's slack take about 150 MB that
+            DuckDB does not count, so DuckDB gets the rest.
+        threads: worker threads; all cores by default.
+
+    Raises:
+        SettingsError: the limit is not a size or is below 250 MB.
+    """
+    import duckdb
+
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]B)\s*", memory_limit, re.IGNORECASE)
+    if match is None:
+        raise SettingsError(f"--memory-limit {memory_limit!r} is not a size; write 600MB or 4GB.")
+    limit = int(float(match[1]) * _UNITS[match[2].upper()])
+    if limit < _LEAST + _OUTSIDE_DUCKDB:
+        raise SettingsError(f"--memory-limit {memory_limit!r} is too small; give 250MB or more.")
+    with tempfile.TemporaryDirectory(prefix="evalkit-") as folder:
+        connection = duckdb.connect()
+        try:
+            connection.execute("SET memory_limit = ?", [f"{(limit - _OUTSIDE_DUCKDB) // 1000}KB"])
+            connection.execute("SET temp_directory = ?", [folder])
+            connection.execute("SET preserve_insertion_order = false")
+            if threads is not None:
+                connection.execute("SET threads = ?", [threads])
+            yield connection
+        finally:
+            connection.close()
