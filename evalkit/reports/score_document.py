@@ -1,0 +1,377 @@
+"""How to read a score document: names, order, and figures as text.
+
+A score document is the plain dict that `evalkit score --format json` prints. The terminal table,
+the Markdown table and the page all show it, and they must agree on what a measure is called, how
+a figure is written, which rows belong together and what counts as significant. That is here, and
+nothing else: no statistics (see `metrics`), no layout (see `score_table` and `score_page`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = [
+    "ALPHA",
+    "MISSING",
+    "Block",
+    "Document",
+    "Row",
+    "blocks",
+    "count",
+    "cutoff_label",
+    "depth_remark",
+    "first_cutoff",
+    "interval",
+    "is_comparison",
+    "measure_label",
+    "measure_name",
+    "p_value",
+    "points",
+    "primary_measures",
+    "query_set_lines",
+    "range_text",
+    "ratio",
+    "segment_label",
+    "segment_name",
+    "setting_items",
+    "share",
+    "signed",
+    "standing",
+    "win_rate",
+]
+
+Document = Mapping[str, Any]
+Row = Mapping[str, Any]
+Standing = Literal["better", "worse", "undecided", "exploratory", "untested"]
+
+ALPHA = 0.05
+"""Two-sided level of the tests and of the 95% intervals."""
+
+MISSING = "–"
+
+_MEASURES = {
+    "item_goodrate": "Item Goodrate",
+    "query_goodrate": "Query Goodrate",
+    "gsb": "GSB",
+    "ndcg": "nDCG",
+    "precision": "P",
+    "recall": "recall",
+    "success": "success",
+    "mrr": "MRR",
+    "map": "MAP",
+    "bpref": "bpref",
+    "judged": "judged",
+}
+
+# Settings that change a figure. Paths, output options and memory do not, and stay out of the
+# header; the page lists every setting.
+_SETTINGS_THAT_MATTER = (
+    "good",
+    "good_labels",
+    "gains",
+    "min_good",
+    "order",
+    "ties",
+    "unjudged",
+    "average",
+    "depth",
+    "margin",
+    "source",
+    "aggregate",
+    "on_duplicate",
+    "primary",
+    "ci",
+    "seed",
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """The result rows of one segment column; the first block is the whole query set.
+
+    Attributes:
+        columns: names of the segment columns, empty for the whole query set.
+        groups: rows of one measure at one cutoff, by cutoff, then in the document's order.
+    """
+
+    columns: tuple[str, ...]
+    groups: tuple[tuple[Row, ...], ...]
+
+    @property
+    def title(self) -> str:
+        """Heading: `Overall`, or `By query_type`."""
+        return f"By {' and '.join(self.columns)}" if self.columns else "Overall"
+
+
+def is_comparison(document: Document) -> bool:
+    """Whether the document compares two runs; otherwise it gives single runs' values."""
+    return not any("system" in row or "value" in row for row in document.get("results", ()))
+
+
+def blocks(document: Document) -> list[Block]:
+    """Arrange result rows for reading: overall first, one block a segment column.
+
+    Example:
+        >>> rows = [
+        ...     {"measure": "mrr", "cutoff": None, "segment": {"type": "negative"}},
+        ...     {"measure": "mrr", "cutoff": None, "segment": {}},
+        ... ]
+        >>> [(block.title, len(block.groups)) for block in blocks({"results": rows})]
+        [('Overall', 1), ('By type', 1)]
+    """
+    by_columns: dict[tuple[str, ...], dict[tuple[Any, Any], list[Row]]] = {(): {}}
+    for row in document.get("results", ()):
+        groups = by_columns.setdefault(tuple(row.get("segment") or {}), {})
+        groups.setdefault((row.get("cutoff"), row["measure"]), []).append(row)
+    cutoffs: list[Any] = []
+    for groups in by_columns.values():
+        cutoffs += [cutoff for cutoff, _ in groups if cutoff not in cutoffs]
+    # measures without a cutoff stand below those with one
+    cutoffs.sort(key=lambda cutoff: cutoff is None)
+    return [
+        Block(
+            columns,
+            tuple(
+                tuple(groups[key]) for key in sorted(groups, key=lambda key: cutoffs.index(key[0]))
+            ),
+        )
+        for columns, groups in by_columns.items()
+        if groups
+    ]
+
+
+def measure_name(measure: str) -> str:
+    """Name for reading (`Item Goodrate`); an unknown measure keeps its own name."""
+    return _MEASURES.get(measure, measure)
+
+
+def measure_label(row: Row) -> str:
+    """Measure and cutoff as one name.
+
+    Example:
+        >>> measure_label({"measure": "ndcg", "cutoff": 10})
+        'nDCG@10'
+        >>> measure_label({"measure": "map", "cutoff": None})
+        'MAP'
+    """
+    return cutoff_label(row["measure"], row.get("cutoff"))
+
+
+def cutoff_label(measure: str, cutoff: int | None) -> str:
+    """`nDCG@10`, or `MAP` where the measure has no cutoff."""
+    name = measure_name(measure)
+    return name if cutoff is None else f"{name}@{cutoff}"
+
+
+def segment_label(row: Row) -> str:
+    """The segment's value; `overall` for the whole query set."""
+    segment = row.get("segment") or {}
+    return ", ".join(segment_name(value) for value in segment.values()) or "overall"
+
+
+def segment_name(value: object) -> str:
+    """A segment value as text; a missing or empty one is named, not left blank."""
+    return "(none)" if value is None or value == "" else str(value)
+
+
+def primary_measures(document: Document) -> list[str]:
+    """Measures of the declared family, in the order declared.
+
+    Falls back on the rows that carry `p_holm`, then on the first measure of the document.
+    """
+    rows = document.get("results", ())
+    present = list(dict.fromkeys(row["measure"] for row in rows))
+    declared = (document.get("settings") or {}).get("primary") or ()
+    names = declared.split(",") if isinstance(declared, str) else declared
+    chosen = [name for name in names if name in present]
+    tested = dict.fromkeys(row["measure"] for row in rows if row.get("p_holm") is not None)
+    return chosen or list(tested) or present[:1]
+
+
+def first_cutoff(document: Document, measure: str) -> int | None:
+    """The cutoff of the measure that the document gives first: the declared one."""
+    for row in document.get("results", ()):
+        if row["measure"] == measure:
+            cutoff = row.get("cutoff")
+            return None if cutoff is None else int(cutoff)
+    return None
+
+
+def standing(row: Row) -> Standing:
+    """What the declared test says of a row.
+
+    `exploratory` rows are outside the declared family: their p is raw and decides nothing.
+    `untested` rows have no p at all.
+
+    Example:
+        >>> standing({"delta": 0.02, "p": 0.01, "p_holm": 0.03})
+        'better'
+        >>> standing({"delta": 0.02, "p": 0.01, "p_holm": None})
+        'exploratory'
+    """
+    adjusted, delta = row.get("p_holm"), row.get("delta")
+    if adjusted is None:
+        return "untested" if row.get("p") is None else "exploratory"
+    if adjusted > ALPHA or not delta:
+        return "undecided"
+    return "better" if delta > 0 else "worse"
+
+
+def points(value: float | None, digits: int = 2) -> str:
+    """A share in points (x100); a number that does not exist is a dash.
+
+    Example:
+        >>> points(4 / 9), points(None)
+        ('44.44', '–')
+    """
+    return MISSING if value is None else _fixed(100 * value, digits)
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """A difference in points with its sign; nothing and what rounds to nothing have none.
+
+    Example:
+        >>> signed(0.1010), signed(-0.25), signed(-1e-9)
+        ('+10.10', '−25.00', '0.00')
+    """
+    if value is None:
+        return MISSING
+    text = _fixed(100 * value, digits)
+    return text if text.startswith("−") or not text.strip("0.") else f"+{text}"
+
+
+def interval(low: float | None, high: float | None, *, sign: bool = True) -> str:
+    """A 95% interval in points.
+
+    Example:
+        >>> interval(-0.012, 0.034)
+        '[−1.20, +3.40]'
+    """
+    if low is None or high is None:
+        return MISSING
+    write = signed if sign else points
+    return f"[{write(low)}, {write(high)}]"
+
+
+def range_text(low: float | None, high: float | None, *, sign: bool = False) -> str:
+    """A range that holds for certain (bounds), unlike an interval."""
+    if low is None or high is None:
+        return MISSING
+    write = signed if sign else points
+    return f"{write(low)} … {write(high)}" if sign else f"{write(low)}…{write(high)}"
+
+
+def share(value: float | None) -> str:
+    """A share of items in percent with one decimal, never rounded up to 100.
+
+    Example:
+        >>> share(8 / 9), share(0.9999)
+        ('88.9', '99.9')
+    """
+    if value is None:
+        return MISSING
+    shown = _fixed(100 * value, 1)
+    return "99.9" if shown == "100.0" and value < 1 - 1e-12 else shown
+
+
+def ratio(value: float | None) -> str:
+    """A relative change in percent with its sign."""
+    return MISSING if value is None else f"{signed(value, 1)}%"
+
+
+def p_value(p: float | None) -> str:
+    """A p value: four decimals, and `<0.0001` below what they can say."""
+    if p is None:
+        return MISSING
+    return "<0.0001" if p < 0.00005 else f"{p:.4f}"
+
+
+def count(value: float | None) -> str:
+    """A whole number with separators; weights may make it fractional."""
+    if value is None:
+        return MISSING
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:,.2f}"
+
+
+def query_set_lines(document: Document) -> list[str]:
+    """Which query set it was and how much of it was judged and retrieved."""
+    query_set = document.get("query_set") or {}
+    size = query_set.get("size")
+    what = "1 query" if size == 1 else f"{count(size)} queries"
+    parts = []
+    for key, value in query_set.items():
+        if key in ("source", "size"):
+            continue
+        name = key.replace("_", " ")
+        if isinstance(value, Mapping):
+            parts += [f"{name} {system} {count(number)}" for system, number in value.items()]
+        elif isinstance(value, int | float):
+            parts.append(f"{name} {count(value)}")
+    source = query_set.get("source")
+    head = f"Query set: {what}" + (f" ({source})" if source else "")
+    return [f"{head}: {', '.join(parts)}" if parts else head]
+
+
+def setting_items(document: Document, *, every: bool = False) -> list[tuple[str, str]]:
+    """Settings as (option, value) texts, those that change a figure or every one of them."""
+    settings: Mapping[str, Any] = document.get("settings") or {}
+    keys: Sequence[str] = list(settings)
+    if not every:
+        keys = [key for key in _SETTINGS_THAT_MATTER if settings.get(key) not in (None, "", [], {})]
+        # labels decide what is good where they are given, and the threshold then says nothing
+        if "good_labels" in keys and "good" in keys:
+            keys.remove("good")
+    return [(key.replace("_", "-"), _setting_text(key, settings[key])) for key in keys]
+
+
+def win_rate(row: Row) -> str:
+    """Win rate of a GSB row, `win 77.0%`; empty for other measures."""
+    return "" if row.get("win_rate") is None else f"win {share(row['win_rate'])}%"
+
+
+def depth_remark(row: Row) -> str:
+    """What the runs showed, where the row says so: pooled rates hide queries without results.
+
+    Example:
+        >>> depth_remark({"items_control": 9, "items_treatment": 11})
+        'items shown 9→11'
+    """
+    parts = []
+    for name, key, write in (
+        ("items shown", "items", count),
+        ("queries without results", "empty", count),
+        ("at fixed depth", "fixed_depth", points),
+        ("% tied inside the cutoff", "tied", share),
+    ):
+        values = [row.get(f"{key}_control"), row.get(f"{key}_treatment")]
+        if all(value is not None for value in values):
+            parts.append(f"{name} {write(values[0])}→{write(values[1])}")
+        elif row.get(key) is not None:
+            parts.append(f"{name} {write(row[key])}")
+    return ", ".join(parts)
+
+
+def _setting_text(key: str, value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_setting_text('', item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ",".join(_setting_text("", item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "none"
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"grade ≥ {text}" if key == "good" and isinstance(value, int | float) else text
+
+
+def _fixed(value: float, digits: int) -> str:
+    """Fixed decimals with a real minus sign, and no sign on a zero."""
+    if not math.isfinite(value):
+        return MISSING
+    text = f"{value:.{digits}f}"
+    if text.startswith("-"):
+        text = text[1:] if not text.strip("-0.") else f"−{text[1:]}"
+    return text
