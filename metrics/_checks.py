@@ -1,0 +1,80 @@
+"""What frames must be before they are scored: nothing is dropped, cast or deduplicated silently."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals as nw
+
+__all__ = ["check_judgments", "check_run"]
+
+Lazy = nw.LazyFrame[Any]
+
+
+def _first(frame: Lazy) -> dict[str, Any] | None:
+    rows = frame.head(1).collect(backend="pyarrow").rows(named=True)
+    return rows[0] if rows else None
+
+
+def _check_ids(frame: Lazy, name: str) -> None:
+    for column in ("query_id", "product_id"):
+        text = nw.col(column).cast(nw.String)
+        if _first(frame.filter(text.is_null() | (text == "")).select(column)) is not None:
+            raise ValueError(f"{name} holds an empty {column}")
+
+
+def _check_numbers(frame: Lazy, name: str, column: str) -> None:
+    number = nw.col(column).cast(nw.Float64)
+    wrong = frame.filter(number.is_null() | ~number.is_finite())
+    row = _first(wrong.select("query_id", "product_id", column))
+    if row is not None:
+        raise ValueError(
+            f"{name}: the {column} of query {row['query_id']!r}, product {row['product_id']!r} "
+            f"is no finite number: {row[column]!r}"
+        )
+
+
+def _check_repeats(frame: Lazy, name: str, keys: list[str], remedy: str) -> None:
+    counts = frame.group_by(keys).agg(rows=nw.len()).filter(nw.col("rows") > 1)
+    row = _first(counts)
+    if row is not None:
+        where = ", ".join(f"{key} {row[key]!r}" for key in keys)
+        raise ValueError(f"{name}: {where} stands {row['rows']} times; {remedy}")
+
+
+def check_run(run: Lazy, name: str, order: str) -> None:
+    """Refuse a run with empty ids, repeated products, or an order that does not order.
+
+    Args:
+        run: the run.
+        name: what it is called in errors.
+        order: the column that orders it, `score` or `rank`.
+
+    Raises:
+        ValueError: naming the run, the query, the product and the remedy.
+    """
+    _check_ids(run, name)
+    _check_numbers(run, name, order)
+    _check_repeats(run, name, ["query_id", "product_id"], "keep one row a product")
+    if order == "rank":
+        row = _first(run.filter(nw.col("rank") < 1).select("query_id", "rank"))
+        if row is not None:
+            raise ValueError(f"{name}: query {row['query_id']!r} has rank {row['rank']}, below 1")
+        _check_repeats(run, name, ["query_id", "rank"], "give every product its own rank")
+
+
+def check_judgments(judgments: Lazy, *, labels: bool) -> None:
+    """Refuse judgments with empty ids, repeated pairs, or grades that are no finite numbers.
+
+    Raises:
+        ValueError: naming the query, the product and the remedy.
+    """
+    _check_ids(judgments, "judgments")
+    if not labels:
+        _check_numbers(judgments, "judgments", "grade")
+    _check_repeats(
+        judgments,
+        "judgments",
+        ["query_id", "product_id"],
+        "reduce them to one grade a pair first (metrics.one_grade)",
+    )

@@ -1,0 +1,86 @@
+"""How any data frame becomes a lazy one, and back: the only place that asks what the caller has.
+
+Polars, DuckDB and Spark frames stay where they are. pandas and PyArrow tables have no window
+functions that all measures need (and pandas gets reversed running counts wrong under Narwhals),
+so they are lent to DuckDB without a copy and come back as what they were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Frames", "as_lazy", "require_columns"]
+
+_LENT_TO_DUCKDB = frozenset({"pandas", "pyarrow", "modin", "cudf"})
+
+
+@dataclass(frozen=True)
+class Frames:
+    """What the caller passed in, so that the same kind goes out.
+
+    Attributes:
+        implementation: name of the frame library (`pandas`, `polars`, `pyarrow`, `duckdb`, ...).
+        eager: whether results are collected before they are returned.
+    """
+
+    implementation: str
+    eager: bool
+
+    def give_back(self, frame: nw.LazyFrame[Any]) -> Any:
+        """Return the native frame of the caller's own kind: lazy for lazy, eager for eager."""
+        if not self.eager:
+            return frame.to_native()
+        return frame.collect(backend=self.implementation).to_native()
+
+    def from_columns(self, columns: dict[str, Any]) -> Any:
+        """Build a native eager frame from columns; lazy libraries get a PyArrow table."""
+        library = self.implementation if self.eager else "pyarrow"
+        if not columns:
+            return nw.from_dict({}, backend=library).to_native()
+        return nw.from_dict(columns, backend=library).to_native()
+
+
+def as_lazy(frame: Any, name: str) -> tuple[nw.LazyFrame[Any], Frames]:
+    """Turn a native or Narwhals frame into a lazy Narwhals frame.
+
+    Args:
+        frame: pandas, Polars, PyArrow, DuckDB or Spark frame, or a Narwhals frame of one of them.
+        name: what the frame is called in errors (`run`, `judgments`, ...).
+
+    Raises:
+        TypeError: it is not a data frame.
+    """
+    try:
+        wrapped = nw.from_native(frame)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} must be a data frame (pandas, Polars, PyArrow, DuckDB, Spark), "
+            f"not {type(frame).__name__}"
+        ) from error
+    library = wrapped.implementation.value if hasattr(wrapped.implementation, "value") else ""
+    library = str(library).lower()
+    if isinstance(wrapped, nw.DataFrame):
+        lazy = wrapped.lazy(backend="duckdb" if library in _LENT_TO_DUCKDB else None)
+        return lazy, Frames(library, eager=True)
+    return wrapped, Frames(library, eager=False)
+
+
+def require_columns(frame: nw.LazyFrame[Any], name: str, columns: Iterable[str]) -> list[str]:
+    """Return the frame's columns.
+
+    Raises:
+        ValueError: a required column is missing; the message says which there are.
+    """
+    there = frame.collect_schema().names()
+    missing = [column for column in columns if column not in there]
+    if missing:
+        raise ValueError(
+            f"column {missing[0]!r} not found in {name}; it has: {', '.join(there) or 'no columns'}"
+        )
+    return there

@@ -1,0 +1,152 @@
+"""The per-query tables of one evaluation, collected, aligned by query and ready for NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metrics.goodrate import query_set, sum_judgments
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from metrics.goodrate import Scoring
+
+    Array = NDArray[np.float64]
+
+__all__ = ["QuerySet", "RunTable", "collect_queries", "collect_run"]
+
+Lazy = nw.LazyFrame[Any]
+
+_COUNTS = ("judged_products", "relevant")
+
+
+@dataclass(frozen=True)
+class QuerySet:
+    """The queries under evaluation, sorted by id.
+
+    Attributes:
+        ids: query ids.
+        source: `queries file` or `judgments`.
+        weights: float64[q], ones unless the queries have weights.
+        weighted: whether they have.
+        segments: values of every segment column that was asked for.
+        columns: float64[q] sums of the judgments.
+    """
+
+    ids: pa.Array
+    source: str
+    weights: Array
+    weighted: bool
+    segments: dict[str, list[Any]]
+    columns: dict[str, Array]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """One run's per-query sums, aligned with a query set.
+
+    Attributes:
+        columns: float64[q] each, the judgments' sums included; zero where a run has no results.
+        outside: ids of the run's queries that are not in the query set, sorted.
+    """
+
+    columns: dict[str, Array]
+    outside: list[str] = field(default_factory=list)
+
+
+def _collect(frame: Lazy) -> pa.Table:
+    table: pa.Table = frame.collect(backend="pyarrow").to_native()
+    return table
+
+
+def _floats(column: pa.ChunkedArray) -> Array:
+    values: Array = np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    return np.nan_to_num(values, nan=0.0)
+
+
+def collect_queries(
+    graded: Lazy,
+    queries: Lazy | None,
+    scoring: Scoring,
+    measures: frozenset[str],
+    by: Sequence[str],
+) -> QuerySet:
+    """Collect the query set with its judgments' sums, weights and segments.
+
+    Raises:
+        ValueError: no queries, a repeated or empty query id, a segment column that is not there,
+            or a weight that is not a finite number above zero.
+    """
+    judged = sum_judgments(graded, scoring.cutoffs, measures)
+    if queries is None:
+        if by:
+            raise ValueError(f"segments ({', '.join(by)}) are columns of queries: pass queries")
+        table, source = _collect(judged), "judgments"
+    else:
+        columns = queries.collect_schema().names()
+        for name in by:
+            if name not in columns:
+                raise ValueError(
+                    f"column {name!r} not found in queries; it has: {', '.join(columns)}"
+                )
+        listed = query_set(graded, queries).select(
+            "query_id", *dict.fromkeys([*by, *(["weight"] if "weight" in columns else [])])
+        )
+        table, source = _collect(listed.join(judged, on="query_id", how="left")), "queries file"
+    table = table.sort_by("query_id")
+    ids = table["query_id"].combine_chunks()
+    if len(ids) == 0:
+        raise ValueError("the query set is empty: there is no query to evaluate")
+    if ids.null_count or pc.any(pc.equal(ids, "")).as_py():
+        raise ValueError("queries hold an empty query_id")
+    repeated = pc.filter(ids[1:], pc.equal(ids[1:], ids[:-1]))
+    if len(repeated):
+        raise ValueError(f"query_id {repeated[0].as_py()!r} stands more than once in queries")
+    weighted = "weight" in table.column_names and "weight" not in by
+    weights = np.ones(len(ids))
+    if weighted:
+        weights = np.asarray(table["weight"].cast(pa.float64()).to_numpy(), dtype=np.float64)
+        wrong = ~(np.isfinite(weights) & (weights > 0))
+        if wrong.any():
+            row = int(wrong.argmax())
+            raise ValueError(
+                f"weight of query {ids[row].as_py()!r} must be a finite number above 0, "
+                f"not {weights[row]}"
+            )
+    sums = [name for name in table.column_names if name in _COUNTS or name.startswith("ideal_dcg")]
+    return QuerySet(
+        ids=ids,
+        source=source,
+        weights=weights,
+        weighted=weighted,
+        segments={name: table[name].to_pylist() for name in by},
+        columns={name: _floats(table[name]) for name in sums},
+    )
+
+
+def collect_run(sums: Lazy, queries: QuerySet) -> RunTable:
+    """Collect a run's per-query sums and put them in the query set's order."""
+    table = _collect(sums)
+    ids = table["query_id"].combine_chunks().cast(queries.ids.type)
+    place = pc.index_in(ids, value_set=queries.ids)
+    inside = np.asarray(pc.is_valid(place))
+    at = np.asarray(place.drop_null(), dtype=np.int64)
+    columns = dict(queries.columns)
+    for name in table.column_names:
+        if name != "query_id":
+            column = np.zeros(len(queries))
+            column[at] = _floats(table[name])[inside]
+            columns[name] = column
+    outside = sorted(pc.filter(ids, pa.array(~inside)).to_pylist())
+    return RunTable(columns, outside)

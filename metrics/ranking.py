@@ -1,0 +1,224 @@
+"""Ranked lists and what judgments say about them, as expressions on any frame.
+
+One sort that every measure uses, and the standard measures with trec_eval's semantics: linear
+gains, log2(rank + 1) discounts, ideal lists from all judged products, unjudged is not good,
+a negative grade is pooled but not judged. Nothing here collects a frame.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import narwhals as nw
+
+from metrics._frames import require_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Order", "grade_pairs", "ideal_dcg", "rank_products", "sum_lists"]
+
+Order = Literal["rank", "score"]
+Lazy = nw.LazyFrame[Any]
+
+_KEYS = ["query_id", "product_id"]
+
+
+def _flag(condition: nw.Expr) -> nw.Expr:
+    return nw.when(condition).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
+
+
+def _discount(position: str) -> nw.Expr:
+    return nw.lit(1.0) / (nw.col(position) + 1.0).log(2)
+
+
+def rank_products(run: Lazy, order: Order, *, ties: bool = False) -> Lazy:
+    """Put every product of a run in its place.
+
+    Args:
+        run: `query_id, product_id` and `score` or `rank`.
+        order: `score` sorts by score descending, ties by product id descending, byte by byte
+            (trec_eval's rule); `rank` sorts by rank ascending.
+        ties: also tell which rows share their score with another of the same query.
+
+    Returns:
+        `query_id, product_id, score?, position` (1-based), and with `ties` the column `tied`
+        (1.0 or 0.0).
+    """
+    keys = [nw.col("query_id").cast(nw.String), nw.col("product_id").cast(nw.String)]
+    if order == "rank":
+        place = nw.col("product_id").cum_count().over("query_id", order_by=["rank"])
+        ranked = run.select(*keys, nw.col("rank").cast(nw.Float64)).with_columns(position=place)
+        ranked = ranked.drop("rank")
+        return ranked.with_columns(tied=nw.lit(0.0)) if ties else ranked
+    within = ["score", "product_id"]
+    place = nw.col("product_id").cum_count(reverse=True).over("query_id", order_by=within)
+    ranked = run.select(*keys, nw.col("score").cast(nw.Float64))
+    if not ties:
+        return ranked.with_columns(position=place)
+    before = nw.col("score").shift(1).over("query_id", order_by=within)
+    after = nw.col("score").shift(-1).over("query_id", order_by=within)
+    ranked = ranked.with_columns(position=place, before=before, after=after)
+    same = (nw.col("score") == nw.col("before")) | (nw.col("score") == nw.col("after"))
+    return ranked.with_columns(tied=_flag(same)).drop("before", "after")
+
+
+def grade_pairs(
+    judgments: Lazy,
+    *,
+    good: float = 1.0,
+    good_labels: Sequence[str] | None = None,
+    gains: Mapping[str, float] | None = None,
+) -> Lazy:
+    """Say of every judged pair whether it is good and what it gains.
+
+    Args:
+        judgments: `query_id, product_id, grade`, one row a pair; grades are numbers or labels.
+        good: smallest grade that is good (numeric grades).
+        good_labels: labels that are good (text grades).
+        gains: gain of every label, for nDCG (text grades, or numeric grades written as text).
+
+    Returns:
+        `query_id, product_id, judged, good, gain`: floats 1.0 or 0.0, gain >= 0. With labels
+        and no `gains` there is no gain, and the column is null.
+
+    Raises:
+        ValueError: no `grade` column, or text grades without `good_labels` and `gains`.
+    """
+    require_columns(judgments, "judgments", [*_KEYS, "grade"])
+    keys = [nw.col("query_id").cast(nw.String), nw.col("product_id").cast(nw.String)]
+    if not judgments.collect_schema()["grade"].is_numeric():
+        label = nw.col("grade").cast(nw.String)
+        if not good_labels and not gains:
+            raise ValueError(
+                "the grades in judgments are text: say which labels are good "
+                "(good_labels=['E', 'S']) or what each is worth (gains={'E': 3, 'S': 2, ...})"
+            )
+        gain = nw.lit(None).cast(nw.Float64)
+        if gains:
+            gain = label.replace_strict(
+                list(gains), [float(value) for value in gains.values()], return_dtype=nw.Float64
+            )
+        is_good = label.is_in(list(good_labels)) if good_labels else gain >= good
+        return judgments.select(*keys, judged=nw.lit(1.0), good=_flag(is_good), gain=gain)
+    grade = nw.col("grade").cast(nw.Float64)
+    judged = grade >= 0
+    gain = grade
+    if gains:
+        pairs = {float(name): float(value) for name, value in gains.items()}
+        gain = nw.when(judged).then(
+            grade.replace_strict(list(pairs), list(pairs.values()), return_dtype=nw.Float64)
+        )
+    return judgments.select(
+        *keys,
+        judged=_flag(judged),
+        good=_flag(judged & (grade >= good)),
+        gain=nw.when(gain > 0).then(gain).otherwise(nw.lit(0.0)),
+    )
+
+
+def ideal_dcg(graded: Lazy, cutoffs: Sequence[int]) -> Lazy:
+    """DCG of the best list that the judgments allow, per query and cutoff.
+
+    Args:
+        graded: what `grade_pairs` returns.
+        cutoffs: depths.
+
+    Returns:
+        `query_id` and `ideal_dcg_N` for every cutoff; queries without a positive gain are absent.
+    """
+    place = nw.col("gain").cum_count(reverse=True).over("query_id", order_by=["gain", "product_id"])
+    best = graded.filter(nw.col("gain") > 0).with_columns(position=place)
+    best = best.filter(nw.col("position") <= max(cutoffs))
+    term = nw.col("gain") * _discount("position")
+    return best.group_by("query_id").agg(
+        **{
+            f"ideal_dcg_{n}": nw.when(nw.col("position") <= n).then(term).otherwise(0.0).sum()
+            for n in cutoffs
+        }
+    )
+
+
+def sum_lists(
+    ranked: Lazy,
+    graded: Lazy,
+    cutoffs: Sequence[int],
+    *,
+    condensed: bool,
+    graded_gains: bool,
+    whole_lists: bool,
+    order_counts: bool,
+) -> Lazy:
+    """Sum up each query's list: the counts and sums from which all measures are computed.
+
+    Args:
+        ranked: what `rank_products` returns, with `tied`.
+        graded: what `grade_pairs` returns.
+        cutoffs: depths.
+        condensed: remove unjudged products after ordering, so that the rest close ranks.
+        graded_gains: also sum discounted gains (nDCG).
+        whole_lists: also look below the largest cutoff (MRR).
+        order_counts: also count what stands above each good product (MAP, bpref).
+
+    Returns:
+        `query_id`; per cutoff `retrieved_N, good_N, unjudged_N` (of the list that is scored),
+        `shown_N, judged_N, tied_N` (always of the uncondensed list), `dcg_N`; and with
+        `whole_lists` `first_good` and `first_unjudged` (null when none); with `order_counts`
+        `precision_sum` and `bpref_sum` before division by the number of good products.
+    """
+    deep = whole_lists or order_counts
+    if not deep and not condensed:
+        ranked = ranked.filter(nw.col("position") <= max(cutoffs))
+    lists = ranked.join(graded, on=_KEYS, how="left").with_columns(
+        nw.col("judged").fill_null(0.0), nw.col("good").fill_null(0.0), nw.col("gain")
+    )
+    place = "position"
+    if condensed:
+        kept = nw.col("judged").cum_sum().over("query_id", order_by=["position"])
+        lists = lists.with_columns(kept=kept).with_columns(
+            condensed=nw.when(nw.col("judged") > 0).then(nw.col("kept"))
+        )
+        place = "condensed"
+    if order_counts:
+        bad = nw.col("judged") - nw.col("good")
+        lists = lists.with_columns(
+            good_so_far=nw.col("good").cum_sum().over("query_id", order_by=["position"]),
+            bad=bad,
+        ).with_columns(bad_so_far=nw.col("bad").cum_sum().over("query_id", order_by=["position"]))
+    at, original = nw.col(place), nw.col("position")
+    sums: dict[str, nw.Expr] = {}
+    for n in cutoffs:
+        inside = at <= n
+        sums[f"retrieved_{n}"] = _flag(inside).sum()
+        sums[f"good_{n}"] = nw.when(inside).then(nw.col("good")).otherwise(0.0).sum()
+        sums[f"shown_{n}"] = _flag(original <= n).sum()
+        sums[f"judged_{n}"] = nw.when(original <= n).then(nw.col("judged")).otherwise(0.0).sum()
+        sums[f"tied_{n}"] = nw.when(original <= n).then(nw.col("tied")).otherwise(0.0).sum()
+        if graded_gains:
+            term = nw.col("gain").fill_null(0.0) * _discount(place)
+            sums[f"dcg_{n}"] = nw.when(inside).then(term).otherwise(0.0).sum()
+    if whole_lists:
+        sums["first_good"] = nw.when(nw.col("good") > 0).then(at.cast(nw.Float64)).min()
+        sums["first_unjudged"] = (
+            nw.when(nw.col("judged") == 0).then(original.cast(nw.Float64)).min()
+        )
+    if order_counts:
+        sums["precision_sum"] = (nw.col("good") * nw.col("good_so_far") / at).sum()
+        return _with_bpref(lists, graded, sums)
+    return lists.group_by("query_id").agg(**sums)
+
+
+def _with_bpref(lists: Lazy, graded: Lazy, sums: Mapping[str, nw.Expr]) -> Lazy:
+    """Add bpref's sum, which weighs what stands above by min(R, judged bad) of the query.
+
+    Source: trec_eval m_bpref.c; a good product with no judged bad one above it adds 1.
+    """
+    totals = graded.group_by("query_id").agg(
+        all_good=nw.col("good").sum(), all_judged=nw.col("judged").sum()
+    )
+    lists = lists.join(totals, on="query_id", how="left")
+    all_good, all_bad = nw.col("all_good"), nw.col("all_judged") - nw.col("all_good")
+    share = nw.min_horizontal(nw.col("bad_so_far"), all_good) / nw.min_horizontal(all_bad, all_good)
+    credit = nw.when(nw.col("bad_so_far") > 0).then(1.0 - share).otherwise(1.0)
+    term = nw.when(nw.col("good") > 0).then(credit).otherwise(0.0)
+    return lists.group_by("query_id").agg(**sums, bpref_sum=term.sum())

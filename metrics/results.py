@@ -1,0 +1,229 @@
+"""What a scoring returns: frozen results that carry the settings they were computed with."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from metrics._frames import Frames
+
+__all__ = ["Compared", "Comparison", "Scored", "Scores"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    measure: str
+    cutoff: int | None
+    segment: Mapping[str, Any]
+    queries: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as JSON would have it; fields that do not apply are left out."""
+        row = {item.name: getattr(self, item.name) for item in fields(self)}
+        row["segment"] = dict(self.segment)
+        extra: Mapping[str, Any] = row.pop("extra")
+        return {**row, **extra}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared(_Row):
+    """One measure at one cutoff in one segment, control against treatment.
+
+    Attributes:
+        measure: name of the measure.
+        cutoff: depth, None for measures of whole lists.
+        segment: {} overall, otherwise {column: value}.
+        queries: |Q| of the segment.
+        control: value of the control; None for GSB.
+        treatment: value of the treatment; None for GSB.
+        delta: treatment − control, a fraction (0.01 is one point).
+        relative: delta / control.
+        ci_low: lower end of the 95% interval of delta.
+        ci_high: upper end.
+        p: two-sided p-value.
+        p_holm: p adjusted within the declared family; None marks an exploratory row.
+        improved: queries whose own value rose.
+        same: queries whose own value differs by less than 1e-12.
+        worse: queries whose own value fell.
+        mde: smallest difference that would be found with 80% power at an unadjusted 0.05.
+        judged_control: share of the control's shown products that are judged.
+        judged_treatment: the same of the treatment.
+        extra: bounds, tie ranges, GSB counts and notes, where they apply.
+    """
+
+    control: float | None
+    treatment: float | None
+    delta: float | None
+    relative: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p: float | None
+    p_holm: float | None = None
+    improved: int
+    same: int
+    worse: int
+    mde: float | None
+    judged_control: float | None
+    judged_treatment: float | None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored(_Row):
+    """One measure of one run at one cutoff in one segment.
+
+    Attributes:
+        system: name of the run.
+        measure: name of the measure.
+        cutoff: depth, None for measures of whole lists.
+        segment: {} overall, otherwise {column: value}.
+        queries: |Q| of the segment.
+        value: the measure, a fraction.
+        ci_low: lower end of its 95% interval.
+        ci_high: upper end.
+        judged: share of the shown products that are judged.
+        extra: bounds, tie ranges and notes, where they apply.
+    """
+
+    system: str
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    judged: float | None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What a comparison and a scoring of single runs have in common.
+
+    Attributes:
+        settings: everything needed to compute it again, seeds included.
+        query_set: source, size, and how many queries are judged and in the runs.
+        warnings: sentences that a reader must see beside the figures.
+        runs: per run what was shown: items, queries without results, tied share.
+        rows: the results, overall first.
+        per_query_columns: the values of every query, as columns.
+    """
+
+    settings: Mapping[str, Any]
+    query_set: Mapping[str, Any]
+    warnings: Sequence[str]
+    runs: Sequence[Mapping[str, Any]]
+    rows: Sequence[Any]
+    per_query_columns: Mapping[str, Any] = field(repr=False)
+    frames: Frames = field(repr=False)
+
+    @property
+    def table(self) -> Any:
+        """The results as a frame of the caller's kind, a row each; segments as text."""
+        rows = [row.to_dict() for row in self.rows]
+        for row in rows:
+            named = [f"{column}={value}" for column, value in row["segment"].items()]
+            row["segment"] = named[0] if named else "all"
+        names = dict.fromkeys(name for row in rows for name in row)
+        return self.frames.from_columns({name: [row.get(name) for row in rows] for name in names})
+
+    @property
+    def per_query(self) -> Any:
+        """The values of every query as a frame of the caller's kind."""
+        return self.frames.from_columns(dict(self.per_query_columns))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return settings, query set, warnings, runs and results, ready for JSON."""
+        return {
+            "settings": dict(self.settings),
+            "query_set": dict(self.query_set),
+            "warnings": list(self.warnings),
+            "runs": [dict(run) for run in self.runs],
+            "results": [row.to_dict() for row in self.rows],
+        }
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Return `to_dict()` as JSON text, numbers at full precision."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False, ensure_ascii=False)
+
+    def _lines(self) -> tuple[list[str], list[list[str]]]:
+        raise TypeError("a result is a Comparison or Scores")
+
+    def __repr__(self) -> str:
+        header, lines = self._lines()
+        widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
+        text = [
+            "  ".join(
+                cell.ljust(width) if i < 2 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in [header, *lines]
+        ]
+        return "\n".join([*text, *(f"! {warning}" for warning in self.warnings)])
+
+    def _repr_html_(self) -> str:
+        header, lines = self._lines()
+        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>"
+            for line in lines
+        )
+        notes = "".join(f"<p>{html.escape(warning)}</p>" for warning in self.warnings)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
+
+
+def _points(value: float | None, *, signed: bool = False) -> str:
+    if value is None:
+        return "–"
+    return f"{100 * value:+.2f}" if signed else f"{100 * value:.2f}"
+
+
+def _range(low: float | None, high: float | None, *, signed: bool) -> str:
+    if low is None or high is None:
+        return "–"
+    return f"[{_points(low, signed=signed)}, {_points(high, signed=signed)}]"
+
+
+def _name(row: _Row) -> list[str]:
+    named = [f"{column}={value}" for column, value in row.segment.items()]
+    at = "" if row.cutoff is None else f"@{row.cutoff}"
+    return [f"{row.measure}{at}", named[0] if named else "all", str(row.queries)]
+
+
+class Comparison(_Result):
+    """Two runs compared, measure by measure and segment by segment; figures in points."""
+
+    def _lines(self) -> tuple[list[str], list[list[str]]]:
+        header = ["measure", "segment", "queries", "control", "treatment", "delta", "95% interval"]
+        lines = [
+            [
+                *_name(row),
+                _points(row.control),
+                _points(row.treatment),
+                _points(row.delta, signed=True),
+                _range(row.ci_low, row.ci_high, signed=True),
+                "–" if row.p is None else f"{row.p:.4f}",
+            ]
+            for row in self.rows
+        ]
+        return [*header, "p"], lines
+
+
+class Scores(_Result):
+    """Single runs scored, measure by measure and segment by segment; figures in points."""
+
+    def _lines(self) -> tuple[list[str], list[list[str]]]:
+        header = ["measure", "segment", "queries", "system", "value", "95% interval", "judged"]
+        lines = [
+            [
+                *_name(row),
+                row.system,
+                _points(row.value),
+                _range(row.ci_low, row.ci_high, signed=False),
+                _points(row.judged),
+            ]
+            for row in self.rows
+        ]
+        return header, lines
