@@ -1,0 +1,6 @@
+"""Reading, checking and writing the tables that every stage takes and makes."""
+
+from evalkit.tables.readers import Table, read
+from evalkit.tables.schema import FORMATS, KINDS, Format, Kind, Order
+
+__all__ = ["FORMATS", "KINDS", "Format", "Kind", "Order", "Table", "read"]
