@@ -36,13 +36,12 @@ class Frames:
         """Return the native frame of the caller's own kind: lazy for lazy, eager for eager."""
         if not self.eager:
             return frame.to_native()
-        return frame.collect(backend=self.implementation).to_native()
+        library: Any = self.implementation
+        return frame.collect(backend=library).to_native()
 
     def from_columns(self, columns: dict[str, Any]) -> Any:
         """Build a native eager frame from columns; lazy libraries get a PyArrow table."""
-        library = self.implementation if self.eager else "pyarrow"
-        if not columns:
-            return nw.from_dict({}, backend=library).to_native()
+        library: Any = self.implementation if self.eager else "pyarrow"
         return nw.from_dict(columns, backend=library).to_native()
 
 

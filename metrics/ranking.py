@@ -49,18 +49,22 @@ def rank_products(run: Lazy, order: Order, *, ties: bool = False) -> Lazy:
     if order == "rank":
         place = nw.col("product_id").cum_count().over("query_id", order_by=["rank"])
         ranked = run.select(*keys, nw.col("rank").cast(nw.Float64)).with_columns(position=place)
-        ranked = ranked.drop("rank")
+        ranked = ranked.select("query_id", "product_id", nw.col("position").cast(nw.Float64))
         return ranked.with_columns(tied=nw.lit(0.0)) if ties else ranked
+    # Counted from the end of the ascending order, so that an engine sorts once for everything.
     within = ["score", "product_id"]
-    place = nw.col("product_id").cum_count(reverse=True).over("query_id", order_by=within)
-    ranked = run.select(*keys, nw.col("score").cast(nw.Float64))
+    behind = nw.col("product_id").cum_count().over("query_id", order_by=within)
+    columns = {"behind": behind, "listed": nw.len().over("query_id")}
+    if ties:
+        columns["before"] = nw.col("score").shift(1).over("query_id", order_by=within)
+        columns["after"] = nw.col("score").shift(-1).over("query_id", order_by=within)
+    ranked = run.select(*keys, nw.col("score").cast(nw.Float64)).with_columns(**columns)
+    place = (nw.col("listed") - nw.col("behind") + 1).cast(nw.Float64)
+    kept = ["query_id", "product_id", "score"]
     if not ties:
-        return ranked.with_columns(position=place)
-    before = nw.col("score").shift(1).over("query_id", order_by=within)
-    after = nw.col("score").shift(-1).over("query_id", order_by=within)
-    ranked = ranked.with_columns(position=place, before=before, after=after)
+        return ranked.select(*kept, position=place)
     same = (nw.col("score") == nw.col("before")) | (nw.col("score") == nw.col("after"))
-    return ranked.with_columns(tied=_flag(same)).drop("before", "after")
+    return ranked.select(*kept, position=place, tied=_flag(same))
 
 
 def grade_pairs(
@@ -127,8 +131,8 @@ def ideal_dcg(graded: Lazy, cutoffs: Sequence[int]) -> Lazy:
     Returns:
         `query_id` and `ideal_dcg_N` for every cutoff; queries without a positive gain are absent.
     """
-    place = nw.col("gain").cum_count(reverse=True).over("query_id", order_by=["gain", "product_id"])
-    best = graded.filter(nw.col("gain") > 0).with_columns(position=place)
+    place = nw.col("gain").cum_count(reverse=True).over("query_id", order_by=["gain"])
+    best = graded.filter(nw.col("gain") > 0).with_columns(position=place.cast(nw.Float64))
     best = best.filter(nw.col("position") <= max(cutoffs))
     term = nw.col("gain") * _discount("position")
     return best.group_by("query_id").agg(
@@ -198,10 +202,8 @@ def sum_lists(
             term = nw.col("gain").fill_null(0.0) * _discount(place)
             sums[f"dcg_{n}"] = nw.when(inside).then(term).otherwise(0.0).sum()
     if whole_lists:
-        sums["first_good"] = nw.when(nw.col("good") > 0).then(at.cast(nw.Float64)).min()
-        sums["first_unjudged"] = (
-            nw.when(nw.col("judged") == 0).then(original.cast(nw.Float64)).min()
-        )
+        sums["first_good"] = nw.when(nw.col("good") > 0).then(at).min()
+        sums["first_unjudged"] = nw.when(nw.col("judged") == 0).then(original).min()
     if order_counts:
         sums["precision_sum"] = (nw.col("good") * nw.col("good_so_far") / at).sum()
         return _with_bpref(lists, graded, sums)

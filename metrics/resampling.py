@@ -96,18 +96,19 @@ def swap_test(
     )
     if columns[1].sum() == 0 or columns[3].sum() == 0:
         return None
-    # In units of the mean denominator the weights' scale drops out, and rounding makes equal what
-    # differs by floating-point noise only.
+    # in units of the mean denominator, the scale of the weights drops out
     n = columns.shape[1]
     columns /= (math.fsum(columns[1]) + math.fsum(columns[3])) / (2 * n)
-    x = np.round(columns[2] - columns[0], 12)
-    y = np.round(columns[3] - columns[1], 12)
     totals = (
         math.fsum(columns[0]) + math.fsum(columns[2]),
         math.fsum(columns[1]) + math.fsum(columns[3]),
     )
-    observed = _swapped_delta(totals, np.array([math.fsum(x)]), np.array([math.fsum(y)]))[0]
-    effects, counts = _alike_effects(x, y)
+    x, y, sign = _effects(columns)
+    observed = float(
+        _swapped_delta(totals, np.array([math.fsum(sign * x)]), np.array([math.fsum(sign * y)]))[0]
+    )
+    differ = (x != 0) | (y != 0)
+    effects, counts = _alike(np.stack([x[differ], y[differ]]))
     differing = int(counts.sum())
     if differing <= ENUMERATED:
         each = np.repeat(effects, counts, axis=1)
@@ -203,7 +204,7 @@ def paired_bca_interval(
 def _swapped_delta(totals: tuple[float, float], x: FloatArray, y: FloatArray) -> FloatArray:
     """Δ* of assignments with signed sums x, y; in units in which the mean denominator is 1."""
     num, den = totals
-    # rounded differences may miss a denominator of zero by about 1e-12 a query
+    # snapped differences may miss a denominator of zero by about 1e-12 a query
     nothing = SAME * den
     treatment = _ratio(num + x, den + y, nothing, otherwise=0.0)
     return treatment - _ratio(num - x, den - y, nothing, otherwise=0.0)
@@ -228,12 +229,28 @@ def _alike(columns: FloatArray) -> tuple[FloatArray, IntArray]:
     return ordered[:, starts], np.diff(starts, append=ordered.shape[1])
 
 
-def _alike_effects(x: FloatArray, y: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Distinct effects of a swap up to sign, without those of no effect, and their counts."""
-    differ = (x != 0) | (y != 0)
-    x, y = x[differ], y[differ]
+def _effects(columns: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """What a swap moves, x in the numerators and y in the denominators, up to a common sign.
+
+    The returned x and y times the sign are ``treatment − control``; x is never negative, nor is y
+    where x is 0. Values apart by floating-point noise become equal, so that neither the order of a
+    sum nor the scale of the weights decides which queries are alike.
+    """
+    x, y = columns[2] - columns[0], columns[3] - columns[1]
+    x[np.abs(x) <= SAME] = 0.0
+    y[np.abs(y) <= SAME] = 0.0
     sign = np.where((x < 0) | ((x == 0) & (y < 0)), -1.0, 1.0)
-    return _alike(np.stack([x * sign, y * sign]))
+    return _snapped(x * sign), _snapped(y * sign), sign
+
+
+def _snapped(values: FloatArray) -> FloatArray:
+    """Each value replaced by the smallest of its neighbours in steps of at most 1e-12."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-np.inf) > SAME)
+    snapped = np.empty_like(values)
+    snapped[order] = np.repeat(ordered[starts], np.diff(starts, append=len(values)))
+    return snapped
 
 
 def _random_sums(

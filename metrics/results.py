@@ -56,20 +56,20 @@ class Compared(_Row):
         extra: bounds, tie ranges, GSB counts and notes, where they apply.
     """
 
-    control: float | None
-    treatment: float | None
-    delta: float | None
-    relative: float | None
-    ci_low: float | None
-    ci_high: float | None
-    p: float | None
+    control: float | None = None
+    treatment: float | None = None
+    delta: float | None = None
+    relative: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    p: float | None = None
     p_holm: float | None = None
-    improved: int
-    same: int
-    worse: int
-    mde: float | None
-    judged_control: float | None
-    judged_treatment: float | None
+    improved: int = 0
+    same: int = 0
+    worse: int = 0
+    mde: float | None = None
+    judged_control: float | None = None
+    judged_treatment: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -91,10 +91,10 @@ class Scored(_Row):
     """
 
     system: str
-    value: float | None
-    ci_low: float | None
-    ci_high: float | None
-    judged: float | None
+    value: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    judged: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -132,4 +132,5 @@ def good_distribution(
     k = np.where(possible, drawn, np.minimum(good, slots))
     log_mass = log_choose(good, k) + log_choose(size - good, slots - k) - log_choose(size, slots)
     mass: NDArray[np.float64] = np.where(possible, np.exp(log_mass), 0.0)
-    return mass / mass.sum(axis=1, keepdims=True)
+    mass /= mass.sum(axis=1, keepdims=True)
+    return mass

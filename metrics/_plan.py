@@ -1,0 +1,194 @@
+"""One evaluation before anything is computed: what to score, over which queries, how."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from metrics._checks import check_judgments, check_run
+from metrics._frames import Frames, as_lazy, require_columns
+from metrics._queries import QuerySet, RunTable, collect_queries
+from metrics.goodrate import Scoring, order_of
+from metrics.measures import MEASURES, Parts, judged_count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import narwhals as nw
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+    Lazy = nw.LazyFrame[Any]
+
+__all__ = [
+    "ENDS",
+    "Plan",
+    "difference",
+    "judged_share",
+    "judged_value",
+    "long_table",
+    "make_plan",
+    "number",
+    "ratio",
+    "why_missing",
+]
+
+DEFAULT_PRIMARY = ("item_goodrate", "query_goodrate")
+ENDS = ("lower", "upper")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One evaluation, collected and ready to be computed."""
+
+    scoring: Scoring
+    queries: QuerySet
+    frames: Frames
+    measures: tuple[str, ...]
+    gains_known: bool
+    ci: Literal["default", "bootstrap"]
+    seed: int
+    settings: dict[str, Any]
+
+    def cells(self) -> Iterator[tuple[dict[str, Any], Mask | slice]]:
+        """Every segment with the queries in it, overall first."""
+        yield {}, slice(None)
+        for column, values in self.queries.segments.items():
+            cells = np.array(values, dtype=object)
+            for value in sorted(set(values), key=lambda value: (value is None, str(value))):
+                yield {column: value}, np.array([cell == value for cell in cells])
+
+    def figures(self) -> Iterator[tuple[str, int | None]]:
+        """Every measure at every cutoff."""
+        for name in self.measures:
+            for n in self.scoring.cutoffs if MEASURES[name].has_cutoff else (None,):
+                yield name, n
+
+    def depth(self, cutoff: int | None) -> int:
+        """The cutoff at which a figure's judged share is taken."""
+        return self.scoring.cutoffs[0] if cutoff is None else cutoff
+
+
+def make_plan(
+    runs: Mapping[str, Lazy],
+    judgments: Any,
+    queries: Any,
+    frames: Frames,
+    scoring: Scoring,
+    measures: Sequence[str],
+    by: Sequence[str],
+    primary: Sequence[str] | None,
+    ci: Literal["default", "bootstrap"],
+    seed: int,
+    check: bool,
+) -> tuple[Plan, Lazy]:
+    unknown = [name for name in measures if name not in MEASURES]
+    if unknown or not measures:
+        raise ValueError(
+            f"unknown measure {unknown[0]!r}; there are: {', '.join(MEASURES)}"
+            if unknown
+            else "no measure is asked for"
+        )
+    chosen = tuple(dict.fromkeys(measures))
+    family = tuple(name for name in DEFAULT_PRIMARY if name in chosen)
+    if primary is not None:
+        family = tuple(primary)
+        absent = [name for name in family if name not in chosen]
+        if absent:
+            raise ValueError(
+                f"primary measure {absent[0]!r} is not among the measures: {', '.join(chosen)}"
+            )
+    if ci not in ("default", "bootstrap"):
+        raise ValueError(f"ci must be default or bootstrap, not {ci!r}")
+    lazy_judgments, _ = as_lazy(judgments, "judgments")
+    require_columns(lazy_judgments, "judgments", ["query_id", "product_id", "grade"])
+    labels = not lazy_judgments.collect_schema()["grade"].is_numeric()
+    for name, run in runs.items():
+        columns = require_columns(run, name, ["query_id", "product_id"])
+        order = order_of(columns, scoring, name)
+        if check:
+            check_run(run, name, order)
+    if check:
+        check_judgments(lazy_judgments, labels=labels)
+    graded = scoring.grade(lazy_judgments)
+    lazy_queries = None if queries is None else as_lazy(queries, "queries")[0]
+    query_table = collect_queries(graded, lazy_queries, scoring, frozenset(chosen), by)
+    settings = {
+        **asdict(scoring),
+        "measures": list(chosen),
+        "by": list(by),
+        "primary": list(family),
+        "ci": ci,
+        "seed": seed,
+        "weighted": query_table.weighted,
+    }
+    for name in ("cutoffs", "good_labels"):
+        settings[name] = None if settings[name] is None else list(settings[name])
+    gains_known = not labels or scoring.gains is not None
+    plan = Plan(scoring, query_table, frames, chosen, gains_known, ci, seed, settings)
+    return plan, graded
+
+
+def number(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def ratio(case: Parts, mask: Mask | slice) -> float | None:
+    total = case.den[mask].sum()
+    return float(case.num[mask].sum() / total) if total > 0 else None
+
+
+def difference(treatment: float | None, control: float | None) -> float | None:
+    return None if treatment is None or control is None else treatment - control
+
+
+def judged_share(plan: Plan, table: RunTable, n: int, mask: Mask | slice) -> float | None:
+    shown = table.columns[f"shown_{n}"][mask].sum()
+    judged = judged_count(table.columns, n, plan.scoring)[mask].sum()
+    return float(judged / shown) if shown > 0 else None
+
+
+def why_missing(plan: Plan, name: str) -> str | None:
+    """Why a measure has no value under these settings, or None."""
+    measure = MEASURES[name]
+    if measure.needs_gains and not plan.gains_known:
+        return "the grades are text and no gains are given"
+    if plan.scoring.ties == "expected" and not measure.has_ties:
+        return "its expectation over tied orders is not offered"
+    return None
+
+
+def judged_value(plan: Plan, table: RunTable, n: int) -> Array:
+    shown = table.columns[f"shown_{n}"]
+    judged = judged_count(table.columns, n, plan.scoring)
+    return np.divide(judged, shown, out=np.full_like(shown, np.nan), where=shown > 0)
+
+
+def long_table(
+    plan: Plan, blocks: list[dict[str, Any]], systems: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Stack per-query blocks, one a figure (and system), under their names, as PyArrow columns."""
+    import pyarrow as pa
+
+    size, repeat = len(plan.queries), len(blocks)
+    figures = [figure for figure in plan.figures() for _ in systems or (None,)]
+
+    def stretch(values: list[Any], kind: pa.DataType) -> pa.Array:
+        return pa.array(values, kind).take(pa.array(np.repeat(np.arange(repeat), size)))
+
+    def column(name: str) -> pa.Array:
+        parts_ = [np.full(size, np.nan) if block[name] is None else block[name] for block in blocks]
+        return pa.array(np.concatenate(parts_), pa.float64(), from_pandas=True)
+
+    table: dict[str, Any] = {"query_id": pa.concat_arrays([plan.queries.ids] * repeat)}
+    for name, values in plan.queries.segments.items():
+        table[name] = pa.concat_arrays([pa.array(values)] * repeat)
+    table["measure"] = stretch([name for name, _ in figures], pa.string())
+    table["cutoff"] = stretch([cutoff for _, cutoff in figures], pa.int64())
+    if systems:
+        table["system"] = stretch(list(systems) * (repeat // len(systems)), pa.string())
+    return {**table, **{name: column(name) for name in blocks[0]}}
