@@ -1,0 +1,310 @@
+"""`evalkit index`, `evalkit retrieve` and `evalkit fuse`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["fuse", "index", "retrieve"]
+
+_FORMATS = click.Choice(["trec", "csv", "tsv", "jsonl", "parquet"])
+
+
+def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Turn `product_id=asin` into an entry of a mapping."""
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, column = value.partition("=")
+        if not (name and equals and column):
+            raise click.BadParameter(f"{value!r} is not of the form NAME=COLUMN", ctx, param)
+        if name in found:
+            raise click.BadParameter(f"{name} is named more than once", ctx, param)
+        found[name] = column
+    return found
+
+
+def _listed(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    """Split at commas."""
+    return (
+        None if value is None else tuple(part.strip() for part in value.split(",") if part.strip())
+    )
+
+
+def _numbers(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[float, ...] | None:
+    """Split at commas into numbers."""
+    try:
+        return None if value is None else tuple(float(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a list of numbers", ctx, param) from None
+
+
+def _options(*decorators: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Any) -> Any:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+_reading = _options(
+    click.option(
+        "--map",
+        "mapping",
+        metavar="NAME=COLUMN",
+        callback=_pairs,
+        multiple=True,
+        help="Name a column: --map product_id=asin. Repeatable.",
+    ),
+    click.option(
+        "--input-format", type=_FORMATS, help="Format of the input; by its ending otherwise."
+    ),
+)
+_machine = _options(
+    click.option("--force", is_flag=True, help="Do it again even if nothing has changed."),
+    click.option("--memory-limit", default="600MB", show_default=True, help="For tables."),
+    click.option("--threads", type=click.IntRange(min=1), help="For tables; all cores otherwise."),
+)
+_computing = _options(
+    click.option(
+        "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps."
+    ),
+    click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True),
+    click.option(
+        "--allow-pickle",
+        is_flag=True,
+        help="Accept weights that are pickles, which can run code. Only if you trust the model.",
+    ),
+)
+
+
+@click.command(
+    epilog="Example: evalkit index --products products.jsonl --kind dense -o indexes/dense"
+)
+@click.option("--products", required=True, type=click.Path(), help="The catalogue.")
+@click.option("-o", "--output", required=True, type=click.Path(), help="Folder of the index.")
+@click.option("--kind", type=click.Choice(["dense", "lexical"]), default="dense", show_default=True)
+@click.option(
+    "--index",
+    "vectors",
+    type=click.Choice(["flat", "hnsw", "ivfpq"]),
+    default="flat",
+    show_default=True,
+    help="Vector index: exact; a graph; compressed.",
+)
+@click.option("--model", help="Folder or hub id of an encoder; all-MiniLM-L6-v2 otherwise.")
+@click.option("--revision", help="Branch, tag or commit of the model on the hub.")
+@click.option(
+    "--fields",
+    metavar="A,B,...",
+    callback=_listed,
+    help="Columns that make a product's text, in order; otherwise those of "
+    "title,brand,kind,category,description,attributes that exist.",
+)
+@click.option("--query-prefix", help="Put before queries; the model's own prompt otherwise.")
+@click.option("--document-prefix", help="Put before products; the model's own prompt otherwise.")
+@click.option("--max-length", type=click.IntRange(min=1), help="Tokens of a text that are read.")
+@click.option(
+    "--dtype", type=click.Choice(["float32", "float16"]), default="float32", show_default=True
+)
+@click.option(
+    "--backend", type=click.Choice(["torch", "onnx-int8"]), default="torch", show_default=True
+)
+@click.option("--hnsw-links", type=click.IntRange(min=2), default=32, show_default=True)
+@click.option("--hnsw-build-effort", type=click.IntRange(min=1), default=200, show_default=True)
+@click.option("--lists", type=click.IntRange(min=1), help="Cells of IVF-PQ; about 4·√products.")
+@click.option(
+    "--code-bytes", type=click.IntRange(min=1), help="Bytes a product of IVF-PQ; dimension / 4."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of IVF-PQ.")
+@click.option("--k1", type=float, default=1.5, show_default=True, help="Of BM25.")
+@click.option("--b", type=float, default=0.75, show_default=True, help="Of BM25.")
+@_computing
+@_reading
+@_machine
+def index(**chosen: Any) -> None:
+    """Index a product catalogue, by vectors or by words.
+
+    The index is a folder with a manifest. Embeddings are kept in the cache folder
+    ($EVALKIT_CACHE), so an interrupted run goes on where it stopped and a changed catalogue
+    costs only its new texts. An index that is up to date is not built again.
+    """
+    from evalkit.retrieval import LexicalSettings, VectorIndexSettings, index_products
+
+    method: LexicalSettings | VectorIndexSettings
+    encoder = None
+    if chosen["kind"] == "lexical":
+        method = LexicalSettings(chosen["k1"], chosen["b"])
+    else:
+        encoder = _encoder(chosen)
+        method = VectorIndexSettings(
+            kind=chosen["vectors"],
+            hnsw_links=chosen["hnsw_links"],
+            hnsw_build_effort=chosen["hnsw_build_effort"],
+            lists=chosen["lists"],
+            code_bytes=chosen["code_bytes"],
+            seed=chosen["seed"],
+        )
+    index_products(
+        chosen["products"],
+        chosen["output"],
+        method,
+        encoder=encoder,
+        fields=chosen["fields"],
+        reading=_reading_settings(chosen),
+        force=chosen["force"],
+        memory_limit=chosen["memory_limit"],
+        threads=chosen["threads"],
+    )
+
+
+@click.command(
+    epilog="Example: evalkit retrieve --queries queries.csv --index indexes/dense --k 100 "
+    "-o runs/dense.parquet"
+)
+@click.option("--queries", required=True, type=click.Path(), help="Columns query_id and query.")
+@click.option("--index", "place", required=True, type=click.Path(), help="Folder of the index.")
+@click.option("-o", "--output", required=True, type=click.Path(), help="The run to write.")
+@click.option(
+    "--k", type=click.IntRange(min=1), default=100, show_default=True, help="Products a query."
+)
+@click.option("--system", help="Name of the system in the run; the kind of index otherwise.")
+@click.option(
+    "--products", type=click.Path(), help="Refuse an index of another catalogue than this."
+)
+@click.option("--model", help="Refuse an index of another model than this.")
+@click.option("--revision", help="Of --model.")
+@click.option("--query-prefix", help="Put before queries; as the index says otherwise.")
+@click.option(
+    "--search-effort",
+    type=click.IntRange(min=1),
+    help="Candidates that HNSW keeps, or cells that IVF-PQ visits.",
+)
+@click.option("--output-format", type=_FORMATS, help="Of the run; by its ending otherwise.")
+@_computing
+@_reading
+@_machine
+def retrieve(**chosen: Any) -> None:
+    """Search an index for every query and write a run.
+
+    The run has query_id, product_id, rank, score and system. Equal scores are ordered by
+    product_id, descending, as the scorer does. A query without text gets no results.
+    """
+    from evalkit.retrieval import EncoderSettings, retrieve_run
+
+    retrieve_run(
+        chosen["queries"],
+        chosen["place"],
+        chosen["output"],
+        k=chosen["k"],
+        system=chosen["system"],
+        products=chosen["products"],
+        model=chosen["model"],
+        revision=chosen["revision"],
+        settings=EncoderSettings(
+            query_prefix=chosen["query_prefix"],
+            device=chosen["device"],
+            batch_size=chosen["batch_size"],
+        ),
+        search_effort=chosen["search_effort"],
+        allow_pickle=chosen["allow_pickle"],
+        reading=_reading_settings(chosen),
+        format=chosen["output_format"],
+        force=chosen["force"],
+        memory_limit=chosen["memory_limit"],
+        threads=chosen["threads"],
+    )
+
+
+@click.command(
+    epilog="Example: evalkit fuse runs/bm25.parquet runs/dense.parquet --method rrf "
+    "-o runs/fused.parquet"
+)
+@click.argument("runs", nargs=-1, required=True, type=click.Path())
+@click.option("-o", "--output", required=True, type=click.Path(), help="The run to write.")
+@click.option(
+    "--method",
+    type=click.Choice(["rrf", "weighted"]),
+    default="rrf",
+    show_default=True,
+    help="Reciprocal ranks, or a weighted sum of scores.",
+)
+@click.option("--rrf-k", type=float, default=60.0, show_default=True)
+@click.option(
+    "--weights", metavar="A,B,...", callback=_numbers, help="One for each run; all alike otherwise."
+)
+@click.option(
+    "--normalise",
+    type=click.Choice(["minmax", "none"]),
+    default="minmax",
+    show_default=True,
+    help="Scores of a query before they are weighted.",
+)
+@click.option(
+    "--k", type=click.IntRange(min=1), default=100, show_default=True, help="Products a query."
+)
+@click.option("--system", help="Name of the system in the run; the method otherwise.")
+@click.option("--output-format", type=_FORMATS, help="Of the run; by its ending otherwise.")
+@click.option(
+    "--on-duplicate",
+    type=click.Choice(["error", "first"]),
+    default="error",
+    show_default=True,
+    help="What to do about a product that is twice in a query's results.",
+)
+@_reading
+@_machine
+def fuse(**chosen: Any) -> None:
+    """Fuse two or more runs, of any format, into one."""
+    from evalkit.retrieval import fuse_runs
+
+    fuse_runs(
+        chosen["runs"],
+        chosen["output"],
+        method=chosen["method"],
+        rrf_k=chosen["rrf_k"],
+        weights=chosen["weights"],
+        normalise=chosen["normalise"],
+        k=chosen["k"],
+        system=chosen["system"],
+        reading=_reading_settings(chosen) | {"on_duplicate": chosen["on_duplicate"]},
+        format=chosen["output_format"],
+        force=chosen["force"],
+        memory_limit=chosen["memory_limit"],
+        threads=chosen["threads"],
+    )
+
+
+def _encoder(chosen: dict[str, Any]) -> Any:
+    from evalkit.retrieval import EncoderSettings, open_encoder
+
+    settings = EncoderSettings(
+        query_prefix=chosen["query_prefix"],
+        document_prefix=chosen["document_prefix"],
+        max_length=chosen["max_length"],
+        device=chosen["device"],
+        dtype=chosen["dtype"],
+        backend=chosen["backend"],
+        batch_size=chosen["batch_size"],
+    )
+    return open_encoder(
+        chosen["model"],
+        settings,
+        revision=chosen["revision"],
+        allow_pickle=chosen["allow_pickle"],
+    )
+
+
+def _reading_settings(chosen: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "format": chosen["input_format"],
+        "mapping": chosen["mapping"],
+    }

@@ -1,0 +1,173 @@
+"""The stage behind `evalkit retrieve`: queries and an index become a run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalkit.engines import open_engine
+from evalkit.errors import InputError, Problem, SettingsError
+from evalkit.manifest import Input, Manifest, fingerprint, finished_before
+from evalkit.retrieval.progress import progress_bar, say
+from evalkit.retrieval.retriever import DenseRetriever, index_fingerprint, open_index
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from evalkit.retrieval.encoder import Encoder, EncoderSettings
+    from evalkit.tables import Table
+
+__all__ = ["retrieve_run"]
+
+
+def retrieve_run(
+    queries: str | os.PathLike[str],
+    index: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    k: int = 100,
+    system: str | None = None,
+    products: str | os.PathLike[str] | None = None,
+    encoder: Encoder | None = None,
+    model: str | None = None,
+    revision: str | None = None,
+    settings: EncoderSettings | None = None,
+    search_effort: int | None = None,
+    allow_pickle: bool = False,
+    reading: Mapping[str, Any] | None = None,
+    format: str | None = None,  # noqa: A002 - the name that tables.write has
+    force: bool = False,
+    memory_limit: str = "600MB",
+    threads: int | None = None,
+    cache: Path | None = None,
+) -> Manifest:
+    """Search an index for every query and write the run; see `evalkit retrieve --help`.
+
+    Queries are searched in the order of their query_id. A query without text gets no results.
+
+    Args:
+        queries: a table with query_id and query.
+        index: the index's folder.
+        output: the run to write, in the format of its ending or of `format`.
+        k: products a query at most.
+        system: name of the system in the run; None takes the kind of index.
+        products: a catalogue that the index must have been built from.
+        encoder: what encodes queries; None opens `model`.
+        model: a folder or hub id; None takes the one that the index was built with.
+        revision: of `model`.
+        settings: see `evalkit.retrieval.retriever.open_index`.
+        search_effort: see `evalkit.retrieval.vector_index.search_vectors`.
+        allow_pickle: accept a model whose weights are pickles.
+        reading: keyword arguments of `evalkit.tables.read` for the queries.
+        format: of the run.
+        force: search again in any case.
+        memory_limit: for reading and writing.
+        threads: of DuckDB.
+        cache: folder for embeddings; None takes the default one.
+
+    Raises:
+        InputError: the queries or the index cannot be used.
+        SettingsError: settings that do not fit.
+        ModelError: the index was built with another model, or the model cannot be loaded.
+    """
+    from evalkit.tables import read, write
+
+    started = time.monotonic()
+    if k < 1:
+        raise SettingsError(f"--k is {k}; it must be 1 or more.")
+    target = Path(output)
+    retriever = open_index(
+        index,
+        encoder=encoder,
+        model=model,
+        revision=revision,
+        settings=settings,
+        products=products,
+        search_effort=search_effort,
+        allow_pickle=allow_pickle,
+        cache=cache,
+    )
+    built = retriever.manifest
+    prefix = settings.query_prefix if settings is not None else None
+    wanted = Manifest(
+        command="evalkit retrieve",
+        settings={
+            "k": k,
+            "system": system,
+            "query_prefix": prefix,
+            "search_effort": search_effort,
+            "reading": dict(reading or {}),
+            "format": format,
+        },
+        inputs=(
+            Input("queries", str(queries), fingerprint(queries)),
+            Input("index", str(index), index_fingerprint(built), built.counts["products"]),
+        ),
+        models=built.models,
+        seeds=built.seeds,
+    )
+    done = None if force else finished_before(target, wanted)
+    if done is not None:
+        say(f"{target} is up to date (same queries, index and settings); --force makes it again.")
+        return done
+    with open_engine(memory_limit, threads) as connection:
+        table = read("queries", queries, connection, **(reading or {}))
+        asked = _texts(table)
+        warnings = []
+        if table.rows > asked.num_rows:
+            warnings.append(
+                f"{table.rows - asked.num_rows:,} of {table.rows:,} queries have no text and get "
+                "no results."
+            )
+        if k > built.counts["products"]:
+            warnings.append(
+                f"--k {k:,} is more than the {built.counts['products']:,} products of the index."
+            )
+        with progress_bar(asked.num_rows, "Searching", "queries") as moved:
+            run = retriever.search(asked, k, system=system, progress=moved)
+        counts = {"queries": table.rows, "queries_without_text": table.rows - asked.num_rows}
+        counts["rows"] = run.num_rows
+        if isinstance(retriever, DenseRetriever):
+            counts["texts_encoded"] = retriever.encoder.encoded
+            counts["texts_reused"] = retriever.encoder.reused
+            counts["texts_truncated"] = retriever.encoder.truncated_texts
+            if counts["texts_truncated"]:
+                warnings.append(
+                    f"{counts['texts_truncated']:,} of {asked.num_rows:,} queries are longer than "
+                    "the model reads; their ends were cut off."
+                )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write(run, target, kind="run", format=format, connection=connection)
+    source = Input("queries", table.path, table.fingerprint, table.rows)
+    finished = Manifest(
+        wanted.command,
+        wanted.settings,
+        (source, wanted.inputs[1]),
+        wanted.models,
+        wanted.seeds,
+        counts,
+        tuple(warnings),
+    )
+    finished.write(target, started=started)
+    for warning in warnings:
+        say(f"Warning: {warning}")
+    say(f"Wrote {target}: {run.num_rows:,} rows for {table.rows:,} queries.")
+    return finished
+
+
+def _texts(table: Table) -> Any:
+    """Return query_id and query of the queries that have a text, by query_id."""
+    if "query" not in table.columns:
+        raise InputError(
+            table.path,
+            [Problem(f"there is no column query; the file has: {', '.join(table.columns)}")],
+            remedy="Name the column of the text with --map query=COLUMN.",
+        )
+    return (
+        table.relation.select("query_id, CAST(query AS VARCHAR) AS query")
+        .filter("trim(query) <> ''")
+        .order("query_id")
+        .to_arrow_table()
+    )
