@@ -21,7 +21,7 @@ def plain(text: object) -> str:
     r"""One line without control, format or surrogate characters, runs of blanks closed up.
 
     Example:
-        >>> plain("red\\x1b[2J shoes\\n size 9")
+        >>> plain("red\x1b[2J shoes\n size 9")
         'red[2J shoes size 9'
     """
     kept = "".join(
@@ -36,7 +36,7 @@ def display_width(text: str) -> int:
     r"""Columns the text takes: wide East Asian characters two, combining marks none.
 
     Example:
-        >>> display_width("abc"), display_width("靴"), display_width("e\\u0301")
+        >>> display_width("abc"), display_width("靴"), display_width("e\u0301")
         (3, 2, 1)
     """
     width = 0

@@ -320,3 +320,34 @@ def _aggregate(rows, measure, cutoff, segment):
     if measure == "gsb":
         result |= {"good": better, "bad": worse, "win_rate": better / max(1, better + worse)}
     return result
+
+
+def result_lists(columns: dict[str, list[Any]], seed: int = 3) -> dict[str, dict[str, Any]]:
+    """Made-up result lists of ten for every query of `large`."""
+    draw = random.Random(seed)
+    kinds = ("kettle", "rain jacket", "garden hose", "desk lamp", "trail shoe", "hair dryer")
+    brands = ("Brivo", "Halden", "Nuvia", "Korvo", "Tessel")
+    found = {}
+    for number, query_id in enumerate(dict.fromkeys(columns["query_id"])):
+        kind = kinds[number % len(kinds)]
+        pool = [
+            {
+                "product_id": f"P{number:03}{place:02}",
+                "title": f"{draw.choice(brands)} {kind} with a rather long descriptive name"
+                f" in colour {place}",
+                "brand": draw.choice(brands),
+                "price": round(draw.uniform(9, 120), 2),
+                "grade": (grade := draw.choice([0, 0, 1, 2, 3, None])),
+                "good": None if grade is None else grade >= 1,
+                "score": 1.0,
+            }
+            for place in range(16)
+        ]
+        found[query_id] = {
+            "query": f"{kind} without plastic under {10 + number} euros",
+            **{
+                side: [{**item, "rank": rank} for rank, item in enumerate(draw.sample(pool, 10), 1)]
+                for side in ("control", "treatment")
+            },
+        }
+    return found

@@ -1,0 +1,144 @@
+"""Every result row of a score document as one HTML table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalkit.reports import score_document as read
+from evalkit.reports.markup import Html, element
+from evalkit.reports.terminal import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evalkit.reports.score_document import Document, Row
+
+__all__ = ["result_table"]
+
+_COMPARED = (
+    ("queries", "Queries"),
+    ("control", "Control"),
+    ("treatment", "Treatment"),
+    ("delta", "Δ"),
+    ("interval", "95% interval"),
+    ("relative", "Relative"),
+    ("p", "p"),
+    ("holm", "p, Holm"),
+    ("counts", "+/=/−"),
+    ("mde", "mde"),
+    ("judged", "Judged %"),
+)
+_SINGLE = (
+    ("system", "System"),
+    ("queries", "Queries"),
+    ("value", "Value"),
+    ("interval", "95% interval"),
+    ("judged", "Judged %"),
+)
+
+
+def result_table(document: Document) -> Html:
+    """The table with its heading; bounds, votes and notes stand beneath the row they belong to."""
+    compared = read.is_comparison(document)
+    columns = _COMPARED if compared else _SINGLE
+    heads = [element("th", "Measure", scope="col")]
+    heads += [element("th", name, scope="col") for _, name in columns]
+    rows: list[Html] = []
+    for block in read.blocks(document):
+        # across all columns, so that it reads as a heading
+        rows.append(_wide("section", plain(block.title), len(columns) + 1))
+        for group in block.groups:
+            if block.columns:
+                rows.append(_wide("measure", read.measure_label(group[0]), len(columns) + 1))
+            for row in group:
+                rows += _rows(row, columns, nested=bool(block.columns))
+    told = (
+        "Values in points. * and bold: significant after Holm. ·: exploratory. +/=/−: queries"
+        " improved, the same, worse. Judged: control → treatment."
+        if compared
+        else "Values in points."
+    )
+    return element(
+        "section",
+        element("h2", "All results", id="results"),
+        element("p", told, class_="quiet small"),
+        element(
+            "div",
+            element(
+                "table",
+                element("caption", "Every figure", class_="hidden"),
+                element("thead", element("tr", heads)),
+                element("tbody", rows),
+                class_="results",
+            ),
+            class_="scroll",
+            tabindex=0,
+            role="region",
+            aria_labelledby="results",
+        ),
+        aria_labelledby="results",
+    )
+
+
+def _wide(kind: str, text: str, columns: int) -> Html:
+    return element("tr", element("th", text, colspan=columns, scope="colgroup"), class_=kind)
+
+
+def _rows(row: Row, columns: tuple[tuple[str, str], ...], *, nested: bool) -> Iterator[Html]:
+    label = plain(read.segment_label(row)) if nested else read.measure_label(row)
+    cells = _cells(row)
+    place = read.standing(row) if "delta" in row else "untested"
+    marked = place if place in ("better", "worse") else None
+    yield element(
+        "tr",
+        element("th", label, scope="row"),
+        [
+            element("td", cells[key], class_=marked if key in ("delta", "p") else None)
+            for key, _ in columns
+        ],
+    )
+    for prefix, name in (("", "unjudged: bad…good"), ("ties_", "ties: worst…best")):
+        found = {
+            key: (row.get(f"{prefix}lower_{key}"), row.get(f"{prefix}upper_{key}"))
+            for key in ("control", "treatment", "value", "delta")
+        }
+        if all(low is None for low, _ in found.values()):
+            continue
+        spans = {key: read.range_text(*pair) for key, pair in found.items() if key != "delta"}
+        spans["interval"] = read.range_text(*found["delta"], sign=True)
+        yield element(
+            "tr",
+            element("th", name, scope="row"),
+            [element("td", spans.get(key, "").replace(read.MISSING, "")) for key, _ in columns],
+            class_="beneath",
+        )
+    remarks = [text for text in (read.depth_remark(row), row.get("note")) if text]
+    if remarks:
+        text = element("td", plain("; ".join(remarks)), colspan=len(columns))
+        yield element("tr", element("th", ""), text, class_="note beneath")
+
+
+def _cells(row: Row) -> dict[str, str]:
+    marks = {"better": " *", "worse": " *", "exploratory": " ·"}
+    counts = [row.get(key) for key in ("improved", "same", "worse")]
+    single = "delta" not in row
+    judged = (row.get("judged_control"), row.get("judged_treatment"))
+    return {
+        "system": plain(row.get("system", "")),
+        "queries": read.count(row.get("queries")),
+        "value": read.points(row.get("value")),
+        "control": read.points(row.get("control")),
+        "treatment": read.win_rate(row) or read.points(row.get("treatment")),
+        "delta": read.signed(row.get("delta")),
+        "interval": read.interval(row.get("ci_low"), row.get("ci_high"), sign=not single),
+        "relative": read.ratio(row.get("relative")),
+        "p": read.p_value(row.get("p")) + marks.get("" if single else read.standing(row), ""),
+        "holm": read.p_value(row.get("p_holm")),
+        "counts": read.MISSING
+        if all(number is None for number in counts)
+        else "/".join(read.count(number) for number in counts),
+        "mde": read.points(row.get("mde")),
+        "judged": read.share(row.get("judged"))
+        if single
+        else " → ".join(read.share(value) for value in judged),
+    }

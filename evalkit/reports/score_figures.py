@@ -1,0 +1,331 @@
+"""Plotly figures of a score document: Δ with intervals by segment, and Δ query by query.
+
+Colours are those of the light theme; the page's script exchanges them for the dark theme's. All
+are from the Okabe-Ito palette, and position, filling or symbol says again what a colour says.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evalkit.reports import score_document as read
+from evalkit.reports.query_moves import SAME
+from evalkit.reports.terminal import clamp, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from evalkit.reports.query_moves import Move
+    from evalkit.reports.score_document import Document, Row
+
+__all__ = ["COLORS", "Figure", "delta_by_query", "delta_by_segment", "value_by_segment"]
+
+# light theme: colour of the dark theme that takes its place
+COLORS = {
+    "#0072b2": "#56b4e9",  # better, first system
+    "#d55e00": "#e69f00",  # worse, second system
+    "#009e73": "#2bc59a",
+    "#b0568a": "#cc79a7",
+    "#5c6570": "#a3adb8",  # neither
+    "#1c2127": "#e8eaed",  # text
+    "#dde1e6": "#343b44",  # grid
+    "#8a929c": "#78828e",  # zero line
+}
+_BETTER, _WORSE, _GREEN, _PURPLE, _NEITHER, _TEXT, _GRID, _ZERO = COLORS
+_SYSTEMS = ((_BETTER, "circle"), (_WORSE, "square"), (_GREEN, "diamond"), (_PURPLE, "x"))
+_BARS_UP_TO = 400
+_BINS = 41
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure as plain data, with the sentence that stands for it when it cannot be seen.
+
+    Attributes:
+        spec: Plotly's `data` and `layout`.
+        height: in CSS pixels, reserved before the figure is drawn.
+        summary: alternative text.
+    """
+
+    spec: dict[str, Any]
+    height: int
+    summary: str
+
+
+def delta_by_segment(document: Document, measure: str, cutoff: int | None) -> Figure | None:
+    """Forest plot of one measure: Δ with its interval, overall and in every segment."""
+    import plotly.graph_objects as go
+
+    lines, ticks = _segment_lines(document, measure, cutoff)
+    lines = [(y, row) for y, row in lines if row.get("delta") is not None]
+    if not lines:
+        return None
+    styles = {"better": (_BETTER, ""), "worse": (_WORSE, "")}
+    figure = go.Figure()
+    for y, row in lines:
+        place = read.standing(row)
+        color, filling = styles.get(place, (_NEITHER, "-open"))
+        delta, low, high = (
+            None if row.get(key) is None else 100 * row[key]
+            for key in ("delta", "ci_low", "ci_high")
+        )
+        bar = None
+        if low is not None and high is not None:
+            bar = {
+                "type": "data",
+                "symmetric": False,
+                "array": [high - delta],
+                "arrayminus": [delta - low],
+                "color": color,
+                "thickness": 2,
+                "width": 4,
+            }
+        figure.add_trace(
+            go.Scatter(
+                x=[delta],
+                y=[y],
+                error_x=bar,
+                mode="markers+text",
+                text=[read.signed(row["delta"])],
+                textposition="top center",
+                textfont={"size": 12, "color": _TEXT},
+                marker={
+                    "color": color,
+                    "size": 11 if row.get("segment") else 13,
+                    "symbol": ("circle" if row.get("segment") else "diamond") + filling,
+                    "line": {"width": 2, "color": color},
+                },
+                hovertext=[_hover(row)],
+                hoverinfo="text",
+                cliponaxis=False,
+            )
+        )
+    figure.add_vline(x=0, line_width=1.5, line_color=_ZERO)
+    height = _finish(figure, ticks, "Δ in points: treatment − control")
+    said = "; ".join(
+        f"{read.segment_label(row)} {read.signed(row['delta'])}"
+        f" {read.interval(row.get('ci_low'), row.get('ci_high'))}"
+        for _, row in lines
+    )
+    name = read.cutoff_label(measure, cutoff)
+    return Figure(figure.to_plotly_json(), height, f"Difference in {name} by segment: {said}.")
+
+
+def value_by_segment(document: Document, measure: str, cutoff: int | None) -> Figure | None:
+    """Values of single runs with their intervals, overall and in every segment."""
+    import plotly.graph_objects as go
+
+    lines, ticks = _segment_lines(document, measure, cutoff)
+    lines = [(y, row) for y, row in lines if row.get("value") is not None]
+    systems = list(dict.fromkeys(row.get("system") for _, row in lines))
+    if not lines:
+        return None
+    figure = go.Figure()
+    for index, system in enumerate(systems):
+        color, symbol = _SYSTEMS[index % len(_SYSTEMS)]
+        rows = [(y, row) for y, row in lines if row.get("system") == system]
+        offset = 0.5 * ((index + 0.5) / len(systems) - 0.5)
+        lows = [row["value"] if row.get("ci_low") is None else row["ci_low"] for _, row in rows]
+        highs = [row["value"] if row.get("ci_high") is None else row["ci_high"] for _, row in rows]
+        values = [row["value"] for _, row in rows]
+        figure.add_trace(
+            go.Scatter(
+                name=_label(system),
+                x=[100 * value for value in values],
+                y=[y + offset for y, _ in rows],
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [100 * (h - v) for h, v in zip(highs, values, strict=True)],
+                    "arrayminus": [100 * (v - w) for v, w in zip(values, lows, strict=True)],
+                    "color": color,
+                    "thickness": 2,
+                    "width": 4,
+                },
+                mode="markers",
+                marker={"color": color, "size": 10, "symbol": symbol},
+                hovertext=[
+                    f"{_label(system)}, {_label(read.segment_label(row))}<br>"
+                    f"{read.points(row['value'])} {_interval(row, sign=False)}"
+                    for _, row in rows
+                ],
+                hoverinfo="text",
+            )
+        )
+    height = _finish(figure, ticks, f"{read.cutoff_label(measure, cutoff)} in points")
+    figure.update_layout(
+        showlegend=len(systems) > 1,
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+        margin={"t": 40},
+    )
+    said = "; ".join(
+        f"{row.get('system')} {read.segment_label(row)} {read.points(row['value'])}"
+        for _, row in lines
+    )
+    name = read.cutoff_label(measure, cutoff)
+    return Figure(figure.to_plotly_json(), height + 30, f"{name} by segment: {said}.")
+
+
+def delta_by_query(
+    found: Sequence[Move], measure: str, cutoff: int | None, names: Mapping[str, str]
+) -> Figure | None:
+    """Δ of every query, best to worst; a histogram where there are more than 400.
+
+    Returns None where queries can only win, tie or lose: counts then say everything.
+
+    Args:
+        found: moves of one measure, by Δ from the best to the worst.
+        measure: its name.
+        cutoff: its cutoff.
+        names: query texts by id, as far as they are known.
+    """
+    import plotly.graph_objects as go
+
+    deltas = [100 * move.delta for move in found]
+    if len({round(delta, 9) for delta in deltas}) <= 3:
+        return None
+    figure = go.Figure()
+    name = read.cutoff_label(measure, cutoff)
+    if len(found) <= _BARS_UP_TO:
+        figure.add_trace(
+            go.Bar(
+                x=list(range(1, len(found) + 1)),
+                y=deltas,
+                marker={"color": [_side(delta) for delta in deltas], "line": {"width": 0}},
+                hovertext=[
+                    f"{_label(names.get(move.query_id) or move.query_id)}<br>"
+                    f"{read.points(move.control)} → {read.points(move.treatment)}:"
+                    f" {read.signed(move.delta)}"
+                    for move in found
+                ],
+                hoverinfo="text",
+            )
+        )
+        _axes(figure, "queries, from the biggest win to the biggest loss", "Δ in points")
+        figure.update_layout(bargap=0.15 if len(found) < 150 else 0)
+    else:
+        centres, counts = _bins(deltas)
+        figure.add_trace(
+            go.Bar(
+                x=centres,
+                y=counts,
+                marker={"color": [_side(centre) for centre in centres], "line": {"width": 0}},
+                hovertemplate="Δ about %{x:.1f}: %{y:,} queries<extra></extra>",
+            )
+        )
+        _axes(figure, "Δ in points", "queries")
+        figure.update_layout(bargap=0.1)
+    better, worse = sum(d > 0 for d in deltas), sum(d < 0 for d in deltas)
+    summary = (
+        f"Difference in {name} query by query: {better:,} of {len(found):,} improved, {worse:,} got"
+        f" worse; from {read.signed(found[-1].delta)} to {read.signed(found[0].delta)} points."
+    )
+    return Figure(figure.to_plotly_json(), 280, summary)
+
+
+def _segment_lines(
+    document: Document, measure: str, cutoff: int | None
+) -> tuple[list[tuple[float, Row]], list[tuple[float, str]]]:
+    """Rows with their height on the axis, and tick labels; a segment column has a heading."""
+    lines: list[tuple[float, Row]] = []
+    ticks: list[tuple[float, str]] = []
+    y = 0.0
+    for block in read.blocks(document):
+        rows = [
+            row
+            for group in block.groups
+            for row in group
+            if row["measure"] == measure and row.get("cutoff") == cutoff
+        ]
+        if rows and block.columns:
+            ticks.append((y, f"<b>{_label(' and '.join(block.columns))}</b>"))
+            y += 0.8
+        placed: dict[str, float] = {}
+        for row in rows:
+            label = read.segment_label(row)
+            if label not in placed:
+                placed[label] = y
+                ticks.append((y, f"{_label(label)} ({read.count(row.get('queries'))})"))
+                y += 1
+            lines.append((placed[label], row))
+        y += 0.2
+    return lines, ticks
+
+
+def _finish(figure: Any, ticks: list[tuple[float, str]], title: str) -> int:
+    """Axes of a plot by segment; gives the height it needs."""
+    deepest = ticks[-1][0]
+    _axes(figure, title, None)
+    figure.update_yaxes(
+        tickvals=[y for y, _ in ticks],
+        ticktext=[text for _, text in ticks],
+        range=[deepest + 0.6, -0.75],
+        showgrid=False,
+        zeroline=False,
+    )
+    return int(90 + 44 * (deepest + 1))
+
+
+def _axes(figure: Any, x_title: str, y_title: str | None) -> None:
+    common = {
+        "gridcolor": _GRID,
+        "zerolinecolor": _ZERO,
+        "linecolor": _GRID,
+        "automargin": True,
+        "fixedrange": True,
+        "title": {"font": {"size": 13, "color": _TEXT}},
+    }
+    figure.update_xaxes(**common, title_text=x_title)
+    figure.update_yaxes(**common, title_text=y_title)
+    figure.update_layout(
+        template=None,
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 13, "color": _TEXT},
+        hoverlabel={"align": "left"},
+        margin={"l": 8, "r": 16, "t": 12, "b": 8},
+    )
+
+
+def _bins(deltas: list[float]) -> tuple[list[float], list[int]]:
+    """Equal bins about zero, the middle one holding what stayed about the same."""
+    import numpy as np
+
+    reach = max(abs(delta) for delta in deltas)
+    counts, edges = np.histogram(deltas, bins=_BINS, range=(-reach, reach))
+    centres = (edges[:-1] + edges[1:]) / 2
+    centres[_BINS // 2] = 0.0
+    return centres.tolist(), counts.tolist()
+
+
+def _side(delta: float) -> str:
+    if abs(delta) < 100 * SAME:
+        return _NEITHER
+    return _BETTER if delta > 0 else _WORSE
+
+
+def _hover(row: Row) -> str:
+    lines = [
+        f"<b>{_label(read.segment_label(row), 60)}</b>, {read.count(row.get('queries'))} queries"
+    ]
+    if row.get("control") is not None:
+        lines.append(f"{read.points(row['control'])} → {read.points(row.get('treatment'))}")
+    lines.append(f"Δ {read.signed(row['delta'])} {_interval(row, sign=True)}")
+    adjusted = row.get("p_holm")
+    after = "exploratory" if adjusted is None else f"{read.p_value(adjusted)} after Holm"
+    lines.append(f"p {read.p_value(row.get('p'))} ({after})")
+    return "<br>".join(lines)
+
+
+def _interval(row: Row, *, sign: bool) -> str:
+    return read.interval(row.get("ci_low"), row.get("ci_high"), sign=sign)
+
+
+def _label(text: object, width: int = 24) -> str:
+    """Foreign text in a figure: Plotly reads a few tags in labels, so none may get through."""
+    return html.escape(clamp(plain(text), width), quote=False)
