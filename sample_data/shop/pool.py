@@ -18,30 +18,9 @@ if TYPE_CHECKING:
     from shop.intents import Intent
 
 DEPTH = 50
+# Short on purpose: other searches keep words such as "my", and what those bring up is judged too.
 _COMMON = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "the",
-        "of",
-        "for",
-        "in",
-        "on",
-        "to",
-        "with",
-        "my",
-        "i",
-        "is",
-        "it",
-        "that",
-        "me",
-        "can",
-        "you",
-        "at",
-        "from",
-        "by",
-    ]
+    {"a", "an", "and", "at", "by", "for", "in", "is", "it", "of", "on", "that", "the", "to", "with"}
 )
 
 

@@ -117,3 +117,20 @@ def test_every_query_has_good_products_except_those_that_the_card_names(
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert all(f"`{query_id}`" in card for query_id in without)
     assert all(3 <= good[query_id] <= 40 for query_id in queries if query_id not in without)
+
+
+def test_the_data_card_states_the_counts(
+    folder: Path, products: dict[str, Row], queries: dict[str, Row], judgments: list[Row]
+) -> None:
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert f"{len(products):,} products of" in card
+    assert f"{len(judgments):,} graded pairs" in card
+    asked = Counter(row["department"] for row in queries.values())
+    for department, count in Counter(row["department"] for row in products.values()).items():
+        assert f"| {department} | {count} | {asked[department]} |" in card
+    grades = Counter((queries[row["query_id"]]["query_type"], row["grade"]) for row in judgments)
+    for query_type in ("knowledge", "negative", "alternative", "general"):
+        counts = " | ".join(f"{grades[query_type, grade]:,}" for grade in range(4))
+        assert f"| {counts} |" in card
+    by_hand = sum(row["rule"].startswith("hand: ") for row in judgments)
+    assert f"{by_hand} pairs in `source/hand.toml`" in card
