@@ -13,19 +13,10 @@ from typing import IO, TYPE_CHECKING, Literal
 
 from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.tables import staging
+from evalkit.tables.plans import REFUSED, Plan, Request, make_plan, parquet_errors
 from evalkit.tables.quoting import identifier, literal, new_name
-from evalkit.tables.schema import (
-    KINDS,
-    SCHEMAS,
-    TREC_FIELDS,
-    Column,
-    Format,
-    Kind,
-    Order,
-    Role,
-    resolve_columns,
-)
-from evalkit.tables.sources import Source, open_source, recognise_format
+from evalkit.tables.schema import KINDS, Format, Kind, Order
+from evalkit.tables.sources import open_source, recognise_format
 from evalkit.tables.validation import (
     Rules,
     all_distinct,
@@ -37,24 +28,16 @@ from evalkit.tables.validation import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 __all__ = ["Table", "read"]
 
-# Smaller read buffers than DuckDB's 32 MB are faster and take 100 MB less; they must hold the
-# longest line twice over.
-_BUFFER = 8_000_000
+# A float64 is written in 17 digits at most, an int64 holds any 18.
 _WHOLE = "-?(0|[1-9][0-9]{0,17})"
-_DECIMAL = "-?(0|[1-9][0-9]{0,14})([.][0-9]+)?([eE][+-]?[0-9]{1,2})?"
-_REFUSED = "evalkit refuses a value"
-_NUMERIC_ROLES: frozenset[Role] = frozenset({"score", "rank", "position", "weight", "grade"})
-_TEXT_TYPES = ("VARCHAR", "ENUM", "UUID", "BLOB")
-_INTEGER_TYPES = (
-    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
-    "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT",
-)  # fmt: skip
+_DECIMAL = "-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]{1,3})?"
+_DIGITS = 17
 
 
 @dataclass(frozen=True)
@@ -134,235 +117,12 @@ def read(
     if order is not None and (order not in ("rank", "score") or kind != "run"):
         raise SettingsError(f"--order {order!r} does not fit {kind}; runs take rank or score.")
     with open_source(path, stdin) as source:
-        plan_of = {"trec": _plan_trec, "parquet": _plan_parquet, "jsonl": _plan_json}
         known = recognise_format(kind, source, format)
-        make_plan = plan_of.get(known, _plan_delimited)
-        request = _Request(kind, connection, source, known, mapping, on_duplicate, order)
+        request = Request(kind, connection, source, known, mapping, on_duplicate, order)
         return _load(request, make_plan(request))
 
 
-@dataclass(frozen=True)
-class _Request:
-    """What `read` was asked for, with the file open."""
-
-    kind: Kind
-    connection: DuckDBPyConnection
-    source: Source
-    format: Format
-    mapping: Mapping[str, str] | None
-    on_duplicate: str
-    order: Order | None
-
-    def resolve(self, names: Sequence[str]) -> tuple[Column, ...]:
-        """Give the file's columns their canonical names."""
-        return resolve_columns(
-            self.kind, names, path=self.source.path, mapping=self.mapping, order=self.order
-        )
-
-    def rules(self, columns: tuple[Column, ...], *, labels: bool, numeric: frozenset[int]) -> Rules:
-        """What is checked."""
-        return Rules(self.kind, columns, labels, numeric, self.on_duplicate, self.order != "score")
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """How one file will be read.
-
-    Attributes:
-        columns: its columns.
-        stage: makes the staged table and returns its name.
-        fast: makes SQL for a relation of `cN`, given whether grades are labels, or None where
-            only the careful way will do.
-        fast_numeric: roles that are numbers in the fast relation.
-        numeric: positions of the columns that are numbers in both.
-        guards: further SQL that is true where a row of the fast relation is bad.
-        system: the one system of the run, where it is checked row by row and not stored.
-        thorough: whether the fast way looks for NUL characters in ids.
-        untyped: whether extra columns arrive as text.
-    """
-
-    columns: tuple[Column, ...]
-    stage: Callable[[], str]
-    fast: Callable[[bool], str] | None
-    fast_numeric: frozenset[Role] = frozenset()
-    numeric: frozenset[int] = frozenset()
-    guards: tuple[str, ...] = ()
-    system: str | None = None
-    thorough: bool = False
-    untyped: bool = True
-
-
-def _plan_trec(request: _Request) -> _Plan:
-    kind, source = request.kind, request.source
-    if kind not in TREC_FIELDS:
-        raise InputError(
-            source.path,
-            [Problem(f"TREC files hold runs and judgments, not {kind}")],
-            remedy="Give it as CSV, TSV, JSON Lines or Parquet with a header.",
-        )
-    if request.mapping:
-        raise InputError(
-            source.path,
-            [Problem("a TREC file has no column names to map")],
-            remedy="Leave out --map, or give the file a header and name it .csv or .tsv.",
-        )
-    fields = TREC_FIELDS[kind]
-    schema = SCHEMAS[kind]
-    columns = tuple(
-        Column(name, name, schema.roles[name], position)
-        for position, name in enumerate(fields)
-        if name is not None and (name != "rank" or request.order == "rank")
-    )
-    used = {column.position for column in columns}
-    first = next((line for line in source.first_lines() if line.strip(" \t")), "")
-    delimiter = "\t" if "\t" in first else " "
-    system = first.split(delimiter)[-1] if kind == "run" else None
-    guards = [f"c{place} IS NULL" for place in range(len(fields)) if place not in used]
-    if system is not None:
-        guards.append(f"c{len(fields) - 1} IS DISTINCT FROM {literal(system)}")
-    return _Plan(
-        columns,
-        stage=lambda: staging.stage_trec(request.connection, source, request.kind),
-        fast=lambda labels: _read_csv(
-            source, delimiter, _cell_types(columns, len(fields), labels), quoted=False
-        ),
-        fast_numeric=_NUMERIC_ROLES,
-        guards=tuple(guards),
-        system=system,
-    )
-
-
-def _plan_delimited(request: _Request) -> _Plan:
-    source = request.source
-    delimiter = "\t" if request.format == "tsv" else ","
-    names = source.first_record(delimiter)
-    columns = request.resolve(names)
-    return _Plan(
-        columns,
-        stage=lambda: staging.stage_delimited(request.connection, source, delimiter, len(names)),
-        fast=lambda labels: _read_csv(
-            source, delimiter, _cell_types(columns, len(names), labels), quoted=True
-        ),
-        fast_numeric=_NUMERIC_ROLES,
-    )
-
-
-def _plan_json(request: _Request) -> _Plan:
-    connection, source = request.connection, request.source
-    lines = staging.stage_lines(connection, source)
-    try:
-        keys = staging.json_keys(connection, lines)
-        columns = request.resolve(keys) if keys else ()
-    except BaseException:
-        connection.execute(f"DROP TABLE {lines}")
-        raise
-
-    def stage() -> str:
-        with staging.dropped_after(connection, lines):
-            return staging.stage_json(connection, lines, columns)
-
-    return _Plan(columns, stage=stage, fast=None, untyped=False)
-
-
-def _plan_parquet(request: _Request) -> _Plan:
-    connection, source = request.connection, request.source
-    relation = f"read_parquet({literal(source.plain)}, hive_partitioning = false)"
-    with _parquet_errors(source):
-        described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    columns = request.resolve([row[0] for row in described])
-    types = {position: str(row[1]) for position, row in enumerate(described)}
-    for column in columns:
-        _refuse_type(column, types[column.position], source.path)
-    chosen = ", ".join(_parquet_cell(column, types[column.position]) for column in columns)
-
-    def stage() -> str:
-        with _parquet_errors(source):
-            return staging.stage_parquet(connection, source, chosen)
-
-    return _Plan(
-        columns,
-        stage=stage,
-        fast=lambda labels: f"(SELECT {chosen} FROM {relation})",
-        numeric=frozenset(
-            column.position for column in columns if _is_number(types[column.position])
-        ),
-        thorough=True,
-        untyped=False,
-    )
-
-
-def _is_number(sql_type: str) -> bool:
-    return sql_type in (*_INTEGER_TYPES, "FLOAT", "DOUBLE") or sql_type.startswith("DECIMAL")
-
-
-def _is_text(sql_type: str) -> bool:
-    return sql_type.startswith(_TEXT_TYPES)
-
-
-def _parquet_cell(column: Column, sql_type: str) -> str:
-    cell = identifier(column.source)
-    if column.role != "extra" and sql_type == "BLOB":
-        cell = f"decode({cell})"
-    elif column.role != "extra" and (column.role == "id" or _is_text(sql_type)):
-        cell = f"CAST({cell} AS VARCHAR)"
-    return f"{cell} AS c{column.position}"
-
-
-def _refuse_type(column: Column, sql_type: str, path: str) -> None:
-    fits, wanted = True, ""
-    if column.role == "id":
-        fits, wanted = _is_text(sql_type) or sql_type in _INTEGER_TYPES, "text"
-    elif column.role in _NUMERIC_ROLES:
-        fits, wanted = _is_text(sql_type) or _is_number(sql_type), "numbers"
-    elif column.role == "page_grade":
-        fits, wanted = _is_text(sql_type), "text"
-    if not fits:
-        raise InputError(
-            path,
-            [Problem(f"{column.name} is stored as {sql_type}", column=column.source)],
-            remedy=f"Store it as {wanted}.",
-        )
-
-
-@contextmanager
-def _parquet_errors(source: Source) -> Iterator[None]:
-    import duckdb
-
-    try:
-        yield
-    except duckdb.OutOfMemoryException:
-        raise
-    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.ConversionException) as error:
-        if _REFUSED in str(error):
-            raise
-        reason = str(error).partition("\n")[0].replace(source.plain, "the file")
-        raise InputError(
-            source.path,
-            [Problem(f"cannot be read as Parquet ({reason})")],
-            remedy="Copy or write it again, or name its real format.",
-        ) from error
-
-
-def _cell_types(columns: tuple[Column, ...], width: int, labels: bool) -> list[str]:
-    types = ["VARCHAR"] * width
-    for column in columns:
-        if column.role in _NUMERIC_ROLES and not (labels and column.role == "grade"):
-            types[column.position] = "DOUBLE"
-    return types
-
-
-def _read_csv(source: Source, delimiter: str, types: list[str], *, quoted: bool) -> str:
-    struct = ", ".join(f"'c{place}': '{sql_type}'" for place, sql_type in enumerate(types))
-    quotes = "quote = '\"', escape = '\"'" if quoted else "quote = '', escape = ''"
-    return (
-        f"read_csv({literal(source.plain)}, auto_detect = false, delim = {literal(delimiter)}, "
-        f"{quotes}, header = {str(quoted).lower()}, allow_quoted_nulls = false, "
-        f"hive_partitioning = false, compression = 'none', buffer_size = {_BUFFER}, "
-        f"columns = {{{struct}}})"
-    )
-
-
-def _load(request: _Request, plan: _Plan) -> Table:
+def _load(request: Request, plan: Plan) -> Table:
     """Read the fast way if that succeeds, else the careful way."""
     made = _load_fast(request, plan) or _load_carefully(request, plan)
     name, rows, dropped = made
@@ -374,8 +134,7 @@ def _load(request: _Request, plan: _Plan) -> Table:
                      else "has columns but no rows")],
             remedy="Check the command that should have written it.",
         )  # fmt: skip
-    if SCHEMAS[request.kind].infer_extras and plan.untyped:
-        _infer_numbers(request.connection, name, plan.columns)
+    _settle_types(request.connection, name, plan)
     names = tuple(column.name for column in plan.columns)
     view = name
     if plan.system is not None:
@@ -396,20 +155,16 @@ def _load(request: _Request, plan: _Plan) -> Table:
     )
 
 
-def _stored(plan: _Plan) -> list[Column]:
-    return [c for c in plan.columns if not (c.name == "system" and plan.system is not None)]
-
-
 def _create(
-    request: _Request, plan: _Plan, rules: Rules, relation: str, guards: Sequence[str] = ()
+    request: Request, plan: Plan, rules: Rules, relation: str, guards: Sequence[str] = ()
 ) -> tuple[str, int]:
     name = new_name(request.kind)
-    cells = [f"{typed(rules, column)} AS {identifier(column.name)}" for column in _stored(plan)]
+    cells = [f"{typed(rules, column)} AS {identifier(column.name)}" for column in plan.stored]
     if guards:
         # Any column will do: the guard must be evaluated for every row.
         value, _, alias = cells[0].rpartition(" AS ")
         cells[0] = (
-            f"CASE WHEN {' OR '.join(guards)} THEN error({literal(_REFUSED)}) "
+            f"CASE WHEN {' OR '.join(guards)} THEN error({literal(REFUSED)}) "
             f"ELSE {value} END AS {alias}"
         )
     with _file_order(request):
@@ -420,7 +175,7 @@ def _create(
 
 
 @contextmanager
-def _file_order(request: _Request) -> Iterator[None]:
+def _file_order(request: Request) -> Iterator[None]:
     """Keep rows in file order while a table is made, where that order means something."""
     connection = request.connection
     row = connection.execute("SELECT current_setting('preserve_insertion_order')").fetchone()
@@ -435,7 +190,7 @@ def _file_order(request: _Request) -> Iterator[None]:
             connection.execute("SET preserve_insertion_order = false")
 
 
-def _load_fast(request: _Request, plan: _Plan) -> tuple[str, int, int] | None:
+def _load_fast(request: Request, plan: Plan) -> tuple[str, int, int] | None:
     """Read and check in one pass; None if anything at all stands in the way."""
     import duckdb
 
@@ -449,10 +204,10 @@ def _load_fast(request: _Request, plan: _Plan) -> tuple[str, int, int] | None:
             if column.role in plan.fast_numeric and not (labels and column.role == "grade")
         }
         rules = request.rules(plan.columns, labels=labels, numeric=numeric)
-        of_columns = (guard(rules, column, thorough=plan.thorough) for column in _stored(plan))
+        of_columns = (guard(rules, column, thorough=plan.thorough) for column in plan.stored)
         guards = [*filter(None, of_columns), *plan.guards]
         try:
-            with _parquet_errors(request.source) if request.format == "parquet" else nullcontext():
+            with parquet_errors(request.source) if request.format == "parquet" else nullcontext():
                 name, rows = _create(request, plan, rules, plan.fast(labels), guards)
         except (duckdb.ConversionException, duckdb.InvalidInputException):
             continue
@@ -467,7 +222,7 @@ def _load_fast(request: _Request, plan: _Plan) -> tuple[str, int, int] | None:
     return None
 
 
-def _bytes_are_odd(request: _Request) -> bool:
+def _bytes_are_odd(request: Request) -> bool:
     """Whether the bytes hold what the fast way may have misread."""
     if request.format == "parquet":
         return False
@@ -475,7 +230,7 @@ def _bytes_are_odd(request: _Request) -> bool:
     return scan.nuls or (request.format == "trec" and scan.tabs and scan.spaces)
 
 
-def _settle(request: _Request, plan: _Plan, name: str, rows: int) -> int | None:
+def _settle(request: Request, plan: Plan, name: str, rows: int) -> int | None:
     """Check what concerns several rows; the number of repeated rows dropped, None if refused."""
     connection = request.connection
     rules = request.rules(plan.columns, labels=False, numeric=frozenset())
@@ -501,7 +256,7 @@ def _settle(request: _Request, plan: _Plan, name: str, rows: int) -> int | None:
     return dropped
 
 
-def _load_carefully(request: _Request, plan: _Plan) -> tuple[str, int, int]:
+def _load_carefully(request: Request, plan: Plan) -> tuple[str, int, int]:
     """Read row by row as text; say what is wrong, or read what the fast way could not."""
     connection = request.connection
     stage = plan.stage()
@@ -519,21 +274,20 @@ def _load_carefully(request: _Request, plan: _Plan) -> tuple[str, int, int]:
     return name, rows - dropped, dropped
 
 
-def _infer_numbers(connection: DuckDBPyConnection, name: str, columns: tuple[Column, ...]) -> None:
-    """Make extra text columns numbers where every value is one and no digit would be lost."""
-    extras = [column.name for column in columns if column.role == "extra"]
-    if not extras:
-        return
-    tests = ", ".join(
-        f"count({cell}), count_if(regexp_full_match({cell}, {literal(_WHOLE)})), "
-        f"count_if(regexp_full_match({cell}, {literal(_DECIMAL)}))"
-        for cell in map(identifier, extras)
-    )
-    counts = connection.execute(f"SELECT {tests} FROM {name}").fetchone() or ()
-    for place, extra in enumerate(extras):
-        present, whole, decimal = counts[3 * place : 3 * place + 3]
-        if present and present == max(whole, decimal):
-            sql_type = "BIGINT" if present == whole else "DOUBLE"
-            connection.execute(
-                f"ALTER TABLE {name} ALTER {identifier(extra)} SET DATA TYPE {sql_type}"
-            )
+def _settle_types(connection: DuckDBPyConnection, name: str, plan: Plan) -> None:
+    """Make extra columns numbers where every value is one and no digit would be lost."""
+    changes = dict.fromkeys(plan.booleans, "BOOLEAN")
+    if plan.numbers:
+        tests = ", ".join(
+            f"count({cell}), count_if(regexp_full_match({cell}, {literal(_WHOLE)})), "
+            f"count_if(regexp_full_match({cell}, {literal(_DECIMAL)}) AND length(ltrim("
+            f"regexp_replace({cell}, '[eE].*|[^0-9]', '', 'g'), '0')) <= {_DIGITS})"
+            for cell in map(identifier, plan.numbers)
+        )
+        counts = connection.execute(f"SELECT {tests} FROM {name}").fetchone() or ()
+        for place, extra in enumerate(plan.numbers):
+            present, whole, decimal = counts[3 * place : 3 * place + 3]
+            if present and present == max(whole, decimal):
+                changes[extra] = "BIGINT" if present == whole else "DOUBLE"
+    for extra, sql_type in changes.items():
+        connection.execute(f"ALTER TABLE {name} ALTER {identifier(extra)} SET DATA TYPE {sql_type}")

@@ -140,31 +140,29 @@ def stage_delimited(
     A row's number is that of the line on which its record begins. The first record that is not
     blank is the header and is left out, as are blank lines.
     """
-    lines, records, stage = (
-        stage_lines(connection, source), new_name("records"), new_name("stage"),
-    )  # fmt: skip
+    lines, spans = stage_lines(connection, source), new_name("spans")
+    records, stage = new_name("records"), new_name("stage")
     d = "\\t" if delimiter == "\t" else delimiter
     inside = '(?:[^"]|"")*'
     closed = f' *"{inside}"(?:[^"{d}][^{d}]*)?'
     bare = f'(?: *[^"{d} ][^{d}]*| *)'
-    with dropped_after(connection, lines, records):
+    with dropped_after(connection, lines, spans, records):
         # A line end belongs to a field when a quote is open before it. Each line maps "open
         # before" to "open after": most leave it as it is, some set it whatever it was, and a
         # line that only closes or only opens flips it. So the state before a line is the last
         # set state, flipped once for every flip since.
         connection.execute(
             f"""
-            CREATE TEMP TABLE {records} AS
+            CREATE TEMP TABLE {spans} AS
             WITH maps AS (
-                SELECT *, contains(line, '"') AND regexp_full_match(
-                        line, '(?:(?:{closed}|{bare}){d})* *"{inside}') AS if_shut,
-                    NOT contains(coalesce(line, ''), '"') OR regexp_full_match(
-                        line, '{inside}|{inside}"(?:[^"{d}][^{d}]*)?{d}'
+                SELECT _row,
+                    regexp_full_match(line, '(?:(?:{closed}|{bare}){d})* *"{inside}') AS if_shut,
+                    regexp_full_match(line, '{inside}|{inside}"(?:[^"{d}][^{d}]*)?{d}'
                         || '(?:(?:{closed}|{bare}){d})* *"{inside}') AS if_open
-                FROM {lines}
+                FROM {lines} WHERE contains(line, '"')
             ), flips AS (
                 SELECT *, coalesce(count_if(if_shut AND NOT if_open) OVER before, 0) AS flipped
-                FROM (SELECT * REPLACE (coalesce(if_shut, false) AS if_shut) FROM maps)
+                FROM maps WHERE if_shut OR NOT if_open
                 WINDOW before AS (ORDER BY _row ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW)
             ), sets AS (
                 SELECT *, last_value(
@@ -173,19 +171,31 @@ def stage_delimited(
                 ) OVER (ORDER BY _row ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW) AS last
                 FROM flips
             ), states AS (
-                SELECT _row, line, bytes, if_shut, if_open,
-                    coalesce(last.state, false)
-                    <> ((flipped - coalesce(last.flipped, 0)) % 2 = 1) AS open
+                SELECT _row, coalesce(last.state, false)
+                    <> ((flipped - coalesce(last.flipped, 0)) % 2 = 1) AS before,
+                    CASE WHEN before THEN if_open ELSE if_shut END AS after
                 FROM sets
-            ), numbered AS (
-                SELECT *, max(CASE WHEN NOT open THEN _row END) OVER (ORDER BY _row) AS record
-                FROM states
             )
-            SELECT record AS _row, string_agg(line, chr(10) ORDER BY _row) AS line,
-                string_agg(bytes, ' ' ORDER BY _row) AS bytes,
-                count(*) > count(line) AS broken,
-                arg_max(CASE WHEN open THEN if_open ELSE if_shut END, _row) AS unclosed
-            FROM numbered GROUP BY record
+            SELECT _row AS first, last FROM (
+                SELECT *, lead(_row) OVER (ORDER BY _row) AS last
+                FROM states WHERE before <> after
+            ) WHERE after
+            """
+        )
+        connection.execute(
+            f"""
+            CREATE TEMP TABLE {records} AS
+            WITH placed AS (
+                SELECT l.*, first, first IS NOT NULL AND last IS NULL AS unclosed,
+                    coalesce(l._row <= coalesce(last, l._row), false) AS spans
+                FROM {lines} AS l ASOF LEFT JOIN {spans} AS s ON l._row >= s.first
+            )
+            SELECT _row, line, bytes, line IS NULL AS broken, false AS unclosed
+            FROM placed WHERE first IS NULL OR NOT spans
+            UNION ALL
+            SELECT first, string_agg(line, chr(10) ORDER BY _row),
+                string_agg(bytes, ' ' ORDER BY _row), count(*) > count(line), any_value(unclosed)
+            FROM placed WHERE first IS NOT NULL AND spans GROUP BY first
             """
         )
         connection.execute(
@@ -226,53 +236,111 @@ def stage_delimited(
     return stage
 
 
-def json_keys(connection: DuckDBPyConnection, lines: str) -> list[str]:
-    """The keys of all objects, in the order of their first appearance."""
-    rows = connection.execute(
+def json_keys(
+    connection: DuckDBPyConnection, documents: str, *, only_valid: bool = False
+) -> list[str] | None:
+    """The keys of the first object, then all others by name; None if a document is unfit.
+
+    Args:
+        connection: where the documents are.
+        documents: SQL for a relation with a column `line`.
+        only_valid: look past what is not an object or has a key twice.
+    """
+    import duckdb
+
+    good = "json_type(line) = 'OBJECT' AND len(list_distinct(keys)) = len(keys)"
+    valid = "WHERE json_valid(line)" if only_valid else ""
+    try:
+        row = connection.execute(
+            f"""
+            SELECT count_if(NOT coalesce({good}, false)),
+                first(keys) FILTER ({good}), list(DISTINCT keys) FILTER ({good})
+            FROM (SELECT line, json_keys(line) AS keys FROM {documents} {valid})
+            """
+        ).fetchone()
+    except (duckdb.InvalidInputException, duckdb.ConversionException):
+        return None
+    if row is None or (row[0] and not only_valid) or row[1] is None:
+        return None
+    first, every = row[1], {key for keys in row[2] for key in keys}
+    return [*first, *sorted(every.difference(first))]
+
+
+def json_types(connection: DuckDBPyConnection, documents: str, key: str) -> set[str]:
+    """The JSON types of the key's values, null left out."""
+    row = connection.execute(
         f"""
-        SELECT key FROM (
-            SELECT _row, unnest(keys) AS key, generate_subscripts(keys, 1) AS place
-            FROM (SELECT _row, json_keys(line) AS keys FROM {lines}
-                  WHERE json_valid(line) AND json_type(line) = 'OBJECT'))
-        GROUP BY key ORDER BY min({{'row': _row, 'place': place}})
+        SELECT list(DISTINCT kind) FROM (
+            SELECT json_type(line, {literal(_pointer(key))}) AS kind FROM {documents}
+            WHERE json_valid(line)
+        ) WHERE kind <> 'NULL'
         """
-    ).fetchall()
-    return [str(key) for (key,) in rows]
+    ).fetchone()
+    return set(row[0] or ()) if row else set()
+
+
+def _pointer(key: str) -> str:
+    # A JSON pointer takes any key; DuckDB's `$.` paths cannot hold quotes, `*` or an empty key.
+    return "/" + key.replace("~", "~0").replace("/", "~1")
+
+
+def json_cells(documents: str, columns: Sequence[Column], also: str = "") -> str:
+    """SQL for the values as text `cN` and, for ids, their JSON types `tN`.
+
+    Args:
+        documents: SQL for a relation with a column `line`.
+        columns: the columns.
+        also: further columns of the documents to pass on, with a comma after each.
+    """
+    paths = ", ".join(literal(_pointer(column.source)) for column in columns)
+    ids = [column for column in columns if column.role == "id"]
+    id_paths = ", ".join(literal(_pointer(column.source)) for column in ids)
+    cells = [f"f[{index + 1}] AS c{column.position}" for index, column in enumerate(columns)]
+    cells += [f"t[{index + 1}] AS t{column.position}" for index, column in enumerate(ids)]
+    return (
+        f"(SELECT {also} {', '.join(cells)} FROM (SELECT {also} "
+        f"json_extract_string(line, [{paths}]) AS f, json_type(line, [{id_paths}]) AS t "
+        f"FROM {documents}))"
+    )
+
+
+def json_id_fault(columns: Sequence[Column]) -> str:
+    """SQL that is true where an id is neither text nor a whole number."""
+    tests = [
+        f"coalesce(t{column.position} NOT IN ('VARCHAR', 'BIGINT', 'UBIGINT', 'NULL'), false)"
+        for column in columns
+        if column.role == "id"
+    ]
+    return f"({' OR '.join(tests or ['false'])})"
 
 
 def stage_json(connection: DuckDBPyConnection, lines: str, columns: Sequence[Column]) -> str:
     """Stage JSON Lines whose lines are already in a table; blank lines are left out."""
-    stage = new_name("stage")
-    paths = "[" + ", ".join(literal(_json_path(column.source)) for column in columns) + "]"
-    texts = "".join(f", f[{index + 1}] AS c{column.position}"
-                    for index, column in enumerate(columns))  # fmt: skip
-    types = "".join(f", t[{index + 1}] AS t{column.position}"
-                    for index, column in enumerate(columns))  # fmt: skip
-    connection.execute(
-        f"""
-        CREATE TEMP TABLE {stage} AS
-        WITH parsed AS (
-            SELECT *, coalesce({_faults("line")},
+    stage, judged = new_name("stage"), new_name("judged")
+    with dropped_after(connection, judged):
+        connection.execute(
+            f"""
+            CREATE TEMP TABLE {judged} AS
+            SELECT _row, left(coalesce(line, bytes), {_SHOWN}) AS _value, coalesce(
+                {_faults("line")},
                 CASE WHEN NOT json_valid(line) THEN 'the line is not valid JSON'
                      WHEN json_type(line) <> 'OBJECT' THEN 'the line is not a JSON object'
                      WHEN len(list_distinct(json_keys(line))) < len(json_keys(line))
-                     THEN 'the object has a key twice' END) AS _problem
+                     THEN 'the object has a key twice' END) AS _fault,
+                CASE WHEN _fault IS NULL THEN line END AS line
             FROM {lines} WHERE line IS NULL OR trim(line, ' ' || chr(9)) <> ''
-        ), split AS (
-            SELECT *, CASE WHEN _problem IS NULL THEN json_extract_string(line, {paths}) END AS f,
-                CASE WHEN _problem IS NULL THEN json_type(line, {paths}) END AS t
-            FROM parsed
+            """
         )
-        SELECT _row, _problem, left(coalesce(line, bytes), {_SHOWN}) AS _value{texts}{types}
-        FROM split
-        """
-    )
+        cells = json_cells(judged, columns, "_row, _value, _fault,") if columns else judged
+        connection.execute(
+            f"""
+            CREATE TEMP TABLE {stage} AS
+            SELECT *, coalesce(_fault, CASE WHEN {json_id_fault(columns)}
+                THEN 'an id is neither text nor a whole number' END) AS _problem
+            FROM {cells}
+            """
+        )
     return stage
-
-
-def _json_path(key: str) -> str:
-    escaped = key.replace("\\", "\\\\").replace('"', '\\"')
-    return f'$."{escaped}"'
 
 
 def stage_parquet(connection: DuckDBPyConnection, source: Source, cells: str) -> str:
