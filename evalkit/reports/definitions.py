@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.reports.score_document import is_comparison, measure_name
+from evalkit.reports.score_document import bounds, is_comparison, measure_name
 
 if TYPE_CHECKING:
     from evalkit.reports.score_document import Document
@@ -40,18 +40,16 @@ def definitions(document: Document) -> list[tuple[str, str]]:
         found += [
             ("Δ", "Treatment − control, in points. Relative is Δ as a share of the control."),
             ("Interval", _interval(settings)),
-            ("p", _P),
+            ("p", _p(settings)),
             ("Holm", _HOLM),
             ("mde", _MDE),
             ("+/=/−", "Queries improved, the same, and worse; differences below 1e-12 are none."),
         ]
     else:
-        found.append(
-            ("Interval", "95%, over queries. Query Goodrate of a single run has Wilson's interval.")
-        )
-    if any(row.get("lower_delta", row.get("lower_value")) is not None for row in rows):
+        found.append(("Interval", _single_interval(settings)))
+    if any(bounds(row, "unjudged") for row in rows):
         found.append(("Bounds", _BOUNDS))
-    if any(row.get("ties_lower_delta", row.get("ties_lower_value")) is not None for row in rows):
+    if any(bounds(row, "ties") for row in rows):
         found.append(("Bounds of ties", "The worst and the best order of items with equal scores."))
     if settings.get("unjudged") == "drop":
         found.append(("Unjudged", _DROP))
@@ -128,7 +126,7 @@ def _good(settings: Document) -> str:
         names = labels if isinstance(labels, str) else ", ".join(map(str, labels))
         what = f"A judged item whose label is one of {names}."
     else:
-        what = f"A judged item whose grade reaches {settings.get('good', 1)}."
+        what = f"A judged item whose grade reaches {settings.get('good', 1):g}."
     unjudged = settings.get("unjudged", "bad")
     return what + (" Unjudged items count as bad." if unjudged in ("bad", "bounds") else "")
 
@@ -159,4 +157,30 @@ def _query_goodrate(settings: Document) -> str:
 def _interval(settings: Document) -> str:
     if settings.get("ci") == "bootstrap":
         return "95% interval of Δ: paired BCa bootstrap over queries, seeded."
+    if _linearised(settings):
+        return "95% interval of Δ over queries, runs paired by query: weighted and linearised."
     return _INTERVAL
+
+
+def _single_interval(settings: Document) -> str:
+    if settings.get("ci") == "bootstrap":
+        return "95%: BCa bootstrap over queries, seeded."
+    if _linearised(settings):
+        return "95% over queries, weighted and linearised."
+    return (
+        "95% over queries. Item Goodrate: delta method on query clusters. Query Goodrate: Wilson."
+        " Means of per-query values: t."
+    )
+
+
+def _p(settings: Document) -> str:
+    if settings.get("ci") == "bootstrap":
+        return "Not given with bootstrap intervals."
+    if _linearised(settings):
+        return "Two-sided, raw: swap test, which exchanges whole queries between the runs."
+    return _P
+
+
+def _linearised(settings: Document) -> bool:
+    """Whether weights or expected ties took the place of the exact intervals and tests."""
+    return bool(settings.get("weighted")) or settings.get("ties") == "expected"

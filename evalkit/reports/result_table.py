@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from evalkit.reports import score_document as read
 from evalkit.reports.markup import Html, element
@@ -34,6 +34,10 @@ _SINGLE = (
     ("value", "Value"),
     ("interval", "95% interval"),
     ("judged", "Judged %"),
+)
+_BOUNDS: tuple[tuple[Literal["unjudged", "ties"], str], ...] = (
+    ("unjudged", "unjudged: bad…good"),
+    ("ties", "ties: worst…best"),
 )
 
 
@@ -97,22 +101,19 @@ def _rows(row: Row, columns: tuple[tuple[str, str], ...], *, nested: bool) -> It
             for key, _ in columns
         ],
     )
-    for prefix, name in (("", "unjudged: bad…good"), ("ties_", "ties: worst…best")):
-        found = {
-            key: (row.get(f"{prefix}lower_{key}"), row.get(f"{prefix}upper_{key}"))
-            for key in ("control", "treatment", "value", "delta")
-        }
-        if all(low is None for low, _ in found.values()):
-            continue
-        spans = {key: read.range_text(*pair) for key, pair in found.items() if key != "delta"}
-        spans["interval"] = read.range_text(*found["delta"], sign=True)
-        yield element(
-            "tr",
-            element("th", name, scope="row"),
-            [element("td", spans.get(key, "").replace(read.MISSING, "")) for key, _ in columns],
-            class_="beneath",
-        )
-    remarks = [text for text in (read.depth_remark(row), row.get("note")) if text]
+    for kind, name in _BOUNDS:
+        found = read.bounds(row, kind)
+        if found:
+            spans = {of: read.range_text(*pair) for of, pair in found.items() if of != "delta"}
+            if "delta" in found:
+                spans["interval"] = read.range_text(*found["delta"], sign=True)
+            yield element(
+                "tr",
+                element("th", name, scope="row"),
+                [element("td", spans.get(key, "")) for key, _ in columns],
+                class_="beneath",
+            )
+    remarks = [text for text in (read.good_or_same(row), row.get("note")) if text]
     if remarks:
         text = element("td", plain("; ".join(remarks)), colspan=len(columns))
         yield element("tr", element("th", ""), text, class_="note beneath")

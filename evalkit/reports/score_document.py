@@ -20,10 +20,11 @@ __all__ = [
     "Document",
     "Row",
     "blocks",
+    "bounds",
     "count",
     "cutoff_label",
-    "depth_remark",
     "first_cutoff",
+    "good_or_same",
     "interval",
     "is_comparison",
     "measure_label",
@@ -34,6 +35,7 @@ __all__ = [
     "query_set_lines",
     "range_text",
     "ratio",
+    "run_lines",
     "segment_label",
     "segment_name",
     "setting_items",
@@ -85,6 +87,7 @@ _SETTINGS_THAT_MATTER = (
     "primary",
     "ci",
     "seed",
+    "weighted",
 )
 
 
@@ -180,7 +183,7 @@ def segment_name(value: object) -> str:
 def primary_measures(document: Document) -> list[str]:
     """Measures of the declared family, in the order declared.
 
-    Falls back on the rows that carry `p_holm`, then on the first measure of the document.
+    Falls back on the rows that carry `p_holm`, then on the Goodrates, then on the first measure.
     """
     rows = document.get("results", ())
     present = list(dict.fromkeys(row["measure"] for row in rows))
@@ -188,7 +191,8 @@ def primary_measures(document: Document) -> list[str]:
     names = declared.split(",") if isinstance(declared, str) else declared
     chosen = [name for name in names if name in present]
     tested = dict.fromkeys(row["measure"] for row in rows if row.get("p_holm") is not None)
-    return chosen or list(tested) or present[:1]
+    usual = [name for name in ("item_goodrate", "query_goodrate") if name in present]
+    return chosen or list(tested) or usual or present[:1]
 
 
 def first_cutoff(document: Document, measure: str) -> int | None:
@@ -257,11 +261,17 @@ def interval(low: float | None, high: float | None, *, sign: bool = True) -> str
 
 
 def range_text(low: float | None, high: float | None, *, sign: bool = False) -> str:
-    """A range that holds for certain (bounds), unlike an interval."""
+    """A range that holds for certain (bounds), unlike an interval; one number where it is one.
+
+    Example:
+        >>> range_text(0.4, 0.5), range_text(0.5, 0.5)
+        ('40.00…50.00', '50.00')
+    """
     if low is None or high is None:
         return MISSING
     write = signed if sign else points
-    return f"{write(low)} … {write(high)}" if sign else f"{write(low)}…{write(high)}"
+    ends = dict.fromkeys((write(low), write(high)))
+    return (" … " if sign else "…").join(ends)
 
 
 def share(value: float | None) -> str:
@@ -307,6 +317,7 @@ def query_set_lines(document: Document) -> list[str]:
             continue
         name = key.replace("_", " ")
         if isinstance(value, Mapping):
+            name = name.removesuffix(" runs")
             parts += [f"{name} {system} {count(number)}" for system, number in value.items()]
         elif isinstance(value, int | float):
             parts.append(f"{name} {count(value)}")
@@ -320,7 +331,12 @@ def setting_items(document: Document, *, every: bool = False) -> list[tuple[str,
     settings: Mapping[str, Any] = document.get("settings") or {}
     keys: Sequence[str] = list(settings)
     if not every:
-        keys = [key for key in _SETTINGS_THAT_MATTER if settings.get(key) not in (None, "", [], {})]
+        # a margin or a seed of 0 is a setting, an option that is off is none
+        keys = [
+            key
+            for key in _SETTINGS_THAT_MATTER
+            if settings.get(key) not in (None, "", [], {}) and settings[key] is not False
+        ]
         # labels decide what is good where they are given, and the threshold then says nothing
         if "good_labels" in keys and "good" in keys:
             keys.remove("good")
@@ -332,26 +348,62 @@ def win_rate(row: Row) -> str:
     return "" if row.get("win_rate") is None else f"win {share(row['win_rate'])}%"
 
 
-def depth_remark(row: Row) -> str:
-    """What the runs showed, where the row says so: pooled rates hide queries without results.
+def good_or_same(row: Row) -> str:
+    """The ratio some teams use beside GSB, `(G+S)/(B+S) 2.31`; empty for other measures."""
+    value = row.get("good_or_same_ratio")
+    return "" if value is None else f"(G+S)/(B+S) {_fixed(value, 2)}"
+
+
+def bounds(row: Row, kind: Literal["unjudged", "ties"]) -> dict[str, tuple[float, float]]:
+    """Ranges of a row that hold for certain, by what they bound; empty where there are none.
 
     Example:
-        >>> depth_remark({"items_control": 9, "items_treatment": 11})
-        'items shown 9→11'
+        >>> bounds({"value": 0.4, "lower": 0.4, "upper": 0.5}, "unjudged")
+        {'value': (0.4, 0.5)}
     """
-    parts = []
-    for name, key, write in (
-        ("items shown", "items", count),
-        ("queries without results", "empty", count),
-        ("at fixed depth", "fixed_depth", points),
-        ("% tied inside the cutoff", "tied", share),
-    ):
-        values = [row.get(f"{key}_control"), row.get(f"{key}_treatment")]
-        if all(value is not None for value in values):
-            parts.append(f"{name} {write(values[0])}→{write(values[1])}")
-        elif row.get(key) is not None:
-            parts.append(f"{name} {write(row[key])}")
-    return ", ".join(parts)
+    prefix = "ties_" if kind == "ties" else ""
+    found = {}
+    for name in ("control", "treatment", "delta", "value"):
+        suffix = "" if name == "value" else f"_{name}"
+        low, high = row.get(f"{prefix}lower{suffix}"), row.get(f"{prefix}upper{suffix}")
+        if low is not None and high is not None:
+            found[name] = (low, high)
+    return found
+
+
+def run_lines(document: Document) -> list[str]:
+    """What each run showed: a pooled rate says nothing of queries without results.
+
+    Example:
+        >>> run = {"system": "control", "items_shown": {"3": 9}, "queries_without_results": 1}
+        >>> run_lines({"runs": [run]})
+        ['control: items shown @3 9, queries without results 1']
+    """
+    lines = []
+    for run in document.get("runs") or ():
+        parts = [f"order by {run['order']}"] if run.get("order") else []
+        for name, key, write in (
+            ("items shown", "items_shown", count),
+            ("Item Goodrate at fixed depth", "item_goodrate_fixed_depth", points),
+            ("tied %", "tied_share", share),
+        ):
+            values: Mapping[str, Any] = run.get(key) or {}
+            if key == "tied_share" and not any(values.values()):
+                continue
+            if values:
+                parts.append(
+                    f"{name} " + " ".join(f"@{n} {write(value)}" for n, value in values.items())
+                )
+        parts += [
+            f"{name} {count(run[key])}"
+            for name, key in (
+                ("queries without results", "queries_without_results"),
+                ("queries outside the set", "queries_outside"),
+            )
+            if run.get(key)
+        ]
+        lines.append(f"{run.get('system', 'run')}: {', '.join(parts)}")
+    return lines
 
 
 def _setting_text(key: str, value: object) -> str:

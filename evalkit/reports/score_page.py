@@ -159,10 +159,12 @@ def _cards(document: Document, compared: bool) -> Html | None:
     if not rows:
         return element("p", "The document holds no results for the whole query set.")
     make = _card if compared else _single_card
+    shown = [element("li", plain(line)) for line in read.run_lines(document)]
     return element(
         "section",
         element("h2", "In short", id="short"),
         element("div", [make(row) for row in rows], class_="cards"),
+        element("ul", shown, class_="quiet small") if shown else None,
         aria_labelledby="short",
     )
 
@@ -223,12 +225,12 @@ def _reasons(row: Row) -> list[str]:
             if place == "undecided"
             else f"Smallest detectable difference: {size} points (80% power)."
         )
-    bounds = row.get("lower_delta"), row.get("upper_delta")
-    if bounds[0] is not None and bounds[1] is not None:
+    bounds = read.bounds(row, "unjudged").get("delta")
+    if bounds is not None:
         turn = bounds[0] <= 0 <= bounds[1]
-        span = read.range_text(*bounds, sign=True)
         sentences.append(
-            f"Whatever the grades of unjudged items, Δ lies in {span}"
+            f"Whatever the grades of unjudged items, Δ lies in"
+            f" {read.range_text(*bounds, sign=True)}"
             + (": they could turn the sign." if turn else ".")
         )
     return sentences

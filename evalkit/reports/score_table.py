@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.reports import score_document as read
 from evalkit.reports.terminal import clamp, display_width, pad, paint, plain, wrap
@@ -56,6 +56,11 @@ _SINGLE = ["label", "system", "queries", "value", "interval", "judged"]
 _LEFT = {"label", "system", "mark"}
 _DROPPED_FIRST = ("relative", "mde", "counts", "queries")
 _WRAP = 100
+_LABEL_AT_LEAST = 21
+_BOUNDS: tuple[tuple[Literal["unjudged", "ties"], str], ...] = (
+    ("unjudged", "unjudged bad…good"),
+    ("ties", "ties worst…best"),
+)
 
 # One order for CSV whatever order the document was built in; fields not named here follow.
 _CSV_FIRST = [
@@ -118,9 +123,7 @@ def format_table(document: Document, *, width: int | None = None, color: bool = 
     """
     compared = read.is_comparison(document)
     notes: list[str] = []
-    sections = [
-        (block.title, list(_body(block, compared, notes))) for block in read.blocks(document)
-    ]
+    sections = [(block.title, list(_body(block, notes))) for block in read.blocks(document)]
     every = [line for _, lines in sections for line in lines]
     keys = _used(_COMPARISON if compared else _SINGLE, every)
     keys, gap, widths = _fit(keys, every, width)
@@ -166,7 +169,7 @@ def format_markdown(document: Document) -> str:
         ]
     notes: list[str] = []
     for block in read.blocks(document):
-        lines = list(_body(block, compared, notes))
+        lines = list(_body(block, notes))
         keys = _used(_COMPARISON if compared else _SINGLE, lines)
         # the mark stands with its p
         kept = [key for key in keys if key != "mark"]
@@ -241,7 +244,7 @@ def format_json(document: Document) -> str:
     return json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _body(block: read.Block, compared: bool, notes: list[str]) -> Iterator[_Line]:
+def _body(block: read.Block, notes: list[str]) -> Iterator[_Line]:
     """Lines of a block; `notes` collects footnotes and numbers them through the document."""
     previous: Any = ...
     for group in block.groups:
@@ -256,7 +259,7 @@ def _body(block: read.Block, compared: bool, notes: list[str]) -> Iterator[_Line
             label = f"  {read.segment_label(row)}" if nested else read.measure_label(row)
             indent = "    " if nested else "  "
             yield _row_line(row, plain(label) if not nested else f"  {plain(label)}", notes)
-            yield from _extra_lines(row, indent, compared)
+            yield from _extra_lines(row, indent)
 
 
 def _row_line(row: Row, label: str, notes: list[str]) -> _Line:
@@ -294,24 +297,18 @@ def _row_line(row: Row, label: str, notes: list[str]) -> _Line:
     return _Line(cells, style=place)
 
 
-def _extra_lines(row: Row, indent: str, compared: bool) -> Iterator[_Line]:
-    """Beneath a row: bounds in the columns of what they bound, and what the runs showed."""
-    for prefix, name in (("", "if unjudged bad…good"), ("ties_", "ties worst…best")):
-        sides = ("control", "treatment") if compared else ("value",)
-        found = {
-            side: (row.get(f"{prefix}lower_{side}"), row.get(f"{prefix}upper_{side}"))
-            for side in (*sides, "delta")
-        }
-        if all(low is None for low, _ in found.values()):
+def _extra_lines(row: Row, indent: str) -> Iterator[_Line]:
+    """Beneath a row: bounds, in the columns of what they bound, and the other reading of GSB."""
+    for kind, name in _BOUNDS:
+        found = read.bounds(row, kind)
+        if not found:
             continue
         cells = {"label": indent + name}
-        cells |= {
-            side: read.range_text(*found[side]) for side in sides if found[side][0] is not None
-        }
-        if found["delta"][0] is not None:
+        cells |= {of: read.range_text(*pair) for of, pair in found.items() if of != "delta"}
+        if "delta" in found:
             cells["interval"] = read.range_text(*found["delta"], sign=True)
         yield _Line(cells, style="quiet")
-    remark = "" if row.get("segment") else read.depth_remark(row)
+    remark = "" if row.get("segment") else read.good_or_same(row)
     if remark:
         yield _Line(text=indent + remark, style="quiet")
 
@@ -352,7 +349,9 @@ def _fit(
         if needed() > width:
             gap = 1
         if needed() > width:
-            widths["label"] = max(min(widths["label"], 20), widths["label"] - needed() + width)
+            widths["label"] = max(
+                min(widths["label"], _LABEL_AT_LEAST), widths["label"] - needed() + width
+            )
         for key in _DROPPED_FIRST:
             if needed() > width and key in chosen:
                 chosen.remove(key)
@@ -385,7 +384,7 @@ def _draw(
 
 def _header(document: Document, limit: int) -> list[str]:
     lines: list[str] = []
-    for line in read.query_set_lines(document):
+    for line in [*read.query_set_lines(document), *read.run_lines(document)]:
         lines += wrap(plain(line), limit, rest="  ")
     settings = " · ".join(f"{name} {value}" for name, value in read.setting_items(document))
     return lines + (wrap(plain(f"Settings: {settings}"), limit, rest="  ") if settings else [])

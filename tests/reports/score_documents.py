@@ -95,6 +95,7 @@ def worked(*, bounds: bool = False) -> dict[str, Any]:
         good=2,
         bad=0,
         win_rate=1.0,
+        good_or_same_ratio=2.0,
         **judged,
     )
     ndcg = row("ndcg", note="no numeric grades: nDCG needs --gains", **judged)
@@ -139,7 +140,7 @@ def worked(*, bounds: bool = False) -> dict[str, Any]:
             "good": 1,
             "good_labels": None,
             "min_good": 1,
-            "order": "rank",
+            "order": None,
             "ties": "id",
             "unjudged": "bounds" if bounds else "bad",
             "average": "pooled",
@@ -148,7 +149,8 @@ def worked(*, bounds: bool = False) -> dict[str, Any]:
             "primary": ["item_goodrate", "query_goodrate"],
             "ci": "default",
             "seed": 0,
-            "at": [3],
+            "cutoffs": [3],
+            "weighted": False,
             "memory_limit": "600MB",
         },
         "query_set": {
@@ -160,6 +162,26 @@ def worked(*, bounds: bool = False) -> dict[str, Any]:
             "in_both": 3,
         },
         "warnings": ["items shown differ by 22%: control 9, treatment 11"],
+        "runs": [
+            {
+                "system": "control",
+                "order": "rank",
+                "items_shown": {"3": 9},
+                "queries_without_results": 1,
+                "item_goodrate_fixed_depth": {"3": 4 / 12},
+                "tied_share": {"3": 0.0},
+                "queries_outside": 0,
+            },
+            {
+                "system": "treatment",
+                "order": "rank",
+                "items_shown": {"3": 11},
+                "queries_without_results": 0,
+                "item_goodrate_fixed_depth": {"3": 6 / 12},
+                "tied_share": {"3": 0.0},
+                "queries_outside": 0,
+            },
+        ],
         "inputs": [
             {"path": "control.csv", "fingerprint": "sha256:" + "0a" * 32, "rows": 9},
             {"path": "treatment.csv", "fingerprint": "sha256:" + "1b" * 32, "rows": 11},
@@ -269,7 +291,7 @@ def _summary(columns: dict[str, list[Any]], queries: int) -> dict[str, Any]:
                 ]
                 results.append(_aggregate(rows, measure, cutoff, segment))
     document = worked()
-    document["settings"] |= {"at": [5, 10], "by": ["query_type", "language"]}
+    document["settings"] |= {"cutoffs": [5, 10], "by": ["query_type", "language"]}
     document["query_set"] = {
         "source": "queries.csv",
         "size": queries,
@@ -283,6 +305,9 @@ def _summary(columns: dict[str, list[Any]], queries: int) -> dict[str, Any]:
         " toward the better-judged run",
         "3 queries of the treatment are outside the query set: q901, q902, q903",
     ]
+    for run in document["runs"]:
+        run |= {"items_shown": {"5": 798, "10": 1580}, "tied_share": {"5": 0.0, "10": 0.021}}
+        run["item_goodrate_fixed_depth"] = {"5": 0.47, "10": 0.46}
     document["results"] = results
     return document
 

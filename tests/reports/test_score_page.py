@@ -120,7 +120,7 @@ def test_the_biggest_wins_and_losses_show_both_lists(tmp_path):
     page = outline(document, tmp_path, pa.table(columns), lists=lists, count=3)
     assert [tag for tag in page.tags if tag == "details"] == ["details"] * 6
     assert page.tags.count("ol") == 12
-    assert page.tags.count("li") == 120 + len(document["warnings"])
+    assert page.tags.count("li") == 120 + len(document["warnings"]) + len(document["runs"])
 
 
 def test_a_moved_query_without_lists_says_that_they_were_not_given(tmp_path):

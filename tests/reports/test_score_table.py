@@ -12,13 +12,17 @@ from evalkit.reports.terminal import display_width
 
 WORKED_AT_100 = """\
 Query set: 4 queries (queries.csv): judged 4, in control 3, in treatment 4, in both 3
-Settings: good grade ≥ 1 · min-good 1 · order rank · ties id · unjudged bad · average pooled · depth
-  shown · margin 0 · primary item_goodrate,query_goodrate · ci default · seed 0
+control: order by rank, items shown @3 9, Item Goodrate at fixed depth @3 33.33, queries without
+  results 1
+treatment: order by rank, items shown @3 11, Item Goodrate at fixed depth @3 50.00
+Settings: good grade ≥ 1 · min-good 1 · ties id · unjudged bad · average pooled · depth shown ·
+  margin 0 · primary item_goodrate,query_goodrate · ci default · seed 0
 
 Overall          queries control  treatment      Δ      95% interval      p   +/=/−      judged
 Item Goodrate@3        4   44.44      54.55 +10.10  [−52.31, +72.51] 0.7500   2/2/0   88.9→90.9
 Query Goodrate@3       4   50.00      75.00 +25.00  [−31.34, +69.89] 1.0000   1/3/0   88.9→90.9
 GSB@3                  4       – win 100.0% +50.00 [−41.87, +100.00] 0.5000 · 2/2/0   88.9→90.9
+  (G+S)/(B+S) 2.00
 nDCG@3 [1]             4       –          –      –                 –      –       –   88.9→90.9
 
 By query_type    queries control  treatment      Δ      95% interval      p   +/=/−      judged
@@ -47,9 +51,9 @@ def test_the_worked_figures_stand_in_the_table_as_on_the_page_of_definitions():
 
 
 def test_bounds_stand_beneath_the_figures_they_bound():
-    line = next(line for line in lines_of(worked(bounds=True)) if "if unjudged" in line)
+    line = next(line for line in lines_of(worked(bounds=True)) if "unjudged bad…good" in line)
     assert re.split(r"\s{2,}", line.strip()) == [
-        "if unjudged bad…good",
+        "unjudged bad…good",
         "44.44…55.56",
         "54.55…63.64",
         "−1.01 … +19.19",
@@ -156,18 +160,18 @@ def test_a_document_without_results_says_so():
     assert "No results." in format_table({"results": [], "query_set": {"size": 0}})
 
 
-def test_items_shown_and_fixed_depth_stand_beneath_the_pooled_rate():
-    document = worked()
-    document["results"][0] |= {
-        "items_control": 9,
-        "items_treatment": 11,
-        "empty_control": 1,
-        "empty_treatment": 0,
-        "fixed_depth_control": 4 / 12,
-        "fixed_depth_treatment": 6 / 12,
-    }
-    expected = "  items shown 9→11, queries without results 1→0, at fixed depth 33.33→50.00"
-    assert expected in lines_of(document)
+def test_bounds_of_a_single_run_stand_beneath_its_value():
+    document = single()
+    document["results"][0] |= {"lower": 4 / 9, "upper": 5 / 9}
+    lines = lines_of(document)
+    at = next(at for at, line in enumerate(lines) if line.split()[2:3] == ["lexical"])
+    assert lines[at + 1].split() == ["unjudged", "bad…good", "44.44…55.56"]
+
+
+def test_tied_rows_are_mentioned_where_there_are_any():
+    document, _ = large()
+    assert "tied % @5 0.0 @10 2.1" in format_table(document)
+    assert "tied" not in format_table(worked())
 
 
 def test_csv_reads_back_as_the_same_floats():
