@@ -86,8 +86,20 @@ def grade(intent: Intent, product: Product) -> tuple[int, str]:
 
 
 def holds_any(values: Sequence[str], terms: Sequence[str]) -> bool:
-    """True when a term stands in one of the values as whole words."""
-    return any(_pattern(term).search(value) for term in terms for value in values)
+    """True when a term stands in one of the values as whole words.
+
+    A term that begins with ``=`` must be the whole value.
+
+    >>> holds_any(["Orbix Nova 12 Pro"], ["Orbix Nova 12"])
+    True
+    >>> holds_any(["Orbix Nova 12 Pro"], ["=Orbix Nova 12"])
+    False
+    """
+    return any(
+        term[1:] == value if term.startswith("=") else _pattern(term).search(value) is not None
+        for term in terms
+        for value in values
+    )
 
 
 def _broken(intent: Intent, product: Product) -> str:
