@@ -49,13 +49,16 @@ def open_engine(
     if limit < _LEAST + _OUTSIDE_DUCKDB:
         raise SettingsError(f"--memory-limit {memory_limit!r} is too small; give 250MB or more.")
     with tempfile.TemporaryDirectory(prefix="evalkit-") as folder:
-        connection = duckdb.connect()
+        # Settings as text in `config`: values bound to a statement make DuckDB import pandas.
+        config = {
+            "memory_limit": f"{(limit - _OUTSIDE_DUCKDB) // 1000}KB",
+            "temp_directory": folder,
+            "preserve_insertion_order": "false",
+        }
+        if threads is not None:
+            config["threads"] = str(threads)
+        connection = duckdb.connect(config=config)
         try:
-            connection.execute("SET memory_limit = ?", [f"{(limit - _OUTSIDE_DUCKDB) // 1000}KB"])
-            connection.execute("SET temp_directory = ?", [folder])
-            connection.execute("SET preserve_insertion_order = false")
-            if threads is not None:
-                connection.execute("SET threads = ?", [threads])
             yield connection
         finally:
             connection.close()

@@ -4,6 +4,7 @@ Frames in, frames out: pandas, Polars, PyArrow, DuckDB or Spark. No files, no mo
 """
 
 from metrics.comparison import compare_runs
+from metrics.errors import MetricsError
 from metrics.figures import (
     bpref,
     gsb,
@@ -17,7 +18,7 @@ from metrics.figures import (
     recall,
     success,
 )
-from metrics.goodrate import Scoring, per_query
+from metrics.goodrate import Scoring, per_query, ranked_lists
 from metrics.judgments import one_grade
 from metrics.results import Compared, Comparison, Scored, Scores
 from metrics.scoring import score_runs
@@ -25,6 +26,7 @@ from metrics.scoring import score_runs
 __all__ = [
     "Compared",
     "Comparison",
+    "MetricsError",
     "Scored",
     "Scores",
     "Scoring",
@@ -40,6 +42,7 @@ __all__ = [
     "per_query",
     "precision",
     "query_goodrate",
+    "ranked_lists",
     "recall",
     "score_runs",
     "success",

@@ -6,6 +6,8 @@ from typing import Any
 
 import narwhals as nw
 
+from metrics.errors import MetricsError
+
 __all__ = ["check_judgments", "check_run"]
 
 Lazy = nw.LazyFrame[Any]
@@ -20,7 +22,7 @@ def _check_ids(frame: Lazy, name: str) -> None:
     for column in ("query_id", "product_id"):
         text = nw.col(column).cast(nw.String)
         if _first(frame.filter(text.is_null() | (text == "")).select(column)) is not None:
-            raise ValueError(f"{name} holds an empty {column}")
+            raise MetricsError(f"{name} holds an empty {column}")
 
 
 def _check_numbers(frame: Lazy, name: str, column: str) -> None:
@@ -28,7 +30,7 @@ def _check_numbers(frame: Lazy, name: str, column: str) -> None:
     wrong = frame.filter(number.is_null() | ~number.is_finite())
     row = _first(wrong.select("query_id", "product_id", column))
     if row is not None:
-        raise ValueError(
+        raise MetricsError(
             f"{name}: the {column} of query {row['query_id']!r}, product {row['product_id']!r} "
             f"is no finite number: {row[column]!r}"
         )
@@ -39,7 +41,7 @@ def _check_repeats(frame: Lazy, name: str, keys: list[str], remedy: str) -> None
     row = _first(counts)
     if row is not None:
         where = ", ".join(f"{key} {row[key]!r}" for key in keys)
-        raise ValueError(f"{name}: {where} stands {row['rows']} times; {remedy}")
+        raise MetricsError(f"{name}: {where} stands {row['rows']} times; {remedy}")
 
 
 def check_run(run: Lazy, name: str, order: str) -> None:
@@ -51,7 +53,7 @@ def check_run(run: Lazy, name: str, order: str) -> None:
         order: the column that orders it, `score` or `rank`.
 
     Raises:
-        ValueError: naming the run, the query, the product and the remedy.
+        MetricsError: naming the run, the query, the product and the remedy.
     """
     _check_ids(run, name)
     _check_numbers(run, name, order)
@@ -59,7 +61,7 @@ def check_run(run: Lazy, name: str, order: str) -> None:
     if order == "rank":
         row = _first(run.filter(nw.col("rank") < 1).select("query_id", "rank"))
         if row is not None:
-            raise ValueError(f"{name}: query {row['query_id']!r} has rank {row['rank']}, below 1")
+            raise MetricsError(f"{name}: query {row['query_id']!r} has rank {row['rank']}, below 1")
         _check_repeats(run, name, ["query_id", "rank"], "give every product its own rank")
 
 
@@ -67,7 +69,7 @@ def check_judgments(judgments: Lazy, *, labels: bool) -> None:
     """Refuse judgments with empty ids, repeated pairs, or grades that are no finite numbers.
 
     Raises:
-        ValueError: naming the query, the product and the remedy.
+        MetricsError: naming the query, the product and the remedy.
     """
     _check_ids(judgments, "judgments")
     if not labels:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
+from metrics.errors import MetricsError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -74,12 +76,12 @@ def require_columns(frame: nw.LazyFrame[Any], name: str, columns: Iterable[str])
     """Return the frame's columns.
 
     Raises:
-        ValueError: a required column is missing; the message says which there are.
+        MetricsError: a required column is missing; the message says which there are.
     """
     there = frame.collect_schema().names()
     missing = [column for column in columns if column not in there]
     if missing:
-        raise ValueError(
+        raise MetricsError(
             f"column {missing[0]!r} not found in {name}; it has: {', '.join(there) or 'no columns'}"
         )
     return there

@@ -11,6 +11,7 @@ import numpy as np
 from metrics._checks import check_judgments, check_run
 from metrics._frames import Frames, as_lazy, require_columns
 from metrics._queries import QuerySet, RunTable, collect_queries
+from metrics.errors import MetricsError
 from metrics.goodrate import Scoring, order_of
 from metrics.measures import MEASURES, Parts, judged_count
 
@@ -88,7 +89,7 @@ def make_plan(
 ) -> tuple[Plan, Lazy]:
     unknown = [name for name in measures if name not in MEASURES]
     if unknown or not measures:
-        raise ValueError(
+        raise MetricsError(
             f"unknown measure {unknown[0]!r}; there are: {', '.join(MEASURES)}"
             if unknown
             else "no measure is asked for"
@@ -99,11 +100,11 @@ def make_plan(
         family = tuple(primary)
         absent = [name for name in family if name not in chosen]
         if absent:
-            raise ValueError(
+            raise MetricsError(
                 f"primary measure {absent[0]!r} is not among the measures: {', '.join(chosen)}"
             )
     if ci not in ("default", "bootstrap"):
-        raise ValueError(f"ci must be default or bootstrap, not {ci!r}")
+        raise MetricsError(f"ci must be default or bootstrap, not {ci!r}")
     lazy_judgments, _ = as_lazy(judgments, "judgments")
     require_columns(lazy_judgments, "judgments", ["query_id", "product_id", "grade"])
     labels = not lazy_judgments.collect_schema()["grade"].is_numeric()

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metrics.errors import MetricsError
 from metrics.goodrate import query_set, sum_judgments
 
 if TYPE_CHECKING:
@@ -85,19 +86,19 @@ def collect_queries(
     """Collect the query set with its judgments' sums, weights and segments.
 
     Raises:
-        ValueError: no queries, a repeated or empty query id, a segment column that is not there,
+        MetricsError: no queries, a repeated or empty query id, a segment column that is not there,
             or a weight that is not a finite number above zero.
     """
     judged = sum_judgments(graded, scoring.cutoffs, measures)
     if queries is None:
         if by:
-            raise ValueError(f"segments ({', '.join(by)}) are columns of queries: pass queries")
+            raise MetricsError(f"segments ({', '.join(by)}) are columns of queries: pass queries")
         table, source = _collect(judged), "judgments"
     else:
         columns = queries.collect_schema().names()
         for name in by:
             if name not in columns:
-                raise ValueError(
+                raise MetricsError(
                     f"column {name!r} not found in queries; it has: {', '.join(columns)}"
                 )
         listed = query_set(graded, queries).select(
@@ -107,12 +108,12 @@ def collect_queries(
     table = table.sort_by("query_id")
     ids = table["query_id"].combine_chunks()
     if len(ids) == 0:
-        raise ValueError("the query set is empty: there is no query to evaluate")
+        raise MetricsError("the query set is empty: there is no query to evaluate")
     if ids.null_count or pc.any(pc.equal(ids, "")).as_py():
-        raise ValueError("queries hold an empty query_id")
+        raise MetricsError("queries hold an empty query_id")
     repeated = pc.filter(ids[1:], pc.equal(ids[1:], ids[:-1]))
     if len(repeated):
-        raise ValueError(f"query_id {repeated[0].as_py()!r} stands more than once in queries")
+        raise MetricsError(f"query_id {repeated[0].as_py()!r} stands more than once in queries")
     weighted = "weight" in table.column_names and "weight" not in by
     weights = np.ones(len(ids))
     if weighted:
@@ -120,7 +121,7 @@ def collect_queries(
         wrong = ~(np.isfinite(weights) & (weights > 0))
         if wrong.any():
             row = int(wrong.argmax())
-            raise ValueError(
+            raise MetricsError(
                 f"weight of query {ids[row].as_py()!r} must be a finite number above 0, "
                 f"not {weights[row]}"
             )

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import narwhals as nw
 
 from metrics._frames import as_lazy, require_columns
+from metrics.errors import MetricsError
 from metrics.ranking import Order, grade_pairs, ideal_dcg, rank_products, sum_lists
 from metrics.ties import tie_groups, tied_dcg
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Scoring", "per_query"]
+__all__ = ["Scoring", "per_query", "ranked_lists"]
 
 Lazy = nw.LazyFrame[Any]
 
@@ -66,22 +67,22 @@ class Scoring:
             value = getattr(self, name)
             if value not in allowed:
                 words = ", ".join(str(word) for word in allowed if word)
-                raise ValueError(f"{name} must be one of {words}, not {value!r}")
+                raise MetricsError(f"{name} must be one of {words}, not {value!r}")
         if not self.cutoffs or any(int(n) != n or n < 1 for n in self.cutoffs):
-            raise ValueError(f"cutoffs must be whole numbers from 1, not {list(self.cutoffs)}")
+            raise MetricsError(f"cutoffs must be whole numbers from 1, not {list(self.cutoffs)}")
         if len(set(self.cutoffs)) < len(self.cutoffs):
-            raise ValueError(f"a cutoff is given twice: {list(self.cutoffs)}")
+            raise MetricsError(f"a cutoff is given twice: {list(self.cutoffs)}")
         if self.min_good < 1:
-            raise ValueError(f"min_good must be 1 or more, not {self.min_good}")
+            raise MetricsError(f"min_good must be 1 or more, not {self.min_good}")
         if not self.margin >= 0:
-            raise ValueError(f"margin must be 0 or more, not {self.margin}")
+            raise MetricsError(f"margin must be 0 or more, not {self.margin}")
         if self.unjudged == "drop" and self.ties != "id":
-            raise ValueError(
+            raise MetricsError(
                 f"unjudged='drop' needs ties='id', not {self.ties!r}: which unjudged products are "
                 "removed does not depend on tied scores, but the ranks that close do"
             )
         if self.unjudged == "bounds" and self.ties == "bounds":
-            raise ValueError("unjudged='bounds' and ties='bounds' cannot be combined; choose one")
+            raise MetricsError("unjudged='bounds' and ties='bounds' cannot be combined; choose one")
 
     def grade(self, judgments: Lazy) -> Lazy:
         """Say of every judged pair whether it is good and what it gains; see `grade_pairs`."""
@@ -94,11 +95,11 @@ def order_of(columns: list[str], scoring: Scoring, name: str) -> Order:
     """Decide how a run is ordered.
 
     Raises:
-        ValueError: the run has neither the column that was asked for nor any other.
+        MetricsError: the run has neither the column that was asked for nor any other.
     """
     if scoring.order is not None:
         if scoring.order not in columns:
-            raise ValueError(
+            raise MetricsError(
                 f"order={scoring.order!r} needs a {scoring.order} column in {name}; "
                 f"it has: {', '.join(columns)}"
             )
@@ -107,7 +108,9 @@ def order_of(columns: list[str], scoring: Scoring, name: str) -> Order:
         return "rank"
     if "score" in columns:
         return "score"
-    raise ValueError(f"{name} has neither a rank nor a score column; it has: {', '.join(columns)}")
+    raise MetricsError(
+        f"{name} has neither a rank nor a score column; it has: {', '.join(columns)}"
+    )
 
 
 def query_set(graded: Lazy, queries: Lazy | None) -> Lazy:
@@ -141,7 +144,7 @@ def sum_run(
     """Sum up every query's list in one run; see `per_query` for the columns.
 
     Raises:
-        ValueError: a column is missing.
+        MetricsError: a column is missing.
     """
     columns = require_columns(run, name, ["query_id", "product_id"])
     order = order_of(columns, scoring, name)
@@ -187,7 +190,7 @@ def per_query(
         list, and the sums of the measures asked for. All counts are floats.
 
     Raises:
-        ValueError: a column is missing, or the settings contradict each other.
+        MetricsError: a column is missing, or the settings contradict each other.
 
     >>> import pandas as pd
     >>> run = pd.DataFrame({"query_id": ["q1"] * 3, "product_id": list("abc"), "rank": [1, 2, 3]})
@@ -207,3 +210,39 @@ def per_query(
     ).join(sum_run(lazy_run, graded, settings, wanted), on="query_id", how="left")
     counts = [column for column in table.collect_schema().names() if column not in kept]
     return frames.give_back(table.with_columns(nw.col(*counts).fill_null(0.0)))
+
+
+def ranked_lists(run: Any, judgments: Any, scoring: Scoring, *, depth: int) -> Any:
+    """Show the top of every list as it is scored, with the grades.
+
+    Args:
+        run: frame with `query_id, product_id` and `rank` or `score`.
+        judgments: frame with `query_id, product_id, grade`, one row a pair.
+        scoring: how the run is scored.
+        depth: items a query.
+
+    Returns:
+        `query_id, product_id, rank, grade, good` as a frame of the same kind: `rank` counts from
+        1 in scoring order, `good` is true or false, and null for an unjudged product.
+
+    Raises:
+        MetricsError: a column is missing.
+    """
+    lazy, frames = as_lazy(run, "run")
+    order = order_of(require_columns(lazy, "run", ["query_id", "product_id"]), scoring, "run")
+    grades, _ = as_lazy(judgments, "judgments")
+    keys = [nw.col("query_id").cast(nw.String), nw.col("product_id").cast(nw.String)]
+    listed = rank_products(lazy, order).filter(nw.col("position") <= depth)
+    listed = listed.join(
+        grades.select(*keys, "grade"), on=["query_id", "product_id"], how="left"
+    ).join(scoring.grade(grades), on=["query_id", "product_id"], how="left")
+    good = nw.when(nw.col("judged") > 0).then(nw.col("good") > 0)
+    return frames.give_back(
+        listed.select(
+            "query_id",
+            "product_id",
+            "grade",
+            rank=nw.col("position").cast(nw.Int64),
+            good=good,
+        )
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import narwhals as nw
 
 from metrics._frames import as_lazy, require_columns
+from metrics.errors import MetricsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,28 +32,41 @@ def reduce_grades(
     if "source" in columns:
         sources = _distinct(judgments, "source") if source is None else [source]
         if len(sources) > 1:
-            raise ValueError(
+            raise MetricsError(
                 f"the judgments have {len(sources)} sources ({', '.join(map(str, sources))}): "
                 "say which one to score with"
             )
         if source is not None:
             judgments = judgments.filter(nw.col("source") == source)
             if judgments.select("query_id").head(1).collect(backend="pyarrow").is_empty():
-                raise ValueError(f"no judgment has source {source!r}")
+                raise MetricsError(f"no judgment has source {source!r}")
     elif source is not None:
-        raise ValueError(f"source {source!r} is asked for, but the judgments have no source column")
+        raise MetricsError(
+            f"source {source!r} is asked for, but the judgments have no source column"
+        )
     pairs = judgments.select(*_PAIR, "grade")
     if aggregate is None:
         return pairs
     grades = pairs.group_by(*_PAIR)
     if aggregate == "median":
         if not pairs.collect_schema()["grade"].is_numeric():
-            raise ValueError("the median needs numeric grades; text labels can use majority")
+            raise MetricsError("the median needs numeric grades; text labels can use majority")
         return grades.agg(nw.col("grade").cast(nw.Float64).median())
     votes = pairs.group_by(*_PAIR, "grade").agg(votes=nw.len())
     most = nw.col("votes").max().over(*_PAIR)
     winners = votes.with_columns(most=most).filter(nw.col("votes") == nw.col("most"))
     return winners.group_by(*_PAIR).agg(nw.col("grade").min())
+
+
+def _refuse_several_grades(pairs: Lazy) -> None:
+    counts = pairs.group_by(*_PAIR).agg(grades=nw.len()).filter(nw.col("grades") > 1)
+    rows = counts.sort(*_PAIR).head(1).collect(backend="pyarrow").rows(named=True)
+    if rows:
+        row = rows[0]
+        raise MetricsError(
+            f"query {row['query_id']!r}, product {row['product_id']!r} has {row['grades']} grades: "
+            "say how several annotators' grades become one (median or majority)"
+        )
 
 
 def one_grade(
@@ -70,11 +84,11 @@ def one_grade(
             frequent grades the lowest, so that a tie never makes a product good).
 
     Returns:
-        `query_id, product_id, grade` as a frame of the same kind. Without `aggregate` a pair that
-        was graded twice stays twice, and scoring refuses it.
+        `query_id, product_id, grade` as a frame of the same kind.
 
     Raises:
-        ValueError: several sources and none chosen, an unknown source, or a median of labels.
+        MetricsError: several sources and none chosen, an unknown source, a pair with several
+            grades and no `aggregate`, or a median of labels.
 
     >>> import pandas as pd
     >>> votes = pd.DataFrame({"query_id": ["q"] * 3, "product_id": ["p"] * 3,
@@ -83,7 +97,7 @@ def one_grade(
     [2]
     """
     if aggregate not in (None, "median", "majority"):
-        raise ValueError(f"aggregate must be median or majority, not {aggregate!r}")
+        raise MetricsError(f"aggregate must be median or majority, not {aggregate!r}")
     lazy, frames = as_lazy(judgments, "judgments")
     return frames.give_back(reduce_grades(lazy, source, aggregate))
 
@@ -102,18 +116,18 @@ def good_pages(page_grades: Any, systems: Sequence[str]) -> dict[str, Lazy]:
         Per system a lazy Narwhals frame `query_id, page_good` (1.0 or 0.0).
 
     Raises:
-        ValueError: a column or a system is missing, or another word than good, mid, bad.
+        MetricsError: a column or a system is missing, or another word than good, mid, bad.
     """
     lazy, _ = as_lazy(page_grades, "page grades")
     require_columns(lazy, "page grades", ["query_id", "system", "page_grade"])
     words = _distinct(lazy, "page_grade")
     strange = [word for word in words if word not in ("good", "mid", "bad")]
     if strange:
-        raise ValueError(f"a page grade is good, mid or bad, not {strange[0]!r}")
+        raise MetricsError(f"a page grade is good, mid or bad, not {strange[0]!r}")
     there = _distinct(lazy, "system")
     missing = [system for system in systems if system not in there]
     if missing:
-        raise ValueError(
+        raise MetricsError(
             f"no page grade is of system {missing[0]!r}; there are: {', '.join(map(str, there))}"
         )
     fine = nw.when(nw.col("page_grade") != "bad").then(nw.lit(1.0)).otherwise(nw.lit(0.0))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import narwhals as nw
 
 from metrics._frames import require_columns
+from metrics.errors import MetricsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,14 +88,14 @@ def grade_pairs(
         and no `gains` there is no gain, and the column is null.
 
     Raises:
-        ValueError: no `grade` column, or text grades without `good_labels` and `gains`.
+        MetricsError: no `grade` column, or text grades without `good_labels` and `gains`.
     """
     require_columns(judgments, "judgments", [*_KEYS, "grade"])
     keys = [nw.col("query_id").cast(nw.String), nw.col("product_id").cast(nw.String)]
     if not judgments.collect_schema()["grade"].is_numeric():
         label = nw.col("grade").cast(nw.String)
         if not good_labels and not gains:
-            raise ValueError(
+            raise MetricsError(
                 "the grades in judgments are text: say which labels are good "
                 "(good_labels=['E', 'S']) or what each is worth (gains={'E': 3, 'S': 2, ...})"
             )

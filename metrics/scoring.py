@@ -18,6 +18,7 @@ from metrics._plan import (
 )
 from metrics._queries import RunTable, collect_run
 from metrics.bounds import best_case, tie_cases
+from metrics.errors import MetricsError
 from metrics.goodrate import Scoring, sum_run
 from metrics.inference import Interval, ratio_interval, wilson_interval
 from metrics.measures import MEASURES, Parts, parts
@@ -69,7 +70,7 @@ def score_runs(
 
     Raises:
         TypeError: an argument is not a frame, or an unknown setting.
-        ValueError: as `compare_runs`; also no run, or `gsb`, which needs two.
+        MetricsError: as `compare_runs`; also no run, or `gsb`, which needs two.
 
     >>> import pandas as pd
     >>> run = pd.DataFrame({"query_id": ["q1", "q1"], "product_id": ["a", "b"], "rank": [1, 2]})
@@ -79,9 +80,9 @@ def score_runs(
     """
     settings = Scoring(**scoring)
     if not runs:
-        raise ValueError("there is no run to score")
+        raise MetricsError("there is no run to score")
     if "gsb" in measures:
-        raise ValueError("gsb compares two runs: use compare_runs, or leave it out")
+        raise MetricsError("gsb compares two runs: use compare_runs, or leave it out")
     lazy: dict[str, Lazy] = {}
     for name, run in runs.items():
         lazy[name], frames = as_lazy(run, name)

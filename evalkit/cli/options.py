@@ -1,0 +1,64 @@
+"""Values of options that several commands read the same way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalkit.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalkit.scoring import Columns
+
+__all__ = ["column_names", "cutoffs", "gains", "words"]
+
+
+def words(text: str | None) -> list[str]:
+    """Split `a,b,c`."""
+    return [word.strip() for word in (text or "").split(",") if word.strip()]
+
+
+def cutoffs(text: str) -> tuple[int, ...]:
+    """Read `5,10,20`."""
+    try:
+        return tuple(int(word) for word in words(text))
+    except ValueError:
+        raise SettingsError(
+            f"--at {text!r} is not a list of whole numbers; write 5,10,20."
+        ) from None
+
+
+def gains(text: str | None) -> dict[str, float] | None:
+    """Read `E=3,S=2,C=1,I=0`."""
+    if text is None:
+        return None
+    try:
+        return {
+            name.strip(): float(value)
+            for name, _, value in (word.partition("=") for word in words(text))
+        }
+    except ValueError:
+        raise SettingsError(f"--gains {text!r} is not understood; write E=3,S=2,C=1,I=0.") from None
+
+
+def column_names(options: Sequence[str]) -> Columns:
+    """Read `--map product_id=asin` and `--map judgments.grade=stars`."""
+    from evalkit.scoring import Columns
+    from evalkit.tables import KINDS
+
+    everywhere: dict[str, str] = {}
+    of_kind: dict[str, dict[str, str]] = {}
+    for option in options:
+        name, equals, column = option.partition("=")
+        kind, dot, inner = name.partition(".")
+        if not (equals and name and column) or (dot and kind not in KINDS):
+            raise SettingsError(
+                f"--map {option!r} is not understood; write product_id=asin, or "
+                f"judgments.grade=stars for one table ({', '.join(KINDS)})."
+            )
+        if dot:
+            of_kind.setdefault(kind, {})[inner] = column
+        else:
+            everywhere[name] = column
+    return Columns(everywhere, of_kind)

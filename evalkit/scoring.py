@@ -1,0 +1,250 @@
+"""From files to a scored comparison: read the tables, score them, and tell what was read."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from evalkit.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from evalkit.tables import Kind, Table
+    from metrics import Comparison, Scores, Scoring
+
+__all__ = ["Columns", "Inputs", "moved_lists", "read_inputs", "score_inputs"]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files of one evaluation, read and checked, in one connection.
+
+    Attributes:
+        connection: where their rows live.
+        runs: run per name: `control` and `treatment`, or the systems of single runs.
+        judgments: the judgments, or None.
+        queries: the queries, or None.
+        products: the catalogue, for titles in result lists, or None.
+    """
+
+    connection: DuckDBPyConnection
+    runs: Mapping[str, Table]
+    judgments: Table
+    queries: Table | None = None
+    products: Table | None = None
+
+    @property
+    def tables(self) -> list[Table]:
+        """All tables that were read."""
+        others = [self.judgments, self.queries, self.products]
+        return [*self.runs.values(), *(table for table in others if table is not None)]
+
+    def describe(self) -> list[dict[str, Any]]:
+        """Path, fingerprint and rows of every file."""
+        return [
+            {"path": table.path, "fingerprint": table.fingerprint, "rows": table.rows}
+            for table in self.tables
+        ]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names that the user gave to columns: for all tables, or for one kind.
+
+    Attributes:
+        everywhere: canonical name to the files' name.
+        of_kind: the same for one kind of table only.
+    """
+
+    everywhere: Mapping[str, str] = field(default_factory=dict)
+    of_kind: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def mapping(self, kind: Kind) -> dict[str, str]:
+        """Mapping for one table; names that such a table does not have are left out."""
+        from evalkit.tables.schema import SCHEMAS
+
+        roles = SCHEMAS[kind].roles
+        shared = {name: column for name, column in self.everywhere.items() if name in roles}
+        return {**shared, **self.of_kind.get(kind, {})}
+
+
+def read_inputs(
+    connection: DuckDBPyConnection,
+    runs: Mapping[str, str],
+    judgments: str,
+    queries: str | None = None,
+    products: str | None = None,
+    *,
+    columns: Columns | None = None,
+    formats: Mapping[str, str | None] | None = None,
+    on_duplicate: Literal["error", "first"] = "error",
+    order: Literal["rank", "score"] | None = None,
+) -> Inputs:
+    """Read and check all files of an evaluation.
+
+    Args:
+        connection: DuckDB connection that will hold the rows.
+        runs: path per run name.
+        judgments: path of the judgments.
+        queries: path of the queries.
+        products: path of the catalogue.
+        columns: names that the files use for columns.
+        formats: format per kind of table, where the file does not tell.
+        on_duplicate: what to do with a repeated product in a run.
+        order: the column that orders the runs.
+
+    Raises:
+        InputError: a file cannot be used.
+        SettingsError: standard input is asked for twice.
+    """
+    from evalkit.tables import read
+
+    paths = [*runs.values(), judgments, queries, products]
+    if paths.count("-") > 1:
+        raise SettingsError("only one file can come from standard input (-).")
+    columns, formats = columns or Columns(), formats or {}
+
+    def table(kind: Kind, path: str, **options: Any) -> Table:
+        return read(
+            kind,
+            path,
+            connection,
+            format=formats.get(kind),
+            mapping=columns.mapping(kind),
+            **options,
+        )
+
+    return Inputs(
+        connection,
+        {
+            name: table("run", path, on_duplicate=on_duplicate, order=order)
+            for name, path in runs.items()
+        },
+        table("judgments", judgments),
+        None if queries is None else table("queries", queries),
+        None if products is None else table("products", products),
+    )
+
+
+@contextmanager
+def _refusals_are_settings() -> Iterator[None]:
+    from metrics import MetricsError
+
+    try:
+        yield
+    except MetricsError as error:
+        raise SettingsError(f"{error}.") from error
+
+
+def score_inputs(
+    inputs: Inputs,
+    *,
+    source: str | None = None,
+    aggregate: Literal["median", "majority"] | None = None,
+    primary: Sequence[str] | None = None,
+    **settings: Any,
+) -> tuple[dict[str, Any], Comparison | Scores]:
+    """Score what was read: a comparison of `control` and `treatment`, or single runs.
+
+    Args:
+        inputs: what `read_inputs` returned.
+        source: the source of judgments to score with.
+        aggregate: how several annotators' grades become one.
+        primary: the family for Holm's correction; comparisons only.
+        **settings: keywords of `metrics.compare_runs` or `metrics.score_runs`.
+
+    Returns:
+        (the score document, ready for JSON, and the result it was made of).
+
+    Raises:
+        SettingsError: the frames cannot be scored under these settings.
+    """
+    from metrics import compare_runs, one_grade, score_runs
+
+    runs = {name: table.relation for name, table in inputs.runs.items()}
+    queries = None if inputs.queries is None else inputs.queries.relation
+    with _refusals_are_settings():
+        judgments = one_grade(inputs.judgments.relation, source=source, aggregate=aggregate)
+        result: Comparison | Scores
+        if set(runs) == {"control", "treatment"}:
+            result = compare_runs(
+                runs["control"],
+                runs["treatment"],
+                judgments,
+                queries,
+                primary=primary,
+                check=False,
+                **settings,
+            )
+        else:
+            result = score_runs(runs, judgments, queries, check=False, **settings)
+    document = result.to_dict()
+    dropped = [
+        f"{table.path}: {table.dropped:,} repeated products were left out (--on-duplicate first)."
+        for table in inputs.runs.values()
+        if table.dropped
+    ]
+    return {
+        "settings": {**document["settings"], "source": source, "aggregate": aggregate},
+        "query_set": document["query_set"],
+        "warnings": [*document["warnings"], *dropped],
+        "inputs": inputs.describe(),
+        "runs": document["runs"],
+        "results": document["results"],
+    }, result
+
+
+def moved_lists(
+    inputs: Inputs,
+    document: Mapping[str, Any],
+    query_ids: Sequence[str],
+    scoring: Scoring,
+) -> dict[str, dict[str, Any]]:
+    """Look up both result lists of a few queries, with grades and product fields.
+
+    Args:
+        inputs: a comparison's inputs.
+        document: the score document.
+        query_ids: queries to look up.
+        scoring: how the runs were scored; lists are as deep as its largest cutoff.
+
+    Returns:
+        Per query `{"query": text or None, "control": [item], "treatment": [item]}`; items are
+        `{"product_id", "rank", "grade", "good", "title", "brand", "price", "image"}`, where
+        `good` is None for an unjudged product.
+    """
+    import narwhals as nw
+
+    from metrics import one_grade, ranked_lists
+
+    settings = document["settings"]
+    judgments = one_grade(
+        inputs.judgments.relation, source=settings["source"], aggregate=settings["aggregate"]
+    )
+    wanted = list(query_ids)
+    texts: dict[str, Any] = {}
+    if inputs.queries is not None and "query" in inputs.queries.columns:
+        rows = nw.from_native(inputs.queries.relation).filter(nw.col("query_id").is_in(wanted))
+        texts = dict(rows.select("query_id", "query").collect(backend="pyarrow").rows())
+    lists: dict[str, dict[str, Any]] = {
+        query: {"query": texts.get(query), "control": [], "treatment": []} for query in wanted
+    }
+    if not wanted:
+        return lists
+    for name, table in inputs.runs.items():
+        few = nw.from_native(table.relation).filter(nw.col("query_id").is_in(wanted))
+        depth = max(scoring.cutoffs)
+        items = nw.from_native(ranked_lists(few.to_native(), judgments, scoring, depth=depth))
+        if inputs.products is not None:
+            fields = ("title", "brand", "price", "image")
+            there = [column for column in fields if column in inputs.products.columns]
+            catalogue = nw.from_native(inputs.products.relation).select("product_id", *there)
+            items = items.join(catalogue, on="product_id", how="left")
+        found = items.sort("query_id", "rank").collect(backend="pyarrow")
+        for item in found.iter_rows(named=True):
+            lists[item.pop("query_id")][name].append(item)
+    return lists
