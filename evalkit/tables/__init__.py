@@ -2,5 +2,6 @@
 
 from evalkit.tables.readers import Table, read
 from evalkit.tables.schema import FORMATS, KINDS, Format, Kind, Order
+from evalkit.tables.writers import write
 
-__all__ = ["FORMATS", "KINDS", "Format", "Kind", "Order", "Table", "read"]
+__all__ = ["FORMATS", "KINDS", "Format", "Kind", "Order", "Table", "read", "write"]

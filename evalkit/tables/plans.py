@@ -205,7 +205,7 @@ def _plan_json(request: Request) -> Plan:
         lines = staging.stage_lines(connection, source)
         keys = staging.json_keys(connection, lines, only_valid=True) or []
     try:
-        columns = request.resolve(keys) if keys else ()
+        columns = request.resolve(keys) if keys or lines is None else ()
         numbers: list[str] = []
         booleans: list[str] = []
         for name in _extras(request, columns):

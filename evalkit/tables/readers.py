@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Table", "read"]
 
+_FIX_ROWS: Mapping[Format, str] = {
+    "trec": "Fields are apart by spaces or tabs, so ids and tags must hold none.",
+    "csv": "Every row needs all its fields; put fields that hold a comma or a quote in quotes.",
+    "tsv": "Every row needs all its fields; put fields that hold a tab or a quote in quotes.",
+    "jsonl": "JSON Lines holds one object a line, with ids as text.",
+    "parquet": "",
+}
 # A float64 is written in 17 digits at most, an int64 holds any 18.
 _WHOLE = "-?(0|[1-9][0-9]{0,17})"
 _DECIMAL = "-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][+-]?[0-9]{1,3})?"
@@ -264,10 +271,12 @@ def _load_carefully(request: Request, plan: Plan) -> tuple[str, int, int]:
         rules = request.rules(plan.columns, labels=False, numeric=plan.numeric)
         rules = replace(rules, labels=holds_labels(connection, stage, rules))
         error = find_problems(
-            connection, stage, rules, request.source.path, trec=request.format == "trec"
+            connection, stage, rules, request.source.path, fix_rows=_FIX_ROWS[request.format]
         )
         if error is not None:
             raise error
+        if not plan.columns:
+            request.resolve([])
         ordered = f"(SELECT * FROM {stage} ORDER BY _row)"
         name, rows = _create(request, plan, rules, ordered)
     dropped = _settle(request, plan, name, rows) or 0

@@ -205,7 +205,7 @@ def resolve_columns(
     ['query_id', 'product_id', 'rank', 'price']
     """
     schema = SCHEMAS[kind]
-    has = f"The file has: {', '.join(names)}."
+    has = f"The file has: {', '.join(names) or 'no columns'}."
     _refuse_repeated_names(names, path)
     wanted = dict(mapping or {})
     for canonical, source in wanted.items():
@@ -297,5 +297,6 @@ def _refuse_missing(
         raise InputError(
             path,
             [Problem(f"no column {name}") for name in missing],
-            remedy=f"The file has: {', '.join(names)}. Name it with --map {missing[0]}=COLUMN.",
+            remedy=f"The file has: {', '.join(names) or 'no columns'}. "
+            f"Name it with --map {missing[0]}=COLUMN.",
         )

@@ -26,7 +26,7 @@ from evalkit.tables.schema import FORMATS, SCHEMAS, TREC_FIELDS, Format, Kind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Scan", "Source", "open_source", "recognise_format"]
+__all__ = ["Scan", "Source", "format_of_name", "open_source", "recognise_format"]
 
 _BLOCK = 1 << 20
 _HEAD = 1 << 16
@@ -106,6 +106,15 @@ class Source:
     def first_record(self, delimiter: str) -> list[str]:
         """The fields of the first record that is not blank: the header of CSV and TSV."""
         lines = iter(line + "\n" for line in self.first_lines())
+        first = self.head.lstrip(b"\r\n").partition(b"\n")[0]
+        try:
+            first.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                self.path,
+                [Problem("the header is not UTF-8 text", row=1, value=repr(first[:60])[2:-1])],
+                remedy="Save the file as UTF-8.",
+            ) from error
         return next((record for record in csv.reader(lines, delimiter=delimiter) if record), [])
 
 
@@ -261,9 +270,11 @@ def recognise_format(kind: Kind, source: Source, asked: str | None) -> Format:
         )
     if source.head.startswith(b"PAR1"):
         return "parquet"
-    named = _format_of_name(source.path)
+    named = format_of_name(source.path)
     if named in ("jsonl", "parquet"):
         return named
+    if source.head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError(source.path, [Problem("is UTF-16 text")], remedy="Save it as UTF-8 text.")
     first = next((line for line in source.first_lines() if line.strip()), "")
     shaped = kind in TREC_FIELDS and _has_trec_shape(kind, first)
     for delimiter, delimited in ((",", "csv"), ("\t", "tsv")):
@@ -286,11 +297,12 @@ def recognise_format(kind: Kind, source: Source, asked: str | None) -> Format:
     raise InputError(
         source.path,
         [Problem("cannot tell the format from the name or the content", row=1, value=first[:60])],
-        remedy=f"Use --format with one of {', '.join(FORMATS)}.",
+        remedy=f"Say which format it is ({', '.join(FORMATS)}) or end its name in that.",
     )
 
 
-def _format_of_name(path: str) -> Format | None:
+def format_of_name(path: str) -> Format | None:
+    """The format that the end of the name stands for."""
     stem, suffix = os.path.splitext(path.lower())
     if suffix in (".gz", ".zst"):
         suffix = os.path.splitext(stem)[1]

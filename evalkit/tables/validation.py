@@ -25,9 +25,8 @@ _LARGEST_RANK = 2**31 - 1
 # Above this many rows the hashes (8 bytes each) are left to DuckDB, which can spill them.
 _HASHES_IN_MEMORY = 12_000_000
 
-_FIX_FIELDS = "Every row needs all its fields; put fields that hold the separator in quotes."
-_FIX_TREC = "Fields are apart by spaces or tabs, so ids and tags must hold none."
 _FIX_NUMBER = "Correct these values or leave the rows out."
+_FIX_GRADE = "Grades are all finite numbers or all text labels; correct these or leave them out."
 _FIX_ID = "Every row needs its ids."
 _FIX_RANK = "Ranks are whole numbers from 1; or order the run by its scores with --order score."
 _FIX_SYSTEM = "A run is one system: write one file a system."
@@ -146,8 +145,9 @@ def _reason(rules: Rules, column: Column) -> tuple[str, str]:
             )
         case "grade" if rules.labels:
             return (
-                f"CASE {absent} ELSE '{name} is not a finite number' END",
-                _FIX_NUMBER,
+                f"CASE {absent} WHEN isfinite({number}) THEN '{name} is a number kept as text' "
+                f"ELSE '{name} is not a finite number' END",
+                _FIX_GRADE,
             )
         case "rank" | "position":
             return (
@@ -162,12 +162,7 @@ def _reason(rules: Rules, column: Column) -> tuple[str, str]:
                 "A page grade is good, mid or bad.",
             )
         case "grade":
-            return (
-                f"CASE {absent} {not_number} END",
-                "Grades are all numbers or all text labels; "
-                + _FIX_NUMBER[0].lower()
-                + _FIX_NUMBER[1:],
-            )
+            return f"CASE {absent} {not_number} END", _FIX_GRADE
         case _:
             return f"CASE {absent} {not_number} END", _FIX_NUMBER
 
@@ -213,7 +208,7 @@ def all_distinct(
 
 
 def find_problems(
-    connection: DuckDBPyConnection, stage: str, rules: Rules, path: str, *, trec: bool = False
+    connection: DuckDBPyConnection, stage: str, rules: Rules, path: str, *, fix_rows: str
 ) -> InputError | None:
     """List what is wrong with a staged table: all counted, the first ten kept.
 
@@ -222,18 +217,17 @@ def find_problems(
         stage: a table made by `evalkit.tables.staging`.
         rules: what is checked.
         path: the file, for the error.
-        trec: whether the file is TREC, for the remedy of wrong lines.
+        fix_rows: the remedy for rows that are wrong as a whole.
     """
     query, product = rules.named("query_id"), rules.named("product_id")
     who = ", ".join(
         f"nullif(CAST(c{column.position} AS VARCHAR), '')" if column else "CAST(NULL AS VARCHAR)"
         for column in (query, product)
     )
-    fix_fields = _FIX_TREC if trec else _FIX_FIELDS
     parts = [
         f"""SELECT _row, -1 AS place, _problem AS message, CAST(NULL AS VARCHAR) AS source,
             _value AS value, CAST(NULL AS VARCHAR) AS query, CAST(NULL AS VARCHAR) AS product,
-            {literal(fix_fields)} AS remedy FROM {stage} WHERE _problem IS NOT NULL"""
+            {literal(fix_rows)} AS remedy FROM {stage} WHERE _problem IS NOT NULL"""
     ]
     for column in rules.columns:
         bad = guard(rules, column)
@@ -245,7 +239,7 @@ def find_problems(
                 FROM {stage} WHERE _problem IS NULL AND {bad}"""
             )
     last = len(rules.columns)
-    if not (rules.kind == "run" and rules.on_duplicate == "first"):
+    if rules.on_duplicate == "error" and rules.key():
         parts.append(_repeated_keys(stage, rules, who, last))
     if rules.ranks_order and rules.named("rank") is not None:
         parts.append(_repeated_ranks(stage, rules, who, last + 1))
