@@ -38,7 +38,6 @@ class CachedEncoder:
     Attributes:
         encoder: encodes what is not yet known.
         folder: where the embeddings are kept; it is created when needed.
-        prefixes: the chosen prefix of each kind of text (None: the model's own).
         encoded: texts that were encoded so far.
         reused: texts whose vectors were already there.
         truncated_texts: texts of which the model saw only the beginning, whether encoded or reused.
@@ -46,7 +45,6 @@ class CachedEncoder:
 
     encoder: Encoder
     folder: Path
-    prefixes: dict[TextKind, str | None] = field(default_factory=dict)
     encoded: int = 0
     reused: int = 0
     truncated_texts: int = 0
@@ -56,6 +54,14 @@ class CachedEncoder:
     def fingerprint(self) -> str:
         """Identify what is computed; the wrapped encoder's."""
         return self.encoder.fingerprint
+
+    def prefix(self, kind: TextKind) -> str | None:
+        """Return the chosen prefix of a kind of text; None where the encoder has no such choice.
+
+        An encoder of the user's own answers for its prefixes with its fingerprint.
+        """
+        settings = getattr(self.encoder, "settings", None)
+        return settings.prefix(kind) if settings is not None else None
 
     def truncated(self, texts: Sequence[str], kind: TextKind) -> NDArray[np.bool_]:
         """Tell for each text whether the model sees only its beginning."""
@@ -115,7 +121,7 @@ class CachedEncoder:
         return np.asarray(vectors[where], dtype=np.float32)
 
     def _place(self, kind: TextKind) -> Path:
-        prefix = self.prefixes.get(kind)
+        prefix = self.prefix(kind)
         parts = [self.encoder.fingerprint, kind, "own" if prefix is None else f"chosen {prefix}"]
         return self.folder / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 

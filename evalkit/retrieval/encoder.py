@@ -221,7 +221,7 @@ class SentenceEncoder:
                     model_kwargs=weights,
                     trust_remote_code=False,
                 )
-        except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+        except Exception as error:  # loaders of all kinds of files raise all kinds of errors
             raise ModelError(
                 f"{self.files.id} ({self.files.folder}) could not be loaded: {error}"
             ) from error

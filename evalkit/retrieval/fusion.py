@@ -144,7 +144,7 @@ def fuse_tables(
     chosen = _checked_weights(len(tables), weights)
     parts = []
     for number, (table, weight) in enumerate(zip(tables, chosen, strict=True)):
-        view = f"evalkit_run_{number}"
+        view = f"evalkit_fusion_input_{number}"
         table.relation.create_view(view, replace=True)
         value = _reciprocal_rank(table, rrf_k) if method == "rrf" else _share(table, normalise)
         # Cast, since a literal with a point is a decimal in SQL.

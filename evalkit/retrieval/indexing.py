@@ -126,11 +126,7 @@ def index_products(
             if encoder is None:
                 counts |= _index_words(texts, count, method, partial)
             else:
-                cached = CachedEncoder(
-                    encoder,
-                    cache or cache_folder() / "embeddings",
-                    prefixes={"document": _encoder_settings(encoder)["document_prefix"]},
-                )
+                cached = CachedEncoder(encoder, cache or cache_folder() / "embeddings")
                 counts |= _index_vectors(texts, count, method, cached, partial)
                 if counts["texts_truncated"]:
                     warnings.append(

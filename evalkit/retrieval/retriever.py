@@ -163,10 +163,10 @@ def open_index(
         if encoder is not None or model is not None:
             raise ModelError(f"{place} is a lexical index, which has no model; leave it out.")
         return LexicalRetriever(manifest, open_words(place), product_ids)
-    built_with = manifest.settings["encoder"]
-    chosen = settings or EncoderSettings()
-    prefix = built_with["query_prefix"] if chosen.query_prefix is None else chosen.query_prefix
     if encoder is None:
+        built_with = manifest.settings["encoder"]
+        chosen = settings or EncoderSettings()
+        prefix = built_with["query_prefix"] if chosen.query_prefix is None else chosen.query_prefix
         recorded = manifest.models[0]
         own = EncoderSettings(
             query_prefix=prefix,
@@ -182,9 +182,7 @@ def open_index(
             revision = recorded["revision"] if recorded["source"] != "path" else None
         encoder = open_encoder(model, own, revision=revision, allow_pickle=allow_pickle)
     check_model(place, manifest, encoder)
-    cached = CachedEncoder(
-        encoder, cache or cache_folder() / "embeddings", prefixes={"query": prefix}
-    )
+    cached = CachedEncoder(encoder, cache or cache_folder() / "embeddings")
     return DenseRetriever(
         manifest, open_vectors(place / VECTORS_FILE), product_ids, cached, search_effort
     )

@@ -90,13 +90,13 @@ def retrieve_run(
         cache=cache,
     )
     built = retriever.manifest
-    prefix = settings.query_prefix if settings is not None else None
+    encoding = retriever.encoder if isinstance(retriever, DenseRetriever) else None
     wanted = Manifest(
         command="evalkit retrieve",
         settings={
             "k": k,
             "system": system,
-            "query_prefix": prefix,
+            "query_prefix": encoding.prefix("query") if encoding is not None else None,
             "search_effort": search_effort,
             "reading": dict(reading or {}),
             "format": format,
@@ -129,10 +129,10 @@ def retrieve_run(
             run = retriever.search(asked, k, system=system, progress=moved)
         counts = {"queries": table.rows, "queries_without_text": table.rows - asked.num_rows}
         counts["rows"] = run.num_rows
-        if isinstance(retriever, DenseRetriever):
-            counts["texts_encoded"] = retriever.encoder.encoded
-            counts["texts_reused"] = retriever.encoder.reused
-            counts["texts_truncated"] = retriever.encoder.truncated_texts
+        if encoding is not None:
+            counts["texts_encoded"] = encoding.encoded
+            counts["texts_reused"] = encoding.reused
+            counts["texts_truncated"] = encoding.truncated_texts
             if counts["texts_truncated"]:
                 warnings.append(
                     f"{counts['texts_truncated']:,} of {asked.num_rows:,} queries are longer than "
