@@ -363,3 +363,13 @@ def test_single_runs_open_too(browser, tmp_path):
     with Visit(browser, path) as visit:
         assert visit.complaints == []
         assert visit.page.locator(".plot .main-svg").count() >= 2
+
+
+def test_labels_of_figures_are_not_read_as_markup(browser, tmp_path):
+    document = worked()
+    document["results"][4]["segment"] = {"query_type": "<b>x</b><br>y & z"}
+    path = tmp_path / "labels.html"
+    write_page(document, None, path)
+    with Visit(browser, path) as visit:
+        labels = visit.page.locator(".plot .ytick text").all_text_contents()
+    assert "<b>x</b><br>y & z (2)" in labels
