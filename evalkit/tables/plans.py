@@ -5,6 +5,7 @@ A plan is made from an open file and read by `evalkit.tables.readers`.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -146,7 +147,7 @@ def _plan_trec(request: Request) -> Plan:
     used = {column.position for column in columns}
     first = next((line for line in source.first_lines() if line.strip(" \t")), "")
     delimiter = "\t" if "\t" in first else " "
-    system = first.split(delimiter)[-1] if kind == "run" else None
+    system = re.split("[ \t]+", first.strip(" \t"))[-1] if kind == "run" else None
     guards = [f"c{place} IS NULL" for place in range(len(fields)) if place not in used]
     if system is not None:
         guards.append(f"c{len(fields) - 1} IS DISTINCT FROM {literal(system)}")

@@ -75,8 +75,16 @@ def _batches(source: Source, separator: bytes) -> Iterator[Any]:
             yield pa.record_batch([numbers, lines], names=["_row", "bytes"])
 
 
-def stage_lines(connection: DuckDBPyConnection, source: Source) -> str:
-    """Make a table of the file's lines: `_row`, `line` (null if not UTF-8), `bytes` (then)."""
+def stage_lines(
+    connection: DuckDBPyConnection, source: Source, *, line_end: str = "\\r?\\n?$"
+) -> str:
+    """Make a table of the file's lines: `_row`, `line` (null if not UTF-8), `bytes` (then).
+
+    Args:
+        connection: where the table will be.
+        source: the file.
+        line_end: what is taken off each line, as a regular expression.
+    """
     import pyarrow as pa
 
     separator = b"\r" if not source.scan().newlines and b"\r" in source.head else b"\n"
@@ -88,7 +96,7 @@ def stage_lines(connection: DuckDBPyConnection, source: Source) -> str:
         connection.execute(
             f"""
             CREATE TEMP TABLE {table} AS
-            SELECT _row, regexp_replace(line, '\\r?\\n?$', '') AS line,
+            SELECT _row, regexp_replace(line, {literal(line_end)}, '') AS line,
                 CASE WHEN line IS NULL THEN CAST(bytes AS VARCHAR) END AS bytes
             FROM (SELECT _row, TRY(decode(bytes)) AS line, bytes FROM {stream})
             """
@@ -140,7 +148,8 @@ def stage_delimited(
     A row's number is that of the line on which its record begins. The first record that is not
     blank is the header and is left out, as are blank lines.
     """
-    lines, spans = stage_lines(connection, source), new_name("spans")
+    # A carriage return may be the end of a line within a field, and is then kept.
+    lines, spans = stage_lines(connection, source, line_end="\\n$"), new_name("spans")
     records, stage = new_name("records"), new_name("stage")
     d = "\\t" if delimiter == "\t" else delimiter
     inside = '(?:[^"]|"")*'
@@ -202,11 +211,12 @@ def stage_delimited(
             f"""
             CREATE TEMP TABLE {stage} AS
             WITH kept AS (
-                SELECT _row, CASE WHEN broken THEN NULL ELSE line END AS line, bytes, unclosed
-                FROM {records} WHERE broken OR line <> ''
+                SELECT _row, bytes, unclosed,
+                    CASE WHEN NOT broken THEN regexp_replace(line, '\\r$', '') END AS line
+                FROM {records} WHERE broken OR line NOT IN ('', chr(13))
             ), split AS (
                 SELECT *, CASE WHEN contains(line, '"') THEN regexp_extract_all(
-                        line || '{d}', '({closed} *|{bare}){d}', 1)
+                        line || {literal(delimiter)}, '({closed} *|{bare}){d}', 1)
                     ELSE string_split(line, {literal(delimiter)}) END AS raw
                 FROM kept WHERE _row > (SELECT min(_row) FROM kept)
             ), trimmed AS (
