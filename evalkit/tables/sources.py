@@ -140,18 +140,27 @@ def open_source(path: str | os.PathLike[str], stdin: IO[bytes] | None = None) ->
     """
     name = os.fspath(path)
     with tempfile.TemporaryDirectory(prefix="evalkit-read-") as folder:
-        stored = name
-        if name == "-":
-            stored = os.path.join(folder, "stdin")
-            with open(stored, "wb") as copy:
-                shutil.copyfileobj(stdin or sys.stdin.buffer, copy, _BLOCK)
-        elif not os.path.exists(name):
-            raise InputError(
-                name, [Problem("there is no such file")], remedy="Check the path and its spelling."
-            )
-        elif os.path.isdir(name):
-            raise InputError(name, [Problem("is a folder")], remedy="Name one of the files in it.")
+        stored = os.path.join(folder, "stored")
         try:
+            if name == "-":
+                with open(stored, "wb") as copy:
+                    shutil.copyfileobj(stdin or sys.stdin.buffer, copy, _BLOCK)
+            elif not os.path.exists(name):
+                raise InputError(
+                    name,
+                    [Problem("there is no such file")],
+                    remedy="Check the path and its spelling.",
+                )
+            elif os.path.isdir(name):
+                raise InputError(
+                    name, [Problem("is a folder")], remedy="Name one of the files in it."
+                )
+            elif not os.path.isfile(name):
+                # A pipe, such as `<(zcat today.run.gz)` of a shell, can be read only once.
+                with open(name, "rb") as pipe, open(stored, "wb") as copy:
+                    shutil.copyfileobj(pipe, copy, _BLOCK)
+            else:
+                stored = name
             with open(stored, "rb") as file:
                 magic = file.read(4)
         except OSError as error:

@@ -79,7 +79,8 @@ def write(
     target = "-" if name == "-" else os.path.realpath(name)
     if target != "-" and os.path.isdir(target):
         raise InputError(name, [Problem("is a folder")], remedy="Name a file.")
-    beside = None if target == "-" else os.path.dirname(target)
+    pipe = os.path.exists(name) and not os.path.isfile(name)
+    beside = None if target == "-" or pipe else os.path.dirname(target)
     if beside is not None and not os.path.isdir(beside):
         raise InputError(
             name, [Problem(f"the folder {beside} does not exist")], remedy="Make it first."
@@ -94,6 +95,9 @@ def write(
             if target == "-":
                 with open(made, "rb") as file:
                     shutil.copyfileobj(file, stdout or sys.stdout.buffer, _BLOCK)
+            elif pipe:
+                with open(made, "rb") as file, open(name, "wb") as out:
+                    shutil.copyfileobj(file, out, _BLOCK)
             else:
                 os.replace(made, target)
     except (OSError, duckdb.IOException) as error:

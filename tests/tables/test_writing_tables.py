@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 import duckdb
@@ -181,6 +182,18 @@ def test_standard_output(tmp_path):
     assert out.getvalue() == b"query_id,product_id,rank\nq1,007,1\nq1,8,2\nq2,8,1\n"
 
 
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    got = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text()))
+    reader.start()
+    write(pa.table(RUN).select(["query_id", "product_id", "rank"]), pipe, kind="run")
+    reader.join()
+    assert got == ["query_id,product_id,rank\nq1,007,1\nq1,8,2\nq2,8,1\n"]
+    assert not pipe.is_file()
+
+
 def test_an_option_overrides_the_extension(connection, tmp_path):
     write(pa.table(RUN), tmp_path / "t.txt", kind="run", format="jsonl")
     assert read("run", tmp_path / "t.txt", connection).format == "jsonl"
@@ -248,14 +261,14 @@ def test_missing_columns_are_named(tmp_path):
 
 
 def test_places_that_cannot_be_written_to(tmp_path):
-    with pytest.raises(InputError, match="the folder .* does not exist"):
+    with pytest.raises(InputError, match=r"the folder .* does not exist"):
         write(pa.table(RUN), tmp_path / "no" / "t.csv", kind="run")
     with pytest.raises(InputError, match="is a folder"):
         write(pa.table(RUN), tmp_path, kind="run", format="csv")
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "format", "message"),
+    ("name", "kind", "asked", "message"),
     [
         ("t.doc", "run", None, "the name does not tell the format; say one of trec, csv"),
         ("-", "run", None, "the name does not tell the format"),
@@ -264,10 +277,10 @@ def test_places_that_cannot_be_written_to(tmp_path):
         ("t.csv", "votes", None, "Unknown kind of table 'votes'"),
     ],
 )
-def test_formats_that_do_not_fit_are_refused(tmp_path, name, kind, format, message):
+def test_formats_that_do_not_fit_are_refused(tmp_path, name, kind, asked, message):
     path = name if name == "-" else tmp_path / name
     with pytest.raises(SettingsError, match=message):
-        write(pa.table(RUN), path, kind=kind, format=format)
+        write(pa.table(RUN), path, kind=kind, format=asked)
 
 
 def test_a_written_file_has_the_usual_permissions_and_replaces_the_target_of_a_link(tmp_path):
