@@ -83,13 +83,16 @@ def test_without_normalisation_scores_are_added_as_they_are(
 
 
 def test_true_ties_stay_ties_and_go_by_product_id_descending(tmp_path: Path) -> None:
-    orders = {"one": "abc", "two": "bca", "three": "cab"}
-    for name, order in orders.items():
+    products = "abcdefghijk"
+    runs = []
+    for turn in range(len(products)):
+        order = products[turn:] + products[:turn]  # each product has each rank once
         rows = "".join(f"q,{product},{place}\n" for place, product in enumerate(order, 1))
-        (tmp_path / f"{name}.csv").write_text("query_id,product_id,rank\n" + rows)
-    fuse_runs([tmp_path / f"{name}.csv" for name in orders], tmp_path / "f.parquet")
+        runs.append(tmp_path / f"{turn}.csv")
+        runs[-1].write_text("query_id,product_id,rank\n" + rows)
+    fuse_runs(runs, tmp_path / "f.parquet")
     found = fused(tmp_path / "f.parquet")
-    assert [row[1] for row in found] == ["c", "b", "a"]
+    assert [row[1] for row in found] == list(reversed(products))
     assert len({row[3] for row in found}) == 1
 
 
