@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
 
 from metrics.errors import MetricsError
 
-__all__ = ["check_judgments", "check_run"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["check_grades", "check_judgments", "check_run"]
 
 Lazy = nw.LazyFrame[Any]
 
@@ -80,3 +83,32 @@ def check_judgments(judgments: Lazy, *, labels: bool) -> None:
         ["query_id", "product_id"],
         "reduce them to one grade a pair first (metrics.one_grade)",
     )
+
+
+def check_grades(
+    judgments: Lazy,
+    good_labels: Sequence[str] | None,
+    gains: Mapping[str, float] | None,
+    *,
+    labels: bool,
+) -> None:
+    """Refuse labels or gains that do not meet the grades that are there.
+
+    Raises:
+        MetricsError: a grade without a gain, or good labels of which none occurs.
+    """
+    there = judgments.select("grade").unique().sort("grade").collect(backend="pyarrow")["grade"]
+    found = [grade for grade in there.to_list() if labels or grade >= 0]
+    words = ", ".join(map(str, found))
+    if gains:
+        known = set(gains) if labels else {float(name) for name in gains}
+        missing = [grade for grade in found if grade not in known]
+        if missing:
+            raise MetricsError(
+                f"grade {missing[0]!r} has no gain; judgments have: {words}; "
+                f"gains are given for: {', '.join(gains)}"
+            )
+    if good_labels and labels and not set(good_labels) & set(found):
+        raise MetricsError(
+            f"none of the good labels ({', '.join(good_labels)}) occurs; judgments have: {words}"
+        )

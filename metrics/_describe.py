@@ -109,15 +109,15 @@ def warn_runs(plan: Plan, runs: Mapping[str, RunTable]) -> list[str]:
             named = ", ".join(repr(query) for query in table.outside[:_NAMED])
             more = ", ..." if len(table.outside) > _NAMED else ""
             warnings.append(
-                f"{name}: {len(table.outside):,} of its queries are not in the query set and are "
-                f"left out: {named}{more}."
+                f"{name}: queries outside the query set are left out, "
+                f"{len(table.outside):,} in all: {named}{more}."
             )
         empty = ~has_results(table, plan.scoring)
         if empty.any():
             ids = [plan.queries.ids[int(at)].as_py() for at in np.flatnonzero(empty)[:_NAMED]]
             more = ", ..." if empty.sum() > _NAMED else ""
             warnings.append(
-                f"{name}: {int(empty.sum()):,} queries of the query set have no results: "
+                f"{name}: queries without results, {int(empty.sum()):,} in all: "
                 f"{', '.join(map(repr, ids))}{more}."
             )
         for n in plan.scoring.cutoffs:
@@ -130,6 +130,6 @@ def warn_runs(plan: Plan, runs: Mapping[str, RunTable]) -> list[str]:
     unjudged = int((plan.queries.columns["judged_products"] == 0).sum())
     if unjudged:
         warnings.append(
-            f"{unjudged:,} of {len(plan.queries):,} queries have no judgment and count as not good."
+            f"queries without a judgment, {unjudged:,} of {len(plan.queries):,}, count as not good."
         )
     return warnings

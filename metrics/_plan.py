@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from metrics._checks import check_judgments, check_run
+from metrics._checks import check_grades, check_judgments, check_run
 from metrics._frames import Frames, as_lazy, require_columns
 from metrics._queries import QuerySet, RunTable, collect_queries
 from metrics.errors import MetricsError
@@ -115,6 +115,8 @@ def make_plan(
             check_run(run, name, order)
     if check:
         check_judgments(lazy_judgments, labels=labels)
+    if labels or scoring.gains:
+        check_grades(lazy_judgments, scoring.good_labels, scoring.gains, labels=labels)
     graded = scoring.grade(lazy_judgments)
     lazy_queries = None if queries is None else as_lazy(queries, "queries")[0]
     query_table = collect_queries(graded, lazy_queries, scoring, frozenset(chosen), by)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metrics.errors import MetricsError
-from metrics.goodrate import query_set, sum_judgments
+from metrics.goodrate import query_set, sum_judgments, sum_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["QuerySet", "RunTable", "collect_queries", "collect_run"]
+__all__ = ["QuerySet", "RunTable", "align", "collect_queries", "collect_run", "collect_table"]
 
 Lazy = nw.LazyFrame[Any]
 
 _COUNTS = ("judged_products", "relevant")
+_PAIRS_A_PART = 1_500_000
+_MOST_PARTS = 8
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class RunTable:
     outside: list[str] = field(default_factory=list)
 
 
-def _collect(frame: Lazy) -> pa.Table:
+def collect_table(frame: Lazy) -> pa.Table:
+    """Collect a lazy frame as a PyArrow table."""
     table: pa.Table = frame.collect(backend="pyarrow").to_native()
     return table
 
@@ -93,7 +96,7 @@ def collect_queries(
     if queries is None:
         if by:
             raise MetricsError(f"segments ({', '.join(by)}) are columns of queries: pass queries")
-        table, source = _collect(judged), "judgments"
+        table, source = collect_table(judged), "judgments"
     else:
         columns = queries.collect_schema().names()
         for name in by:
@@ -104,7 +107,10 @@ def collect_queries(
         listed = query_set(graded, queries).select(
             "query_id", *dict.fromkeys([*by, *(["weight"] if "weight" in columns else [])])
         )
-        table, source = _collect(listed.join(judged, on="query_id", how="left")), "queries file"
+        table, source = (
+            collect_table(listed.join(judged, on="query_id", how="left")),
+            "queries file",
+        )
     table = table.sort_by("query_id")
     ids = table["query_id"].combine_chunks()
     if len(ids) == 0:
@@ -136,9 +142,42 @@ def collect_queries(
     )
 
 
-def collect_run(sums: Lazy, queries: QuerySet) -> RunTable:
-    """Collect a run's per-query sums and put them in the query set's order."""
-    table = _collect(sums)
+def collect_run(
+    run: Lazy,
+    graded: Lazy,
+    queries: QuerySet,
+    scoring: Scoring,
+    measures: frozenset[str],
+    name: str,
+) -> RunTable:
+    """Collect a run's per-query sums in the query set's order.
+
+    Large inputs are summed a range of query ids at a time, which keeps the sort and the join of
+    each range in memory; where one query stands never depends on another.
+    """
+    tables = []
+    for low, high in _ranges(queries):
+        some_run, some_grades = _between(run, low, high), _between(graded, low, high)
+        tables.append(collect_table(sum_run(some_run, some_grades, scoring, measures, name)))
+    return align(pa.concat_tables(tables), queries)
+
+
+def _ranges(queries: QuerySet) -> list[tuple[str | None, str | None]]:
+    judged = float(queries.columns["judged_products"].sum())
+    count = min(_MOST_PARTS, 1 + int(judged // _PAIRS_A_PART), len(queries))
+    ends = [queries.ids[len(queries) * part // count].as_py() for part in range(1, count)]
+    return list(zip([None, *ends], [*ends, None], strict=True))
+
+
+def _between(frame: Lazy, low: str | None, high: str | None) -> Lazy:
+    query = nw.col("query_id").cast(nw.String)
+    if low is not None:
+        frame = frame.filter(query >= low)
+    return frame if high is None else frame.filter(query < high)
+
+
+def align(table: pa.Table, queries: QuerySet) -> RunTable:
+    """Put a table with one row a query into the query set's order, zero where it has no row."""
     ids = table["query_id"].combine_chunks().cast(queries.ids.type)
     place = pc.index_in(ids, value_set=queries.ids)
     inside = np.asarray(pc.is_valid(place))

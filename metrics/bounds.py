@@ -42,8 +42,8 @@ def shared_unjudged(
 
     Returns:
         `query_id` and per cutoff `shared_N`; with `mrr` also `rr_rise` (max) and `rr_fall` (min):
-        the extreme of RR_treatment − RR_control over making one unjudged product good. One is
-        enough, since only the first good product of a list counts. Null without any.
+        by how much RR_treatment − RR_control can change when one unjudged product turns good.
+        One is enough, since only the first good product of a list counts.
     """
     keys = ["query_id", "product_id"]
     known = graded.filter(nw.col("judged") > 0).select(*keys)
@@ -67,12 +67,13 @@ def shared_unjudged(
         first[name] = good.group_by("query_id").agg(**{f"rr_{name}": nw.col("position").min()})
         both = both.join(first[name], on="query_id", how="left")
 
-    def reciprocal(name: str) -> nw.Expr:
+    def gain(name: str) -> nw.Expr:
         place = nw.min_horizontal(f"place_{name}", f"rr_{name}").cast(nw.Float64)
-        return (nw.lit(1.0) / place).fill_null(0.0)
+        alone = nw.col(f"rr_{name}").cast(nw.Float64)
+        return (nw.lit(1.0) / place).fill_null(0.0) - (nw.lit(1.0) / alone).fill_null(0.0)
 
-    change = reciprocal("treatment") - reciprocal("control")
-    return both.group_by("query_id").agg(**sums, rr_rise=change.max(), rr_fall=change.min())
+    step = gain("treatment") - gain("control")
+    return both.group_by("query_id").agg(**sums, rr_rise=step.max(), rr_fall=step.min())
 
 
 def best_case(columns: Columns, cutoffs: tuple[int, ...]) -> dict[str, Array]:
@@ -154,8 +155,8 @@ def delta_range(
         return float(lower), float(upper)
     if name == "mrr":
         base = of_treatment.value - of_control.value
-        rise = np.fmax(base, shared["rr_rise"])
-        fall = np.fmin(base, shared["rr_fall"])
+        rise = base + np.maximum(0.0, shared["rr_rise"])
+        fall = base + np.minimum(0.0, shared["rr_fall"])
         return float((weights * fall).sum() / weights.sum()), float(
             (weights * rise).sum() / weights.sum()
         )

@@ -23,9 +23,9 @@ from metrics._plan import (
     ratio,
     why_missing,
 )
-from metrics._queries import RunTable, collect_run
+from metrics._queries import RunTable, align, collect_run, collect_table
 from metrics.bounds import best_case, delta_range, shared_unjudged, tie_cases, verdict_range
-from metrics.goodrate import Scoring, order_of, sum_run
+from metrics.goodrate import Scoring, order_of
 from metrics.gsb import automatic_verdicts
 from metrics.inference import (
     SAME,
@@ -117,7 +117,7 @@ def compare_runs(
     )
     wanted = frozenset(plan.measures)
     runs = {
-        name: collect_run(sum_run(run, graded, settings, wanted, name), plan.queries)
+        name: collect_run(run, graded, plan.queries, settings, wanted, name)
         for name, run in lazy.items()
     }
     shared: dict[str, Array] | None = None
@@ -133,7 +133,7 @@ def compare_runs(
             settings.cutoffs,
             mrr="mrr" in wanted,
         )
-        shared = collect_run(overlap, replace(plan.queries, columns={})).columns
+        shared = align(collect_table(overlap), replace(plan.queries, columns={})).columns
     pair = _Pair(plan, runs["control"], runs["treatment"], shared)
     rows = _adjust(
         [

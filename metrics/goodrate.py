@@ -157,7 +157,12 @@ def sum_run(
         graded_gains="ndcg" in measures,
         whole_lists="mrr" in measures,
         order_counts=bool(measures & {"map", "bpref"}),
+        first_unjudged=scoring.unjudged == "bounds",
     )
+    if scoring.unjudged != "drop":
+        lists = lists.with_columns(
+            **{f"retrieved_{n}": nw.col(f"shown_{n}") for n in scoring.cutoffs}
+        )
     if scoring.ties == "id" or order == "rank":
         return lists
     lists = lists.join(tie_groups(ranked, graded, scoring.cutoffs), on="query_id", how="left")

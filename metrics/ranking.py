@@ -7,6 +7,8 @@ a negative grade is pooled but not judged. Nothing here collects a frame.
 
 from __future__ import annotations
 
+import math
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
 import narwhals as nw
@@ -102,7 +104,10 @@ def grade_pairs(
         gain = nw.lit(None).cast(nw.Float64)
         if gains:
             gain = label.replace_strict(
-                list(gains), [float(value) for value in gains.values()], return_dtype=nw.Float64
+                list(gains),
+                [float(value) for value in gains.values()],
+                default=None,
+                return_dtype=nw.Float64,
             )
         is_good = label.is_in(list(good_labels)) if good_labels else gain >= good
         return judgments.select(*keys, judged=nw.lit(1.0), good=_flag(is_good), gain=gain)
@@ -112,7 +117,9 @@ def grade_pairs(
     if gains:
         pairs = {float(name): float(value) for name, value in gains.items()}
         gain = nw.when(judged).then(
-            grade.replace_strict(list(pairs), list(pairs.values()), return_dtype=nw.Float64)
+            grade.replace_strict(
+                list(pairs), list(pairs.values()), default=None, return_dtype=nw.Float64
+            )
         )
     return judgments.select(
         *keys,
@@ -132,13 +139,28 @@ def ideal_dcg(graded: Lazy, cutoffs: Sequence[int]) -> Lazy:
     Returns:
         `query_id` and `ideal_dcg_N` for every cutoff; queries without a positive gain are absent.
     """
-    place = nw.col("gain").cum_count(reverse=True).over("query_id", order_by=["gain"])
-    best = graded.filter(nw.col("gain") > 0).with_columns(position=place.cast(nw.Float64))
-    best = best.filter(nw.col("position") <= max(cutoffs))
-    term = nw.col("gain") * _discount("position")
-    return best.group_by("query_id").agg(
+    alike = graded.filter(nw.col("gain") > 0).group_by("query_id", "gain").agg(products=nw.len())
+    last = nw.col("products").cum_sum(reverse=True).over("query_id", order_by=["gain"])
+    places = alike.with_columns(last=last.cast(nw.Int64)).with_columns(
+        first=nw.col("last") - nw.col("products").cast(nw.Int64)
+    )
+
+    def discounts(place: str, cutoff: int) -> nw.Expr:
+        """Sum of the discounts of all ranks down to a place, at most to the cutoff."""
+        terms = [1.0 / math.log2(rank + 1) for rank in range(1, cutoff + 1)]
+        down_to = nw.when(nw.col(place) < cutoff).then(nw.col(place)).otherwise(nw.lit(cutoff))
+        return down_to.replace_strict(
+            list(range(cutoff + 1)),
+            [0.0, *accumulate(terms)],
+            default=None,
+            return_dtype=nw.Float64,
+        )
+
+    return places.group_by("query_id").agg(
         **{
-            f"ideal_dcg_{n}": nw.when(nw.col("position") <= n).then(term).otherwise(0.0).sum()
+            f"ideal_dcg_{n}": (
+                nw.col("gain") * (discounts("last", n) - discounts("first", n))
+            ).sum()
             for n in cutoffs
         }
     )
@@ -153,6 +175,7 @@ def sum_lists(
     graded_gains: bool,
     whole_lists: bool,
     order_counts: bool,
+    first_unjudged: bool,
 ) -> Lazy:
     """Sum up each query's list: the counts and sums from which all measures are computed.
 
@@ -164,10 +187,11 @@ def sum_lists(
         graded_gains: also sum discounted gains (nDCG).
         whole_lists: also look below the largest cutoff (MRR).
         order_counts: also count what stands above each good product (MAP, bpref).
+        first_unjudged: with `whole_lists`, also find the first unjudged product.
 
     Returns:
-        `query_id`; per cutoff `retrieved_N, good_N, unjudged_N` (of the list that is scored),
-        `shown_N, judged_N, tied_N` (always of the uncondensed list), `dcg_N`; and with
+        `query_id`; per cutoff `shown_N, judged_N, tied_N` of the uncondensed list, `good_N` and
+        `dcg_N` of the list that is scored, and `retrieved_N` where that is condensed; with
         `whole_lists` `first_good` and `first_unjudged` (null when none); with `order_counts`
         `precision_sum` and `bpref_sum` before division by the number of good products.
     """
@@ -194,7 +218,8 @@ def sum_lists(
     sums: dict[str, nw.Expr] = {}
     for n in cutoffs:
         inside = at <= n
-        sums[f"retrieved_{n}"] = _flag(inside).sum()
+        if condensed:
+            sums[f"retrieved_{n}"] = _flag(inside).sum()
         sums[f"good_{n}"] = nw.when(inside).then(nw.col("good")).otherwise(0.0).sum()
         sums[f"shown_{n}"] = _flag(original <= n).sum()
         sums[f"judged_{n}"] = nw.when(original <= n).then(nw.col("judged")).otherwise(0.0).sum()
@@ -204,6 +229,7 @@ def sum_lists(
             sums[f"dcg_{n}"] = nw.when(inside).then(term).otherwise(0.0).sum()
     if whole_lists:
         sums["first_good"] = nw.when(nw.col("good") > 0).then(at).min()
+    if whole_lists and first_unjudged:
         sums["first_unjudged"] = nw.when(nw.col("judged") == 0).then(original).min()
     if order_counts:
         sums["precision_sum"] = (nw.col("good") * nw.col("good_so_far") / at).sum()

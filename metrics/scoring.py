@@ -19,7 +19,7 @@ from metrics._plan import (
 from metrics._queries import RunTable, collect_run
 from metrics.bounds import best_case, tie_cases
 from metrics.errors import MetricsError
-from metrics.goodrate import Scoring, sum_run
+from metrics.goodrate import Scoring
 from metrics.inference import Interval, ratio_interval, wilson_interval
 from metrics.measures import MEASURES, Parts, parts
 from metrics.results import Scored, Scores
@@ -90,9 +90,7 @@ def score_runs(
         lazy, judgments, queries, frames, settings, measures, by, (), ci, seed, check
     )
     tables = {
-        name: collect_run(
-            sum_run(run, graded, settings, frozenset(plan.measures), name), plan.queries
-        )
+        name: collect_run(run, graded, plan.queries, settings, frozenset(plan.measures), name)
         for name, run in lazy.items()
     }
     rows = [

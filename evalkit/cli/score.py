@@ -148,17 +148,24 @@ def _inputs(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+class _NoPandas:
+    """An import finder that lets `import pandas` fail."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> None:
+        del path, target
+        if name == "pandas":
+            raise ModuleNotFoundError("pandas is not used by this command")
+
+
 @contextmanager
 def _without_pandas() -> Iterator[None]:
-    """Keep DuckDB from importing pandas, which it does to convert any constant, in 0.3 s."""
-    absent = "pandas" not in sys.modules
-    if absent:
-        sys.modules["pandas"] = None  # type: ignore[assignment]
+    """Keep DuckDB and PyArrow from importing pandas just to look at a constant: 0.3 s."""
+    sys.meta_path.insert(0, _NoPandas)
     try:
         yield
     finally:
-        if absent:
-            del sys.modules["pandas"]
+        sys.meta_path.remove(_NoPandas)
 
 
 def _read(connection: DuckDBPyConnection, runs: dict[str, str], given: dict[str, Any]) -> Inputs:
