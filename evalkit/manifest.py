@@ -103,12 +103,14 @@ class Manifest:
         }
 
     def write(self, artefact: Path, *, started: float) -> None:
-        """Write the manifest of a finished artefact, atomically.
+        """Write the manifest of a finished artefact, atomically; standard output (`-`) gets none.
 
         Args:
             artefact: the file or folder it describes; its outputs are fingerprinted here.
             started: `time.monotonic()` at the start of the stage.
         """
+        if artefact.name == "-":
+            return
         document = {
             "manifest": _FORMAT,
             "package": "evalkit-search",

@@ -1,6 +1,7 @@
 """The commands as a user types them."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,31 @@ def test_index_retrieve_and_fuse(shop: Path, capsys: pytest.CaptureFixture[str])
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "Wrote fused.csv: 4 rows for 2 queries from 2 runs." in captured.err
+
+
+def test_queries_come_from_and_a_run_goes_to_a_pipe(shop: Path) -> None:
+    products = ("--products", "products.jsonl", "--map", "product_id=asin")
+    assert evalkit("index", *products, "--kind", "lexical", "-o", "words") == 0
+    options = "--queries - --input-format csv --index words -o - --output-format trec"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from evalkit.cli import main; main()",
+            "retrieve",
+            *shlex.split(options),
+        ],
+        input="query_id,query\nq1,lamp\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split()[:4] == ["q1", "Q0", "8", "1"]
+    assert sorted(path.name for path in shop.iterdir()) == [
+        "products.jsonl",
+        "queries.csv",
+        "words",
+    ]
 
 
 @pytest.mark.parametrize(
