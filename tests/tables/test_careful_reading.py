@@ -108,6 +108,19 @@ def test_the_careful_way_gives_the_table_of_the_fast_way(suffix, ids, text, quot
         )
 
 
+@pytest.mark.parametrize("block", [1, 2, 7, 1000])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_lines_are_numbered_across_blocks(monkeypatch, tmp_path, block, end):
+    monkeypatch.setattr(staging, "_BLOCK", block)
+    lines = ["\ufeffone", "", "three é", "x" * 20, "five"]
+    path = tmp_path / "t.csv"
+    path.write_bytes((end or "\n").join(lines).encode() + end.encode())
+    with open_source(path) as source, duckdb.connect() as connection:
+        table = staging.stage_lines(connection, source)
+        got = connection.execute(f"SELECT _row, line FROM {table} ORDER BY _row").fetchall()
+    assert got == list(enumerate(["one", *lines[1:]], start=1))
+
+
 FIELDS = st.text(alphabet="ab1#\"'é.", min_size=1, max_size=4)
 
 

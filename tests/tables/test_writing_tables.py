@@ -103,6 +103,8 @@ def test_the_same_table_gives_the_same_bytes(tmp_path, name):
         write(pa.table(RUN), tmp_path / folder / name, kind="run")
         contents.append((tmp_path / folder / name).read_bytes())
     assert contents[0] == contents[1]
+    if name.endswith(".gz"):
+        assert contents[0][4:8] == bytes(4), "the time of writing is in the file"
 
 
 @pytest.mark.parametrize("name", ["q.csv", "q.tsv", "q.jsonl", "q.parquet"])
