@@ -50,13 +50,13 @@ def open_engine(
         raise SettingsError(f"--memory-limit {memory_limit!r} is too small; give 250MB or more.")
     with tempfile.TemporaryDirectory(prefix="evalkit-") as folder:
         # Settings as text in `config`: values bound to a statement make DuckDB import pandas.
-        config = {
+        config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{(limit - _OUTSIDE_DUCKDB) // 1000}KB",
             "temp_directory": folder,
             "preserve_insertion_order": "false",
         }
         if threads is not None:
-            config["threads"] = str(threads)
+            config["threads"] = threads
         connection = duckdb.connect(config=config)
         try:
             yield connection

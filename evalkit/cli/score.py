@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,14 +75,14 @@ def _inputs(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--order",
             type=click.Choice(["rank", "score"]),
-            help="Order runs by this column (default: rank where there is one; TREC files by score).",
+            help="What orders the runs (default: rank where there is one; TREC files by score).",
         ),
         click.option(
             "--ties",
             type=click.Choice(["id", "expected", "bounds"]),
             default="id",
             show_default=True,
-            help="Order of equal scores: by product id descending, mean over all orders, or worst and best.",
+            help="Equal scores: by product id descending, mean over all orders, or worst and best.",
         ),
         click.option(
             "--min-good",
@@ -218,13 +221,21 @@ def _single(runs: tuple[str, ...]) -> dict[str, str]:
     return named
 
 
+def _width() -> int | None:
+    """Columns of the terminal; a pipe or a file gets the full table."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def _emit(text: str, path: str | None) -> None:
     if path is None or path == "-":
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
         click.echo(text, nl=not text.endswith("\n"))
         return
-    from evalkit.tables import write_text
+    from evalkit.manifest import replacing_file
 
-    write_text(text, path)
+    with replacing_file(Path(path)) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _biggest(document: dict[str, Any], per_query: Any, count: int) -> tuple[list[Move], list[Move]]:
@@ -264,7 +275,8 @@ def _biggest(document: dict[str, Any], per_query: Any, count: int) -> tuple[list
 @click.option(
     "--measures",
     metavar="NAME,NAME",
-    help="item_goodrate, query_goodrate, gsb, ndcg, precision, recall, success, mrr, map, bpref, judged.",
+    help="item_goodrate, query_goodrate, gsb, ndcg, precision, recall, success, mrr, map, bpref, "
+    "judged.",
 )
 @click.option("--primary", metavar="NAME,NAME", help="Measures that Holm's correction covers.")
 @click.option(
@@ -336,7 +348,7 @@ def score(
         if per_query is not None:
             from evalkit.tables import write
 
-            write(result.per_query, per_query, kind=None, connection=connection)
+            write(result.per_query, per_query, kind="per_query", connection=connection)
         if form == "html":
             from evalkit.reports.score_page import write_page
             from evalkit.scoring import moved_lists
@@ -350,10 +362,78 @@ def score(
             write_page(document, result.per_query, str(output), lists=lists)
             click.echo(f"Wrote {output}", err=True)
             return
-    formats = {
-        "json": format_json,
-        "csv": format_csv,
-        "markdown": format_markdown,
-        "table": format_table,
-    }
-    _emit(formats[form](document), output)
+    if form == "table":
+        shown = output in (None, "-")
+        text = format_table(
+            document,
+            width=_width() if shown else None,
+            color=shown and sys.stdout.isatty() and "NO_COLOR" not in os.environ,
+        )
+    else:
+        text = {"json": format_json, "csv": format_csv, "markdown": format_markdown}[form](document)
+    _emit(text, output)
+
+
+@click.command(
+    epilog="Example: evalkit diff --control bm25.parquet --treatment dense.parquet "
+    "--judgments judgments.csv --queries queries.csv --products products.jsonl --good 2 -n 5"
+)
+@click.option("--control", metavar="FILE", required=True, help="The run of today.")
+@click.option("--treatment", metavar="FILE", required=True, help="The run of the change.")
+@_inputs
+@click.option("--at", default="10", show_default=True, metavar="N", help="Cutoff.")
+@click.option("--measure", default="item_goodrate", show_default=True, help="What moved.")
+@click.option(
+    "-n", "--count", type=click.IntRange(1), default=10, show_default=True, help="Queries to list."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of the output.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write here instead of standard output.")
+def diff(
+    control: str,
+    treatment: str,
+    at: str,
+    measure: str,
+    count: int,
+    form: str,
+    output: str | None,
+    **given: Any,
+) -> None:
+    """List the queries that moved most, with both result lists side by side.
+
+    Exit code 2 on bad input or settings.
+    """
+    from evalkit.engines import open_engine
+    from evalkit.reports.query_diff import diff_entries, format_diff, format_diff_json
+    from evalkit.reports.query_moves import moves
+    from evalkit.scoring import moved_lists, score_inputs
+    from metrics import Scoring
+
+    settings = _scoring(given, at)
+    with _without_pandas(), open_engine(given["memory_limit"]) as connection:
+        inputs = _read(connection, _pair(control, treatment), given)
+        document, result = score_inputs(
+            inputs,
+            source=given["source"],
+            aggregate=given["aggregate"],
+            measures=[measure],
+            **settings,
+        )
+        cutoff = document["results"][0]["cutoff"]
+        moved = moves(result.per_query, measure, cutoff)
+        moved.sort(key=lambda move: (-abs(move.delta), move.query_id))
+        ids = [move.query_id for move in moved[:count] if move.delta]
+        lists = moved_lists(inputs, document, ids, Scoring(**settings))
+        entries = diff_entries(result.per_query, lists, measure, cutoff, count=count)
+    if form == "json":
+        _emit(format_diff_json(entries), output)
+        return
+    shown = output in (None, "-")
+    color = shown and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    _emit(format_diff(entries, width=_width() or 120, color=color), output)

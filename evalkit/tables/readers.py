@@ -242,7 +242,8 @@ def _settle(request: Request, plan: Plan, name: str, rows: int) -> int | None:
     connection = request.connection
     rules = request.rules(plan.columns, labels=False, numeric=frozenset())
     dropped = 0
-    if rows and not all_distinct(connection, name, [c.name for c in rules.key()], rows):
+    key = [column.name for column in rules.key()]
+    if rows and key and not all_distinct(connection, name, key, rows):
         if request.kind != "run" or request.on_duplicate != "first":
             return None
         row = connection.execute(

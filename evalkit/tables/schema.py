@@ -28,7 +28,7 @@ __all__ = [
     "resolve_columns",
 ]
 
-Kind = Literal["run", "judgments", "page_grades", "queries", "products"]
+Kind = Literal["run", "judgments", "page_grades", "queries", "products", "per_query"]
 Format = Literal["trec", "csv", "tsv", "jsonl", "parquet"]
 Order = Literal["rank", "score"]
 Role = Literal["id", "score", "rank", "position", "grade", "page_grade", "weight", "text", "extra"]
@@ -161,6 +161,15 @@ SCHEMAS: Mapping[Kind, Schema] = {
         aliases={**_PRODUCT_ALIASES, "product_title": "title", "product_brand": "brand"},
         weak_aliases={"id": "product_id", "name": "title"},
         thing="product",
+        infer_extras=True,
+    ),
+    "per_query": Schema(
+        roles={"query_id": "id", "measure": "id"},
+        required=("query_id", "measure"),
+        key=(),
+        aliases=_QUERY_ALIASES,
+        weak_aliases={},
+        thing="figure of the query",
         infer_extras=True,
     ),
 }  # fmt: skip
