@@ -131,12 +131,6 @@ def _plan_trec(request: Request) -> Plan:
             [Problem(f"TREC files hold runs and judgments, not {kind}")],
             remedy="Give it as CSV, TSV, JSON Lines or Parquet with a header.",
         )
-    if request.mapping:
-        raise InputError(
-            source.path,
-            [Problem("a TREC file has no column names to map")],
-            remedy="Leave out --map, or give the file a header and name it .csv or .tsv.",
-        )
     fields = TREC_FIELDS[kind]
     schema = SCHEMAS[kind]
     columns = tuple(
@@ -209,9 +203,11 @@ def _plan_json(request: Request) -> Plan:
         columns = request.resolve(keys) if keys or lines is None else ()
         numbers: list[str] = []
         booleans: list[str] = []
-        for name in _extras(request, columns):
-            types = staging.json_types(connection, lines or documents, name)
-            if types <= _JSON_NUMBERS:
+        extras = _extras(request, columns)
+        for name, types in zip(
+            extras, staging.json_types(connection, lines or documents, extras), strict=True
+        ):
+            if types and types <= _JSON_NUMBERS:
                 numbers.append(name)
             elif types == {"BOOLEAN"}:
                 booleans.append(name)

@@ -96,7 +96,8 @@ def read(
         path: a file (plain, `.gz` or `.zst`), or `-` for standard input.
         connection: the DuckDB connection that will hold the rows in a temporary table.
         format: `trec`, `csv`, `tsv`, `jsonl` or `parquet`; told from name and content if None.
-        mapping: canonical column name to the file's, where the file uses an unknown name.
+        mapping: canonical column name to the file's, where the file uses an unknown name; the
+            fields of TREC have places and no names, so there it says nothing.
         on_duplicate: `first` keeps a run's first of repeated products (in file order).
         order: `rank` or `score`, the column that orders a run. TREC ranks are read and checked
             for `rank` only; elsewhere ranks are checked unless `score` is asked for.

@@ -320,7 +320,9 @@ def format_of_name(path: str) -> Format | None:
 
 def _has_trec_shape(kind: Kind, line: str) -> bool:
     fields = line.split()
-    if len(fields) != len(TREC_FIELDS[kind]):
+    width = len(TREC_FIELDS[kind])
+    # A tag of several words makes a run's line too long: to be refused, but as TREC.
+    if len(fields) < width or (len(fields) > width and kind != "run"):
         return False
     numeric = fields[3:5] if kind == "run" else fields[3:4]
     return all(_NUMBER.fullmatch(value) for value in numeric)

@@ -276,17 +276,21 @@ def json_keys(
     return [*first, *sorted(every.difference(first))]
 
 
-def json_types(connection: DuckDBPyConnection, documents: str, key: str) -> set[str]:
-    """The JSON types of the key's values, null left out."""
+def json_types(
+    connection: DuckDBPyConnection, documents: str, keys: Sequence[str]
+) -> list[set[str]]:
+    """The JSON types of each key's values, null left out."""
+    if not keys:
+        return []
+    paths = ", ".join(literal(_pointer(key)) for key in keys)
+    sets = ", ".join(f"list(DISTINCT t[{place + 1}])" for place in range(len(keys)))
     row = connection.execute(
         f"""
-        SELECT list(DISTINCT kind) FROM (
-            SELECT json_type(line, {literal(_pointer(key))}) AS kind FROM {documents}
-            WHERE json_valid(line)
-        ) WHERE kind <> 'NULL'
+        SELECT {sets}
+        FROM (SELECT json_type(line, [{paths}]) AS t FROM {documents} WHERE json_valid(line))
         """
     ).fetchone()
-    return set(row[0] or ()) if row else set()
+    return [set(types or ()) - {"NULL", None} for types in row or ()]
 
 
 def _pointer(key: str) -> str:

@@ -148,6 +148,11 @@ def test_a_trec_line_with_seven_fields(connection, make):
     assert "7 fields where a TREC run has 6" in str(error)
 
 
+def test_a_headerless_file_with_a_tag_of_several_words_is_refused_as_trec(connection, make):
+    path = make("a.txt", "q1\tQ0\ta\t1\t 2.5\tmy run, again\n")
+    assert "8 fields where a TREC run has 6" in str(refusal("run", path, connection))
+
+
 def test_a_tab_inside_a_field_of_a_trec_file_apart_by_spaces(connection, make):
     path = make("a.run", "q1 Q0 a 1 2.5 s\nq1 Q0 b\tc 2 1.5 s\n")
     assert problems(refusal("run", path, connection))[0][0] == 2
@@ -220,12 +225,6 @@ def test_two_columns_that_mean_the_same(connection, make, header, mapping):
 def test_two_columns_of_one_name(connection, make):
     error = refusal("queries", make("q.csv", "qid,Type,type\n1,a,b\n"), connection)
     assert "two columns are called 'Type' and 'type'" in str(error)
-
-
-def test_a_mapping_for_a_trec_file(connection, make):
-    path = make("a.run", "q1 Q0 a 1 1 s\n")
-    error = refusal("run", path, connection, mapping={"product_id": "asin"})
-    assert "a TREC file has no column names to map" in str(error)
 
 
 def test_trec_holds_only_runs_and_judgments(connection, make):

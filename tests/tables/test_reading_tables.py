@@ -268,6 +268,13 @@ def test_a_mapping_names_columns_that_no_alias_knows(connection, make):
     assert rows(table) == [("q1", "a", "x", 1)]
 
 
+def test_a_mapping_says_nothing_about_trec(connection, make):
+    path = make("a.qrels", "q1 0 a 1\n")
+    assert rows(read("judgments", path, connection, mapping={"product_id": "asin"})) == [
+        ("q1", "a", 1.0)
+    ]
+
+
 def test_column_names_are_quoted_in_sql(connection, make):
     odd = 'x"; DROP TABLE y; --'
     path = make(
