@@ -29,6 +29,7 @@ class Inputs:
         judgments: the judgments, or None.
         queries: the queries, or None.
         products: the catalogue, for titles in result lists, or None.
+        page_grades: people's grades of result pages, or None.
     """
 
     connection: DuckDBPyConnection
@@ -36,11 +37,12 @@ class Inputs:
     judgments: Table
     queries: Table | None = None
     products: Table | None = None
+    page_grades: Table | None = None
 
     @property
     def tables(self) -> list[Table]:
         """All tables that were read."""
-        others = [self.judgments, self.queries, self.products]
+        others = [self.judgments, self.queries, self.products, self.page_grades]
         return [*self.runs.values(), *(table for table in others if table is not None)]
 
     def describe(self) -> list[dict[str, Any]]:
@@ -78,6 +80,7 @@ def read_inputs(
     judgments: str,
     queries: str | None = None,
     products: str | None = None,
+    page_grades: str | None = None,
     *,
     columns: Columns | None = None,
     formats: Mapping[str, str | None] | None = None,
@@ -92,6 +95,8 @@ def read_inputs(
         judgments: path of the judgments.
         queries: path of the queries.
         products: path of the catalogue.
+        page_grades: path of the page grades; their systems are the runs' `system` columns, or
+            the names of the runs where those have none.
         columns: names that the files use for columns.
         formats: format per kind of table, where the file does not tell.
         on_duplicate: what to do with a repeated product in a run.
@@ -103,7 +108,7 @@ def read_inputs(
     """
     from evalkit.tables import read
 
-    paths = [*runs.values(), judgments, queries, products]
+    paths = [*runs.values(), judgments, queries, products, page_grades]
     if paths.count("-") > 1:
         raise SettingsError("only one file can come from standard input (-).")
     columns, formats = columns or Columns(), formats or {}
@@ -127,6 +132,7 @@ def read_inputs(
         table("judgments", judgments),
         None if queries is None else table("queries", queries),
         None if products is None else table("products", products),
+        None if page_grades is None else table("page_grades", page_grades),
     )
 
 
@@ -169,6 +175,7 @@ def score_inputs(
     queries = None if inputs.queries is None else inputs.queries.relation
     with _refusals_are_settings():
         judgments = one_grade(inputs.judgments.relation, source=source, aggregate=aggregate)
+        pages = _pages(inputs)
         result: Comparison | Scores
         if set(runs) == {"control", "treatment"}:
             result = compare_runs(
@@ -176,12 +183,15 @@ def score_inputs(
                 runs["treatment"],
                 judgments,
                 queries,
+                page_grades=pages,
                 primary=primary,
                 check=False,
                 **settings,
             )
         else:
-            result = score_runs(runs, judgments, queries, check=False, **settings)
+            result = score_runs(
+                runs, judgments, queries, page_grades=pages, check=False, **settings
+            )
     document = result.to_dict()
     dropped = [
         f"{table.path}: {table.dropped:,} repeated products were left out (--on-duplicate first)."
@@ -196,6 +206,27 @@ def score_inputs(
         "runs": document["runs"],
         "results": document["results"],
     }, result
+
+
+def _pages(inputs: Inputs) -> Any:
+    """Page grades under the names of the runs instead of those of their systems."""
+    import narwhals as nw
+
+    if inputs.page_grades is None:
+        return None
+    pages = nw.from_native(inputs.page_grades.relation)
+    names: dict[str, str] = {}
+    for name, table in inputs.runs.items():
+        if "system" in table.columns and table.rows:
+            first = nw.from_native(table.relation).select("system").head(1)
+            names[str(first.collect(backend="pyarrow")["system"][0])] = name
+    if not names:
+        return pages.to_native()
+    renamed = nw.col("system").replace_strict(
+        list(names), list(names.values()), default=None, return_dtype=nw.String
+    )
+    system = nw.when(~renamed.is_null()).then(renamed).otherwise(nw.col("system"))
+    return pages.with_columns(system=system).to_native()
 
 
 def moved_lists(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metrics._plan import judged_share, ratio
-from metrics.goodrate import order_of
 from metrics.measures import parts
 
 if TYPE_CHECKING:
@@ -49,9 +48,7 @@ def describe_queries(plan: Plan, runs: Mapping[str, RunTable]) -> dict[str, Any]
     return {**described, "in_runs": {name: int(inside.sum()) for name, inside in found.items()}}
 
 
-def describe_runs(
-    plan: Plan, runs: Mapping[str, RunTable], lazy: Mapping[str, Lazy]
-) -> list[dict[str, Any]]:
+def describe_runs(plan: Plan, runs: Mapping[str, RunTable]) -> list[dict[str, Any]]:
     scoring = plan.scoring
     described = []
     for name, table in runs.items():
@@ -64,7 +61,7 @@ def describe_runs(
         described.append(
             {
                 "system": name,
-                "order": order_of(lazy[name].collect_schema().names(), scoring, name),
+                "order": plan.orders[name],
                 "items_shown": {str(n): int(count) for n, count in shown.items()},
                 "queries_without_results": int((~has_results(table, scoring)).sum()),
                 "item_goodrate_fixed_depth": {

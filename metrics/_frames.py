@@ -15,9 +15,9 @@ import narwhals as nw
 from metrics.errors import MetricsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["Frames", "as_lazy", "require_columns"]
+__all__ = ["Frames", "as_lazy", "as_lazy_together", "require_columns"]
 
 _LENT_TO_DUCKDB = frozenset({"pandas", "pyarrow", "modin", "cudf"})
 
@@ -47,6 +47,17 @@ class Frames:
         return nw.from_dict(columns, backend=library).to_native()
 
 
+def _wrap(frame: Any, name: str) -> tuple[nw.DataFrame[Any] | nw.LazyFrame[Any], str]:
+    try:
+        wrapped: nw.DataFrame[Any] | nw.LazyFrame[Any] = nw.from_native(frame)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} must be a data frame (pandas, Polars, PyArrow, DuckDB, Spark), "
+            f"not {type(frame).__name__}"
+        ) from error
+    return wrapped, str(wrapped.implementation.value).lower()
+
+
 def as_lazy(frame: Any, name: str) -> tuple[nw.LazyFrame[Any], Frames]:
     """Turn a native or Narwhals frame into a lazy Narwhals frame.
 
@@ -57,19 +68,40 @@ def as_lazy(frame: Any, name: str) -> tuple[nw.LazyFrame[Any], Frames]:
     Raises:
         TypeError: it is not a data frame.
     """
-    try:
-        wrapped = nw.from_native(frame)
-    except TypeError as error:
-        raise TypeError(
-            f"{name} must be a data frame (pandas, Polars, PyArrow, DuckDB, Spark), "
-            f"not {type(frame).__name__}"
-        ) from error
-    library = wrapped.implementation.value if hasattr(wrapped.implementation, "value") else ""
-    library = str(library).lower()
-    if isinstance(wrapped, nw.DataFrame):
-        lazy = wrapped.lazy(backend="duckdb" if library in _LENT_TO_DUCKDB else None)
-        return lazy, Frames(library, eager=True)
-    return wrapped, Frames(library, eager=False)
+    lazy, frames = as_lazy_together({name: frame})
+    return lazy[name], frames
+
+
+def as_lazy_together(given: Mapping[str, Any]) -> tuple[dict[str, nw.LazyFrame[Any]], Frames]:
+    """Turn frames that will be joined into lazy ones of one library.
+
+    Args:
+        given: frame per name in errors. Eager frames may be of different libraries; those meet
+            in DuckDB.
+
+    Returns:
+        The lazy frames, and what the first of them was.
+
+    Raises:
+        TypeError: one is not a data frame, or a lazy one is of another library than the rest.
+    """
+    wrapped = {name: _wrap(frame, name) for name, frame in given.items()}
+    first, library = next(iter(wrapped.items()))[0], next(iter(wrapped.values()))[1]
+    libraries = {kind for _, kind in wrapped.values()}
+    lend = bool(libraries & _LENT_TO_DUCKDB) or len(libraries) > 1
+    lazy: dict[str, nw.LazyFrame[Any]] = {}
+    for name, (frame, kind) in wrapped.items():
+        if isinstance(frame, nw.DataFrame):
+            lazy[name] = frame.lazy(backend="duckdb" if lend else None)
+        elif len(libraries) > 1:
+            other = next(one for one, (_, of) in wrapped.items() if of != kind)
+            raise TypeError(
+                f"{name} is a lazy {kind} frame, {other} a {wrapped[other][1]} one: pass frames of "
+                "one library (eager pandas, PyArrow and Polars frames may be mixed)"
+            )
+        else:
+            lazy[name] = frame
+    return lazy, Frames(library, eager=isinstance(wrapped[first][0], nw.DataFrame))
 
 
 def require_columns(frame: nw.LazyFrame[Any], name: str, columns: Iterable[str]) -> list[str]:

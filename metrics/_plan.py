@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import narwhals as nw
 import numpy as np
 
 from metrics._checks import check_grades, check_judgments, check_run
-from metrics._frames import Frames, as_lazy, require_columns
-from metrics._queries import QuerySet, RunTable, collect_queries
+from metrics._frames import Frames, as_lazy_together, require_columns
+from metrics._queries import QuerySet, RunTable, align, collect_queries, collect_run, collect_table
 from metrics.errors import MetricsError
 from metrics.goodrate import Scoring, order_of
+from metrics.judgments import good_pages
 from metrics.measures import MEASURES, Parts, judged_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    import narwhals as nw
     from numpy.typing import NDArray
+
+    from metrics.ranking import Order
 
     Array = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -54,6 +57,9 @@ class Plan:
     ci: Literal["default", "bootstrap"]
     seed: int
     settings: dict[str, Any]
+    orders: Mapping[str, Order]
+    lists: Mapping[str, Lazy]
+    graded: Lazy
 
     def cells(self) -> Iterator[tuple[dict[str, Any], Mask | slice]]:
         """Every segment with the queries in it, overall first."""
@@ -75,10 +81,10 @@ class Plan:
 
 
 def make_plan(
-    runs: Mapping[str, Lazy],
+    runs: Mapping[str, Any],
     judgments: Any,
     queries: Any,
-    frames: Frames,
+    page_grades: Any,
     scoring: Scoring,
     measures: Sequence[str],
     by: Sequence[str],
@@ -86,7 +92,12 @@ def make_plan(
     ci: Literal["default", "bootstrap"],
     seed: int,
     check: bool,
-) -> tuple[Plan, Lazy]:
+) -> tuple[Plan, dict[str, RunTable]]:
+    """Check what was passed in, and collect the query set and every run's per-query sums.
+
+    Raises:
+        MetricsError: frames or settings that cannot be scored.
+    """
     unknown = [name for name in measures if name not in MEASURES]
     if unknown or not measures:
         raise MetricsError(
@@ -105,21 +116,28 @@ def make_plan(
             )
     if ci not in ("default", "bootstrap"):
         raise MetricsError(f"ci must be default or bootstrap, not {ci!r}")
-    lazy_judgments, _ = as_lazy(judgments, "judgments")
+    others = {"judgments": judgments, "queries": queries, "page grades": page_grades}
+    clash = [name for name in runs if name in others]
+    if clash:
+        raise MetricsError(f"a run cannot be called {clash[0]!r}")
+    given = {name: frame for name, frame in others.items() if frame is not None}
+    lazy, frames = as_lazy_together({**runs, **given})
+    lazy_judgments = lazy["judgments"]
     require_columns(lazy_judgments, "judgments", ["query_id", "product_id", "grade"])
     labels = not lazy_judgments.collect_schema()["grade"].is_numeric()
-    for name, run in runs.items():
-        columns = require_columns(run, name, ["query_id", "product_id"])
-        order = order_of(columns, scoring, name)
+    orders: dict[str, Order] = {}
+    for name in runs:
+        columns = require_columns(lazy[name], name, ["query_id", "product_id"])
+        orders[name] = order_of(columns, scoring, name)
         if check:
-            check_run(run, name, order)
+            check_run(lazy[name], name, orders[name])
     if check:
         check_judgments(lazy_judgments, labels=labels)
     if labels or scoring.gains:
         check_grades(lazy_judgments, scoring.good_labels, scoring.gains, labels=labels)
     graded = scoring.grade(lazy_judgments)
-    lazy_queries = None if queries is None else as_lazy(queries, "queries")[0]
-    query_table = collect_queries(graded, lazy_queries, scoring, frozenset(chosen), by)
+    wanted = frozenset(chosen)
+    query_table = collect_queries(graded, lazy.get("queries"), scoring, wanted, by)
     settings = {
         **asdict(scoring),
         "measures": list(chosen),
@@ -128,12 +146,48 @@ def make_plan(
         "ci": ci,
         "seed": seed,
         "weighted": query_table.weighted,
+        "query_goodrate_from": "items" if page_grades is None else "page grades",
     }
     for name in ("cutoffs", "good_labels"):
         settings[name] = None if settings[name] is None else list(settings[name])
     gains_known = not labels or scoring.gains is not None
-    plan = Plan(scoring, query_table, frames, chosen, gains_known, ci, seed, settings)
-    return plan, graded
+    plan = Plan(
+        scoring=scoring,
+        queries=query_table,
+        frames=frames,
+        measures=chosen,
+        gains_known=gains_known,
+        ci=ci,
+        seed=seed,
+        settings=settings,
+        orders=orders,
+        lists={name: lazy[name] for name in runs},
+        graded=graded,
+    )
+    tables = {
+        name: collect_run(lazy[name], graded, query_table, scoring, wanted, name) for name in runs
+    }
+    if page_grades is not None:
+        add_page_grades(tables, good_pages(lazy["page grades"], list(runs)), query_table)
+    return plan, tables
+
+
+def add_page_grades(
+    tables: Mapping[str, RunTable], pages: Mapping[str, Lazy], queries: QuerySet
+) -> None:
+    """Put `page_good` and `page_graded` beside each run's sums.
+
+    A query counts only where the pages of all runs were graded, so that runs stay paired.
+    """
+    alone = replace(queries, columns={})
+    found = {
+        name: align(collect_table(frame.with_columns(page_graded=nw.lit(1.0))), alone).columns
+        for name, frame in pages.items()
+    }
+    graded = np.prod([columns["page_graded"] for columns in found.values()], axis=0)
+    for name, table in tables.items():
+        table.columns["page_good"] = found[name]["page_good"] * graded
+        table.columns["page_graded"] = graded
 
 
 def number(value: Any) -> float | None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from metrics._describe import describe_queries, describe_runs, warn_pair, warn_runs
-from metrics._frames import as_lazy
 from metrics._plan import (
     ENDS,
     difference,
@@ -23,9 +22,9 @@ from metrics._plan import (
     ratio,
     why_missing,
 )
-from metrics._queries import RunTable, align, collect_run, collect_table
+from metrics._queries import RunTable, align, collect_table
 from metrics.bounds import best_case, delta_range, shared_unjudged, tie_cases, verdict_range
-from metrics.goodrate import Scoring, order_of
+from metrics.goodrate import Scoring
 from metrics.gsb import automatic_verdicts
 from metrics.inference import (
     SAME,
@@ -66,6 +65,7 @@ def compare_runs(
     judgments: Any,
     queries: Any = None,
     *,
+    page_grades: Any = None,
     measures: Sequence[str] = DEFAULT_MEASURES,
     by: Sequence[str] = (),
     primary: Sequence[str] | None = None,
@@ -82,6 +82,9 @@ def compare_runs(
         judgments: frame with `query_id, product_id, grade`, one row a pair.
         queries: frame with `query_id`, optionally `weight`, and columns for segments; without it
             the query set is the queries with at least one judgment.
+        page_grades: frame with `query_id, system, page_grade` (systems `control` and
+            `treatment`): people's grades of whole result pages, from which Query Goodrate is then
+            computed (good or mid by most annotators) over the queries graded in both runs.
         measures: of `item_goodrate, query_goodrate, gsb, ndcg, precision, recall, success, mrr,
             map, bpref, judged`.
         by: columns of `queries`; every value of each is a segment.
@@ -97,7 +100,7 @@ def compare_runs(
 
     Raises:
         TypeError: an argument is not a frame, or an unknown setting.
-        ValueError: a column is missing, a value is refused, or settings contradict each other.
+        MetricsError: a column is missing, a value is refused, or settings contradict each other.
 
     >>> import pandas as pd
     >>> def run(*rows): return pd.DataFrame(rows, columns=["query_id", "product_id", "rank"])
@@ -109,29 +112,28 @@ def compare_runs(
     0.33333333333333337
     """
     settings = Scoring(**scoring)
-    lazy: dict[str, Lazy] = {}
-    lazy["control"], frames = as_lazy(control, "control")
-    lazy["treatment"], _ = as_lazy(treatment, "treatment")
-    plan, graded = make_plan(
-        lazy, judgments, queries, frames, settings, measures, by, primary, ci, seed, check
+    plan, runs = make_plan(
+        {"control": control, "treatment": treatment},
+        judgments,
+        queries,
+        page_grades,
+        settings,
+        measures,
+        by,
+        primary,
+        ci,
+        seed,
+        check,
     )
-    wanted = frozenset(plan.measures)
-    runs = {
-        name: collect_run(run, graded, plan.queries, settings, wanted, name)
-        for name, run in lazy.items()
-    }
     shared: dict[str, Array] | None = None
     if settings.unjudged == "bounds":
-        places = {
-            name: rank_products(run, order_of(run.collect_schema().names(), settings, name))
-            for name, run in lazy.items()
-        }
+        places = {name: rank_products(run, plan.orders[name]) for name, run in plan.lists.items()}
         overlap = shared_unjudged(
             places["control"],
             places["treatment"],
-            graded,
+            plan.graded,
             settings.cutoffs,
-            mrr="mrr" in wanted,
+            mrr="mrr" in plan.measures,
         )
         shared = align(collect_table(overlap), replace(plan.queries, columns={})).columns
     pair = _Pair(plan, runs["control"], runs["treatment"], shared)
@@ -147,7 +149,7 @@ def compare_runs(
         settings=plan.settings,
         query_set=describe_queries(plan, runs),
         warnings=[*warn_pair(plan, runs), *warn_runs(plan, runs)],
-        runs=describe_runs(plan, runs, lazy),
+        runs=describe_runs(plan, runs),
         rows=rows,
         per_query_columns=pair.per_query(),
         frames=plan.frames,
@@ -252,7 +254,7 @@ class _Pair:
         interval = estimate.interval if estimate else None
         if plain and MEASURES[name].kind == "share":
             gained, lost = columns[2] > columns[0], columns[2] < columns[0]
-            b, c, count = int(gained.sum()), int(lost.sum()), len(gained)
+            b, c, count = int(gained.sum()), int(lost.sum()), int((columns[1] > 0).sum())
             mde = mcnemar_mde(b, c, count)
             if plan.ci == "default":
                 return tango_interval(b, c, count) if count > 1 else None, mcnemar_p(b, c), mde

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import narwhals as nw
 
-from metrics._frames import as_lazy, require_columns
+from metrics._frames import as_lazy_together, require_columns
 from metrics.errors import MetricsError
 from metrics.ranking import Order, grade_pairs, ideal_dcg, rank_products, sum_lists
 from metrics.ties import tie_groups, tied_dcg
@@ -205,14 +205,16 @@ def per_query(
     0       q1          2.0     1.0       2.0
     """
     settings, wanted = Scoring(**scoring), frozenset(measures)
-    lazy_run, frames = as_lazy(run, "run")
-    graded = settings.grade(as_lazy(judgments, "judgments")[0])
-    lazy_queries = None if queries is None else as_lazy(queries, "queries")[0]
-    table = query_set(graded, lazy_queries)
+    given = {"run": run, "judgments": judgments}
+    if queries is not None:
+        given["queries"] = queries
+    lazy, frames = as_lazy_together(given)
+    graded = settings.grade(lazy["judgments"])
+    table = query_set(graded, lazy.get("queries"))
     kept = set(table.collect_schema().names()) | {"first_good", "first_unjudged"}
     table = table.join(
         sum_judgments(graded, settings.cutoffs, wanted), on="query_id", how="left"
-    ).join(sum_run(lazy_run, graded, settings, wanted), on="query_id", how="left")
+    ).join(sum_run(lazy["run"], graded, settings, wanted), on="query_id", how="left")
     counts = [column for column in table.collect_schema().names() if column not in kept]
     return frames.give_back(table.with_columns(nw.col(*counts).fill_null(0.0)))
 
@@ -233,11 +235,11 @@ def ranked_lists(run: Any, judgments: Any, scoring: Scoring, *, depth: int) -> A
     Raises:
         MetricsError: a column is missing.
     """
-    lazy, frames = as_lazy(run, "run")
-    order = order_of(require_columns(lazy, "run", ["query_id", "product_id"]), scoring, "run")
-    grades, _ = as_lazy(judgments, "judgments")
+    lazy, frames = as_lazy_together({"run": run, "judgments": judgments})
+    columns = require_columns(lazy["run"], "run", ["query_id", "product_id"])
+    order, grades = order_of(columns, scoring, "run"), lazy["judgments"]
     keys = [nw.col("query_id").cast(nw.String), nw.col("product_id").cast(nw.String)]
-    listed = rank_products(lazy, order).filter(nw.col("position") <= depth)
+    listed = rank_products(lazy["run"], order).filter(nw.col("position") <= depth)
     listed = listed.join(
         grades.select(*keys, "grade"), on=["query_id", "product_id"], how="left"
     ).join(scoring.grade(grades), on=["query_id", "product_id"], how="left")

@@ -102,14 +102,14 @@ def one_grade(
     return frames.give_back(reduce_grades(lazy, source, aggregate))
 
 
-def good_pages(page_grades: Any, systems: Sequence[str]) -> dict[str, Lazy]:
+def good_pages(page_grades: Lazy, systems: Sequence[str]) -> dict[str, Lazy]:
     """Say of every query's result page whether people found it good enough.
 
     A page counts as good when more than half of its annotators called it good or mid.
 
     Args:
-        page_grades: frame with `query_id, system, page_grade` (`good`, `mid` or `bad`), one row
-            an annotator.
+        page_grades: lazy Narwhals frame with `query_id, system, page_grade` (`good`, `mid` or
+            `bad`), one row an annotator.
         systems: systems to look up.
 
     Returns:
@@ -118,7 +118,7 @@ def good_pages(page_grades: Any, systems: Sequence[str]) -> dict[str, Lazy]:
     Raises:
         MetricsError: a column or a system is missing, or another word than good, mid, bad.
     """
-    lazy, _ = as_lazy(page_grades, "page grades")
+    lazy = page_grades
     require_columns(lazy, "page grades", ["query_id", "system", "page_grade"])
     words = _distinct(lazy, "page_grade")
     strange = [word for word in words if word not in ("good", "mid", "bad")]

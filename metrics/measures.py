@@ -155,6 +155,9 @@ def parts(name: str, columns: Columns, weights: Array, cutoff: int, scoring: Sco
             some = (shown > 0).astype(np.float64)
             return Parts(weights * value, weights * some, value, _divide(weights * some, shown))
         return Parts(weights * good, weights * shown, value, weights)
+    if name == "query_goodrate" and "page_good" in columns:
+        value, graded = columns["page_good"], columns["page_graded"]
+        return Parts(weights * value, weights * graded, value)
     if name in ("query_goodrate", "success"):
         least = scoring.min_good if name == "query_goodrate" else 1
         value = (good >= least).astype(np.float64)

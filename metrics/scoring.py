@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from metrics._describe import describe_queries, describe_runs, warn_runs
-from metrics._frames import as_lazy
 from metrics._plan import (
     ENDS,
     judged_share,
@@ -16,7 +15,6 @@ from metrics._plan import (
     ratio,
     why_missing,
 )
-from metrics._queries import RunTable, collect_run
 from metrics.bounds import best_case, tie_cases
 from metrics.errors import MetricsError
 from metrics.goodrate import Scoring
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from metrics._plan import Plan
+    from metrics._queries import RunTable
 
     Array = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -45,6 +44,7 @@ def score_runs(
     judgments: Any,
     queries: Any = None,
     *,
+    page_grades: Any = None,
     measures: Sequence[str] = ("item_goodrate", "query_goodrate", "ndcg"),
     by: Sequence[str] = (),
     ci: Literal["default", "bootstrap"] = "default",
@@ -58,6 +58,7 @@ def score_runs(
         runs: frame per system name, each with `query_id, product_id` and `rank` or `score`.
         judgments: as in `compare_runs`.
         queries: as in `compare_runs`.
+        page_grades: as in `compare_runs`; systems are the names of the runs.
         measures: as in `compare_runs`, without `gsb`.
         by: as in `compare_runs`.
         ci: as in `compare_runs`.
@@ -83,16 +84,9 @@ def score_runs(
         raise MetricsError("there is no run to score")
     if "gsb" in measures:
         raise MetricsError("gsb compares two runs: use compare_runs, or leave it out")
-    lazy: dict[str, Lazy] = {}
-    for name, run in runs.items():
-        lazy[name], frames = as_lazy(run, name)
-    plan, graded = make_plan(
-        lazy, judgments, queries, frames, settings, measures, by, (), ci, seed, check
+    plan, tables = make_plan(
+        runs, judgments, queries, page_grades, settings, measures, by, (), ci, seed, check
     )
-    tables = {
-        name: collect_run(run, graded, plan.queries, settings, frozenset(plan.measures), name)
-        for name, run in lazy.items()
-    }
     rows = [
         _score(plan, system, table, name, cutoff, segment, mask)
         for segment, mask in plan.cells()
@@ -103,7 +97,7 @@ def score_runs(
         settings=plan.settings,
         query_set=describe_queries(plan, tables),
         warnings=warn_runs(plan, tables),
-        runs=describe_runs(plan, tables, lazy),
+        runs=describe_runs(plan, tables),
         rows=rows,
         per_query_columns=_per_query_scores(plan, tables),
         frames=plan.frames,
@@ -159,7 +153,7 @@ def _single_interval(plan: Plan, name: str, case: Parts, mask: Mask | slice) -> 
         return bca_interval(num, den, seed=plan.seed)
     plain = not plan.queries.weighted and plan.scoring.ties != "expected"
     if plain and MEASURES[name].kind == "share":
-        return wilson_interval(int(num.sum()), len(num))
+        return wilson_interval(int(num.sum()), int((den > 0).sum()))
     estimate = ratio_interval(num, den)
     return estimate.interval if estimate else None
 

@@ -180,6 +180,7 @@ def _read(connection: DuckDBPyConnection, runs: dict[str, str], given: dict[str,
         given["judgments"],
         given["queries"],
         given["products"],
+        given.get("page_grades"),
         columns=column_names(given["mapped"]),
         formats={
             "run": given["run_format"],
@@ -262,6 +263,11 @@ def _biggest(document: dict[str, Any], per_query: Any, count: int) -> tuple[list
     help="A single run, scored by itself; repeatable.",
 )
 @_inputs
+@click.option(
+    "--page-grades",
+    metavar="FILE",
+    help="People's grades of result pages (good, mid, bad), for Query Goodrate.",
+)
 @click.option(
     "--at",
     default="10",
