@@ -212,7 +212,11 @@ class _Pair:
             return Compared(**row, extra={"note": why})
         of_control, of_treatment = ratio(control, mask), ratio(treatment, mask)
         delta = difference(of_treatment, of_control)
-        notes = [] if delta is not None else ["no items are shown"]
+        notes = [] if delta is not None else ["nothing is shown"]
+        if name == "query_goodrate" and "page_graded" in self.control.columns:
+            paged = control.den[mask] > 0
+            change = change[paged]
+            notes.append(f"from people's page grades of {int(paged.sum()):,} queries")
         interval, p, mde = None, None, None
         if delta is not None:
             interval, p, mde = self._infer(name, cutoff, mask)

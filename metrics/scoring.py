@@ -122,8 +122,11 @@ def _score(
     extra: dict[str, Any] = {}
     count = len(weights[mask])
     if case is not None:
+        if name == "query_goodrate" and "page_graded" in table.columns:
+            paged = int((case.den[mask] > 0).sum())
+            notes.append(f"from people's page grades of {paged:,} queries")
         if value is None:
-            notes.append("no items are shown")
+            notes.append("nothing is shown")
         elif count < 2:
             notes.append("no interval: fewer than 2 queries")
         else:
