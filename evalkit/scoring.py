@@ -106,8 +106,12 @@ def read_inputs(
         InputError: a file cannot be used.
         SettingsError: standard input is asked for twice.
     """
+    import threading
+
     from evalkit.tables import read
 
+    # The statistics take a third of a second to import; DuckDB leaves a core free while it reads.
+    threading.Thread(target=_load_statistics, args=("control" in runs,), daemon=True).start()
     paths = [*runs.values(), judgments, queries, products, page_grades]
     if paths.count("-") > 1:
         raise SettingsError("only one file can come from standard input (-).")
@@ -134,6 +138,13 @@ def read_inputs(
         None if products is None else table("products", products),
         None if page_grades is None else table("page_grades", page_grades),
     )
+
+
+def _load_statistics(compared: bool) -> None:
+    import metrics  # noqa: F401
+
+    if compared:
+        import scipy.special  # noqa: F401
 
 
 @contextmanager

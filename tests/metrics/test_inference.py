@@ -427,3 +427,14 @@ heavy = {"scipy.stats", "scipy.optimize", "pandas"} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("n", [2, 30, 1_000, 1_001, 1_002, 5_000, 1_000_000])
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+def test_the_t_interval_has_scipys_quantile_at_any_number_of_queries(n, confidence):
+    num = np.zeros(n)
+    num[0] = 1.0
+    estimate = ratio_interval(num, np.ones(n), confidence=confidence)
+    half = (estimate.interval.high - estimate.interval.low) / 2
+    expected = stats.t.ppf(0.5 + confidence / 2, n - 1)
+    assert half / estimate.standard_error == pytest.approx(expected, rel=1e-12)
