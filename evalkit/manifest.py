@@ -7,38 +7,32 @@ whole or not at all: they are written under a temporary name in the same folder 
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import os
-import shutil
 import time
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from evalkit import __version__
-from evalkit.errors import InputError, Problem, SettingsError
+from evalkit.errors import InputError, Problem
+from evalkit.files import FOLDER_MANIFEST, replacing_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = [
     "Input",
     "Manifest",
-    "check_replaceable",
     "fingerprint",
     "finished_before",
     "manifest_path",
     "read_manifest",
-    "replacing_file",
-    "replacing_folder",
 ]
 
 _FORMAT = 1
-_IN_FOLDER = "artefact.manifest.json"
 
 
 @dataclass(frozen=True)
@@ -161,7 +155,7 @@ def manifest_path(artefact: Path) -> Path:
         'runs/dense.parquet.manifest.json'
     """
     if artefact.is_dir():
-        return artefact / _IN_FOLDER
+        return artefact / FOLDER_MANIFEST
     return artefact.with_name(artefact.name + ".manifest.json")
 
 
@@ -214,83 +208,6 @@ def finished_before(artefact: Path, wanted: Manifest) -> Manifest | None:
     return found if artefact.exists() and _describe(artefact) == found.outputs else None
 
 
-@contextmanager
-def replacing_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, renamed to it when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
-    """Give an empty temporary folder beside `path`, renamed to it when the block ends well.
-
-    Raises:
-        SettingsError: `path` exists and is not an evalkit index, so replacing it could lose
-            something.
-    """
-    check_replaceable(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
-    partial.mkdir()
-    try:
-        yield partial
-        if path.exists():
-            old = _partial(path, "old")
-            os.rename(path, old)
-            os.rename(partial, path)
-            shutil.rmtree(old)
-        else:
-            os.rename(partial, path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def check_replaceable(path: Path) -> None:
-    """Refuse to replace a file, or a folder that evalkit did not make.
-
-    Raises:
-        SettingsError: with the reason and what to do.
-    """
-    if not path.exists():
-        return
-    ours = path.is_dir() and (manifest_path(path).is_file() or not any(path.iterdir()))
-    if not ours:
-        raise SettingsError(
-            f"{path} exists and is not an evalkit index; give another folder, or remove it first."
-        )
-
-
-def _partial(path: Path, purpose: str = "partial") -> Path:
-    """Name a temporary sibling by process id, and clear those whose process is gone."""
-    prefix = f".{path.name}.{purpose}-"
-    for leftover in path.parent.glob(f"{glob.escape(prefix)}*"):
-        owner = leftover.name.removeprefix(prefix)
-        if owner.isdigit() and not _alive(int(owner)):
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
-    return path.with_name(f"{prefix}{os.getpid()}")
-
-
-def _alive(process: int) -> bool:
-    if os.name == "nt":  # os.kill(pid, 0) would end the process there
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def _describe(artefact: Path) -> dict[str, dict[str, Any]]:
     files = (
         sorted(item for item in artefact.iterdir() if item.is_file())
@@ -300,5 +217,5 @@ def _describe(artefact: Path) -> dict[str, dict[str, Any]]:
     return {
         item.name: {"bytes": item.stat().st_size, "fingerprint": fingerprint(item)}
         for item in files
-        if item.name != _IN_FOLDER
+        if item.name != FOLDER_MANIFEST
     }

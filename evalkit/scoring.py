@@ -25,7 +25,8 @@ class Inputs:
 
     Attributes:
         connection: where their rows live.
-        runs: run per name: `control` and `treatment`, or the systems of single runs.
+        compared: whether the runs are a control and a treatment rather than single runs.
+        runs: run per name.
         judgments: the judgments, or None.
         queries: the queries, or None.
         products: the catalogue, for titles in result lists, or None.
@@ -33,6 +34,7 @@ class Inputs:
     """
 
     connection: DuckDBPyConnection
+    compared: bool
     runs: Mapping[str, Table]
     judgments: Table
     queries: Table | None = None
@@ -82,6 +84,7 @@ def read_inputs(
     products: str | None = None,
     page_grades: str | None = None,
     *,
+    compared: bool,
     columns: Columns | None = None,
     formats: Mapping[str, str | None] | None = None,
     on_duplicate: Literal["error", "first"] = "error",
@@ -97,6 +100,7 @@ def read_inputs(
         products: path of the catalogue.
         page_grades: path of the page grades; their systems are the runs' `system` columns, or
             the names of the runs where those have none.
+        compared: whether the runs are `control` and `treatment`, or single runs.
         columns: names that the files use for columns.
         formats: format per kind of table, where the file does not tell.
         on_duplicate: what to do with a repeated product in a run.
@@ -111,7 +115,7 @@ def read_inputs(
     from evalkit.tables import read
 
     # The statistics take a third of a second to import; DuckDB leaves a core free while it reads.
-    threading.Thread(target=_load_statistics, args=("control" in runs,), daemon=True).start()
+    threading.Thread(target=_load_statistics, args=(compared,), daemon=True).start()
     paths = [*runs.values(), judgments, queries, products, page_grades]
     if paths.count("-") > 1:
         raise SettingsError("only one file can come from standard input (-).")
@@ -129,6 +133,7 @@ def read_inputs(
 
     return Inputs(
         connection,
+        compared,
         {
             name: table("run", path, on_duplicate=on_duplicate, order=order)
             for name, path in runs.items()
@@ -148,13 +153,18 @@ def _load_statistics(compared: bool) -> None:
 
 
 @contextmanager
-def _refusals_are_settings() -> Iterator[None]:
+def _refusals_are_settings(inputs: Inputs) -> Iterator[None]:
     from metrics import MetricsError
 
     try:
         yield
     except MetricsError as error:
-        raise SettingsError(f"{error}.") from error
+        text = f"{error}."
+        if error.setting is not None:
+            text = f"{error}: use --{error.setting.replace('_', '-')}."
+        if error.setting in ("source", "aggregate", "good_labels"):
+            text = f"{inputs.judgments.path}: {text}"
+        raise SettingsError(text) from error
 
 
 def score_inputs(
@@ -184,11 +194,11 @@ def score_inputs(
 
     runs = {name: table.relation for name, table in inputs.runs.items()}
     queries = None if inputs.queries is None else inputs.queries.relation
-    with _refusals_are_settings():
+    with _refusals_are_settings(inputs):
         judgments = one_grade(inputs.judgments.relation, source=source, aggregate=aggregate)
         pages = _pages(inputs)
         result: Comparison | Scores
-        if set(runs) == {"control", "treatment"}:
+        if inputs.compared:
             result = compare_runs(
                 runs["control"],
                 runs["treatment"],

@@ -17,7 +17,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import ModelError
-from evalkit.manifest import Input, Manifest, manifest_path, read_manifest, replacing_folder
+from evalkit.files import replacing_folder
+from evalkit.manifest import Input, Manifest, manifest_path, read_manifest
 from evalkit.models import (
     SMOLLM2_SHA256,
     package_folder,

@@ -97,11 +97,21 @@ def check_grades(
     Raises:
         MetricsError: a grade without a gain, or good labels of which none occurs.
     """
+    if good_labels and not labels:
+        raise MetricsError(
+            f"good labels ({', '.join(good_labels)}) are for text grades, and these are numbers",
+            setting="good",
+        )
     there = judgments.select("grade").unique().sort("grade").collect(backend="pyarrow")["grade"]
     found = [grade for grade in there.to_list() if labels or grade >= 0]
     words = ", ".join(map(str, found))
     if gains:
-        known = set(gains) if labels else {float(name) for name in gains}
+        try:
+            known: set[Any] = set(gains) if labels else {float(name) for name in gains}
+        except ValueError as error:
+            raise MetricsError(
+                f"gains are given for {', '.join(gains)}, but the grades are numbers: {words}"
+            ) from error
         missing = [grade for grade in found if grade not in known]
         if missing:
             raise MetricsError(

@@ -133,7 +133,7 @@ def make_plan(
             check_run(lazy[name], name, orders[name])
     if check:
         check_judgments(lazy_judgments, labels=labels)
-    if labels or scoring.gains:
+    if labels or scoring.gains or scoring.good_labels:
         check_grades(lazy_judgments, scoring.good_labels, scoring.gains, labels=labels)
     graded = scoring.grade(lazy_judgments)
     wanted = frozenset(chosen)

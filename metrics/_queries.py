@@ -95,7 +95,10 @@ def collect_queries(
     judged = sum_judgments(graded, scoring.cutoffs, measures)
     if queries is None:
         if by:
-            raise MetricsError(f"segments ({', '.join(by)}) are columns of queries: pass queries")
+            raise MetricsError(
+                f"segments ({', '.join(by)}) are columns of queries, and there are no queries",
+                setting="queries",
+            )
         table, source = collect_table(judged), "judgments"
     else:
         columns = queries.collect_schema().names()

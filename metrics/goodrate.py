@@ -7,6 +7,7 @@ stays where the caller's frame lives until the caller collects it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -72,9 +73,16 @@ class Scoring:
             raise MetricsError(f"cutoffs must be whole numbers from 1, not {list(self.cutoffs)}")
         if len(set(self.cutoffs)) < len(self.cutoffs):
             raise MetricsError(f"a cutoff is given twice: {list(self.cutoffs)}")
+        if not math.isfinite(self.good):
+            raise MetricsError(f"good must be a finite number, not {self.good}")
+        for label, gain in (self.gains or {}).items():
+            if not label or not math.isfinite(gain) or gain < 0:
+                raise MetricsError(
+                    f"the gain of grade {label!r} must be a finite number from 0, not {gain}"
+                )
         if self.min_good < 1:
             raise MetricsError(f"min_good must be 1 or more, not {self.min_good}")
-        if not self.margin >= 0:
+        if not (self.margin >= 0 and math.isfinite(self.margin)):
             raise MetricsError(f"margin must be 0 or more, not {self.margin}")
         if self.unjudged == "drop" and self.ties != "id":
             raise MetricsError(

@@ -34,7 +34,8 @@ def reduce_grades(
         if len(sources) > 1:
             raise MetricsError(
                 f"the judgments have {len(sources)} sources ({', '.join(map(str, sources))}): "
-                "say which one to score with"
+                "say which one to score with",
+                setting="source",
             )
         if source is not None:
             judgments = judgments.filter(nw.col("source") == source)
@@ -65,7 +66,8 @@ def _refuse_several_grades(pairs: Lazy) -> None:
         row = rows[0]
         raise MetricsError(
             f"query {row['query_id']!r}, product {row['product_id']!r} has {row['grades']} grades: "
-            "say how several annotators' grades become one (median or majority)"
+            "say how several annotators' grades become one (median or majority)",
+            setting="aggregate",
         )
 
 

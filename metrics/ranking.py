@@ -27,12 +27,16 @@ Lazy = nw.LazyFrame[Any]
 _KEYS = ["query_id", "product_id"]
 
 
+# Engines read a bare 1.0 as a decimal and would sum decimals.
+_ONE, _ZERO = nw.lit(1.0, nw.Float64), nw.lit(0.0, nw.Float64)
+
+
 def _flag(condition: nw.Expr) -> nw.Expr:
-    return nw.when(condition).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
+    return nw.when(condition).then(_ONE).otherwise(_ZERO)
 
 
 def _discount(position: str) -> nw.Expr:
-    return nw.lit(1.0) / (nw.col(position) + 1.0).log(2)
+    return _ONE / (nw.col(position) + 1.0).log(2)
 
 
 def rank_products(run: Lazy, order: Order, *, ties: bool = False) -> Lazy:
@@ -53,7 +57,7 @@ def rank_products(run: Lazy, order: Order, *, ties: bool = False) -> Lazy:
         place = nw.col("product_id").cum_count().over("query_id", order_by=["rank"])
         ranked = run.select(*keys, nw.col("rank").cast(nw.Float64)).with_columns(position=place)
         ranked = ranked.select("query_id", "product_id", nw.col("position").cast(nw.Float64))
-        return ranked.with_columns(tied=nw.lit(0.0)) if ties else ranked
+        return ranked.with_columns(tied=_ZERO) if ties else ranked
     # Counted from the end of the ascending order, so that an engine sorts once for everything.
     within = ["score", "product_id"]
     behind = nw.col("product_id").cum_count().over("query_id", order_by=within)
@@ -98,8 +102,8 @@ def grade_pairs(
         label = nw.col("grade").cast(nw.String)
         if not good_labels and not gains:
             raise MetricsError(
-                "the grades in judgments are text: say which labels are good "
-                "(good_labels=['E', 'S']) or what each is worth (gains={'E': 3, 'S': 2, ...})"
+                "the grades in judgments are text: say which labels are good",
+                setting="good_labels",
             )
         gain = nw.lit(None).cast(nw.Float64)
         if gains:
@@ -110,7 +114,7 @@ def grade_pairs(
                 return_dtype=nw.Float64,
             )
         is_good = label.is_in(list(good_labels)) if good_labels else gain >= good
-        return judgments.select(*keys, judged=nw.lit(1.0), good=_flag(is_good), gain=gain)
+        return judgments.select(*keys, judged=_ONE, good=_flag(is_good), gain=gain)
     grade = nw.col("grade").cast(nw.Float64)
     judged = grade >= 0
     gain = grade
@@ -125,7 +129,7 @@ def grade_pairs(
         *keys,
         judged=_flag(judged),
         good=_flag(judged & (grade >= good)),
-        gain=nw.when(gain > 0).then(gain).otherwise(nw.lit(0.0)),
+        gain=nw.when(gain > 0).then(gain).otherwise(_ZERO),
     )
 
 
@@ -199,7 +203,7 @@ def sum_lists(
     if not deep and not condensed:
         ranked = ranked.filter(nw.col("position") <= max(cutoffs))
     lists = ranked.join(graded, on=_KEYS, how="left").with_columns(
-        nw.col("judged").fill_null(0.0), nw.col("good").fill_null(0.0), nw.col("gain")
+        nw.col("judged").fill_null(_ZERO), nw.col("good").fill_null(_ZERO), nw.col("gain")
     )
     place = "position"
     if condensed:
@@ -220,13 +224,13 @@ def sum_lists(
         inside = at <= n
         if condensed:
             sums[f"retrieved_{n}"] = _flag(inside).sum()
-        sums[f"good_{n}"] = nw.when(inside).then(nw.col("good")).otherwise(0.0).sum()
+        sums[f"good_{n}"] = nw.when(inside).then(nw.col("good")).otherwise(_ZERO).sum()
         sums[f"shown_{n}"] = _flag(original <= n).sum()
-        sums[f"judged_{n}"] = nw.when(original <= n).then(nw.col("judged")).otherwise(0.0).sum()
-        sums[f"tied_{n}"] = nw.when(original <= n).then(nw.col("tied")).otherwise(0.0).sum()
+        sums[f"judged_{n}"] = nw.when(original <= n).then(nw.col("judged")).otherwise(_ZERO).sum()
+        sums[f"tied_{n}"] = nw.when(original <= n).then(nw.col("tied")).otherwise(_ZERO).sum()
         if graded_gains:
-            term = nw.col("gain").fill_null(0.0) * _discount(place)
-            sums[f"dcg_{n}"] = nw.when(inside).then(term).otherwise(0.0).sum()
+            term = nw.col("gain").fill_null(_ZERO) * _discount(place)
+            sums[f"dcg_{n}"] = nw.when(inside).then(term).otherwise(_ZERO).sum()
     if whole_lists:
         sums["first_good"] = nw.when(nw.col("good") > 0).then(at).min()
     if whole_lists and first_unjudged:
@@ -248,6 +252,6 @@ def _with_bpref(lists: Lazy, graded: Lazy, sums: Mapping[str, nw.Expr]) -> Lazy:
     lists = lists.join(totals, on="query_id", how="left")
     all_good, all_bad = nw.col("all_good"), nw.col("all_judged") - nw.col("all_good")
     share = nw.min_horizontal(nw.col("bad_so_far"), all_good) / nw.min_horizontal(all_bad, all_good)
-    credit = nw.when(nw.col("bad_so_far") > 0).then(1.0 - share).otherwise(1.0)
-    term = nw.when(nw.col("good") > 0).then(credit).otherwise(0.0)
+    credit = nw.when(nw.col("bad_so_far") > 0).then(1.0 - share).otherwise(_ONE)
+    term = nw.when(nw.col("good") > 0).then(credit).otherwise(_ZERO)
     return lists.group_by("query_id").agg(**sums, bpref_sum=term.sum())

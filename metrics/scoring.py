@@ -83,7 +83,7 @@ def score_runs(
     if not runs:
         raise MetricsError("there is no run to score")
     if "gsb" in measures:
-        raise MetricsError("gsb compares two runs: use compare_runs, or leave it out")
+        raise MetricsError("gsb compares a control with a treatment; single runs have none")
     plan, tables = make_plan(
         runs, judgments, queries, page_grades, settings, measures, by, (), ci, seed, check
     )

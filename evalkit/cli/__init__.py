@@ -61,7 +61,10 @@ def main() -> None:
         click.echo(f"evalkit: {error}", err=True)
         sys.exit(2)
     except click.ClickException as error:
-        error.show()
+        context = getattr(error, "ctx", None)
+        hint = f" See {context.command_path} --help." if context is not None else ""
+        message = " ".join(error.format_message().split())
+        click.echo(f"evalkit: {message}{hint}", err=True)
         sys.exit(error.exit_code)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)

@@ -34,10 +34,11 @@ def gains(text: str | None) -> dict[str, float] | None:
     if text is None:
         return None
     try:
-        return {
-            name.strip(): float(value)
-            for name, _, value in (word.partition("=") for word in words(text))
-        }
+        pairs = [word.partition("=") for word in words(text)]
+        read = {name.strip(): float(value) for name, _, value in pairs}
+        if len(read) < len(pairs) or not all(read):
+            raise ValueError
+        return read
     except ValueError:
         raise SettingsError(f"--gains {text!r} is not understood; write E=3,S=2,C=1,I=0.") from None
 
@@ -46,7 +47,9 @@ def column_names(options: Sequence[str]) -> Columns:
     """Read `--map product_id=asin` and `--map judgments.grade=stars`."""
     from evalkit.scoring import Columns
     from evalkit.tables import KINDS
+    from evalkit.tables.schema import SCHEMAS
 
+    known = dict.fromkeys(name for schema in SCHEMAS.values() for name in schema.roles)
     everywhere: dict[str, str] = {}
     of_kind: dict[str, dict[str, str]] = {}
     for option in options:
@@ -56,6 +59,11 @@ def column_names(options: Sequence[str]) -> Columns:
             raise SettingsError(
                 f"--map {option!r} is not understood; write product_id=asin, or "
                 f"judgments.grade=stars for one table ({', '.join(KINDS)})."
+            )
+        if (inner if dot else name) not in known:
+            raise SettingsError(
+                f"--map {option!r}: no table has a column of that name; there are "
+                f"{', '.join(known)}."
             )
         if dot:
             of_kind.setdefault(kind, {})[inner] = column

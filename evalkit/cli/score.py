@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import os
-import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.options import column_names, cutoffs, gains, words
+from evalkit.cli.output import check_outputs, color, emit, output_form, to_terminal, width
 from evalkit.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -25,14 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["diff", "score"]
 
-_FORMAT_OF = {
-    ".json": "json",
-    ".csv": "csv",
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".html": "html",
-    ".htm": "html",
-}
 _TABLE_FORMATS = click.Choice(["trec", "csv", "tsv", "jsonl", "parquet"])
 
 
@@ -171,7 +161,9 @@ def _without_pandas() -> Iterator[None]:
         sys.meta_path.remove(_NoPandas)
 
 
-def _read(connection: DuckDBPyConnection, runs: dict[str, str], given: dict[str, Any]) -> Inputs:
+def _read(
+    connection: DuckDBPyConnection, runs: dict[str, str], given: dict[str, Any], *, compared: bool
+) -> Inputs:
     from evalkit.scoring import read_inputs
 
     return read_inputs(
@@ -181,6 +173,7 @@ def _read(connection: DuckDBPyConnection, runs: dict[str, str], given: dict[str,
         given["queries"],
         given["products"],
         given.get("page_grades"),
+        compared=compared,
         columns=column_names(given["mapped"]),
         formats={
             "run": given["run_format"],
@@ -216,27 +209,12 @@ def _single(runs: tuple[str, ...]) -> dict[str, str]:
         name, equals, path = run.partition("=")
         if not equals or Path(run).exists():
             name, path = Path(run).name.split(".")[0] or "run", run
+        if not name or not path:
+            raise SettingsError(f"--run {run!r} is not understood; write --run NAME=FILE.")
         if name in named:
             raise SettingsError(f"two runs are called {name!r}; write --run NAME=FILE.")
         named[name] = path
     return named
-
-
-def _width() -> int | None:
-    """Columns of the terminal; a pipe or a file gets the full table."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
-def _emit(text: str, path: str | None) -> None:
-    if path is None or path == "-":
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")
-        click.echo(text, nl=not text.endswith("\n"))
-        return
-    from evalkit.manifest import replacing_file
-
-    with replacing_file(Path(path)) as partial:
-        partial.write_text(text, encoding="utf-8")
 
 
 def _biggest(document: dict[str, Any], per_query: Any, count: int) -> tuple[list[Move], list[Move]]:
@@ -330,20 +308,22 @@ def score(
     from evalkit.engines import open_engine
     from evalkit.reports.score_table import format_csv, format_json, format_markdown, format_table
     from evalkit.scoring import score_inputs
+    from evalkit.tables import write
 
     if bool(runs) == (control is not None or treatment is not None):
         raise SettingsError("give --control and --treatment, or --run (repeatable), but not both.")
     named = _single(runs) if runs else _pair(control, treatment)
-    form = form or _FORMAT_OF.get(Path(output or "").suffix.lower(), "table")
-    if form == "html" and output in (None, "-"):
+    form = form or output_form(output)
+    if form == "html" and to_terminal(output):
         raise SettingsError("--format html needs a file: add -o report.html.")
+    check_outputs(output, per_query)
     settings: dict[str, Any] = {**_scoring(given, at), "by": words(by), "ci": ci, "seed": seed}
     if measures is not None:
         settings["measures"] = words(measures)
     if runs and primary is not None:
         raise SettingsError("--primary is for comparisons; single runs are not tested.")
     with _without_pandas(), open_engine(given["memory_limit"]) as connection:
-        inputs = _read(connection, named, given)
+        inputs = _read(connection, named, given, compared=not runs)
         document, result = score_inputs(
             inputs,
             source=given["source"],
@@ -351,10 +331,6 @@ def score(
             primary=words(primary) if primary is not None else None,
             **settings,
         )
-        if per_query is not None:
-            from evalkit.tables import write
-
-            write(result.per_query, per_query, kind="per_query", connection=connection)
         if form == "html":
             from evalkit.reports.score_page import write_page
             from evalkit.scoring import moved_lists
@@ -367,17 +343,13 @@ def score(
                 lists = moved_lists(inputs, document, moved, Scoring(**_scoring(given, at)))
             write_page(document, result.per_query, str(output), lists=lists)
             click.echo(f"Wrote {output}", err=True)
-            return
-    if form == "table":
-        shown = output in (None, "-")
-        text = format_table(
-            document,
-            width=_width() if shown else None,
-            color=shown and sys.stdout.isatty() and "NO_COLOR" not in os.environ,
-        )
-    else:
-        text = {"json": format_json, "csv": format_csv, "markdown": format_markdown}[form](document)
-    _emit(text, output)
+        elif form == "table":
+            emit(format_table(document, width=width(output), color=color(output)), output)
+        else:
+            formats = {"json": format_json, "csv": format_csv, "markdown": format_markdown}
+            emit(formats[form](document), output)
+        if per_query is not None:
+            write(result.per_query, per_query, kind="per_query", connection=connection)
 
 
 @click.command(
@@ -422,8 +394,9 @@ def diff(
     from metrics import Scoring
 
     settings = _scoring(given, at)
+    check_outputs(output)
     with _without_pandas(), open_engine(given["memory_limit"]) as connection:
-        inputs = _read(connection, _pair(control, treatment), given)
+        inputs = _read(connection, _pair(control, treatment), given, compared=True)
         document, result = score_inputs(
             inputs,
             source=given["source"],
@@ -438,8 +411,6 @@ def diff(
         lists = moved_lists(inputs, document, ids, Scoring(**settings))
         entries = diff_entries(result.per_query, lists, measure, cutoff, count=count)
     if form == "json":
-        _emit(format_diff_json(entries), output)
-        return
-    shown = output in (None, "-")
-    color = shown and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    _emit(format_diff(entries, width=_width() or 120, color=color), output)
+        emit(format_diff_json(entries), output)
+    else:
+        emit(format_diff(entries, width=width(output) or 120, color=color(output)), output)

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tempfile
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalkit.files import write_text
 from evalkit.reports import score_document as read
 from evalkit.reports.definitions import definitions
 from evalkit.reports.headline import cards, conclusion, overall_rows
@@ -33,6 +31,7 @@ from evalkit.reports.score_figures import (
 from evalkit.reports.terminal import plain
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
@@ -67,7 +66,7 @@ def write_page(
         count: how many wins and how many losses are shown.
 
     Raises:
-        OSError: the file cannot be written.
+        InputError: the file cannot be written.
     """
     figures: dict[str, Figure] = {}
     compared = read.is_comparison(document)
@@ -81,7 +80,7 @@ def write_page(
         body.append(_by_query(document, per_query, figures, lists or {}))
         body.append(_wins_and_losses(document, per_query, lists or {}, count))
     body += [result_table(document), _provenance(document), _terms(document)]
-    _replace(Path(path), _page(plain(heading), join(body), figures))
+    write_text(_page(plain(heading), join(body), figures), path)
 
 
 def _top(document: Document, heading: str, compared: bool) -> Html:
@@ -368,18 +367,3 @@ def _plotly() -> str:
 
 def _asset(name: str) -> str:
     return (resources.files("evalkit.reports") / "page" / name).read_text(encoding="utf-8")
-
-
-def _replace(path: Path, text: str) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        # mkstemp makes a private file; a report is as readable as any file the user makes
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalkit.errors import ModelError
-from evalkit.manifest import replacing_file
+from evalkit.files import replacing_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

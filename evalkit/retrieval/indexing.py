@@ -12,13 +12,12 @@ import numpy as np
 
 from evalkit.engines import open_engine
 from evalkit.errors import SettingsError
+from evalkit.files import check_replaceable, replacing_folder
 from evalkit.manifest import (
     Input,
     Manifest,
-    check_replaceable,
     fingerprint,
     finished_before,
-    replacing_folder,
 )
 from evalkit.models import cache_folder
 from evalkit.retrieval.embedding_cache import CachedEncoder

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalkit.errors import ModelError
-from evalkit.manifest import replacing_file
+from evalkit.files import replacing_file
 from evalkit.models import ModelFiles, cache_folder
 
 if TYPE_CHECKING:

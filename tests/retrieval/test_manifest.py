@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import InputError, SettingsError
+from evalkit.files import replacing_file, replacing_folder
 from evalkit.manifest import (
     Input,
     Manifest,
@@ -18,8 +19,6 @@ from evalkit.manifest import (
     finished_before,
     manifest_path,
     read_manifest,
-    replacing_file,
-    replacing_folder,
 )
 
 

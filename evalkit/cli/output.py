@@ -1,0 +1,89 @@
+"""Where a command's answer goes: the terminal, a pipe or a file."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from evalkit.errors import SettingsError
+
+__all__ = ["check_outputs", "color", "emit", "output_form", "to_terminal", "width"]
+
+_FORMS = {
+    "": "table",
+    ".txt": "table",
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+}
+
+
+def to_terminal(path: str | None) -> bool:
+    """Whether the answer goes to standard output."""
+    return path in (None, "-")
+
+
+def output_form(path: str | None) -> str:
+    """Tell the form of a score from the name of its file.
+
+    Raises:
+        SettingsError: no form has such a name.
+    """
+    ending = "" if path is None else Path(path).suffix.lower()
+    if ending not in _FORMS:
+        raise SettingsError(
+            f"-o {path}: no form of a score ends in {ending}; name it .txt, .json, .csv, .md or "
+            ".html, or say --format."
+        )
+    return _FORMS[ending]
+
+
+def check_outputs(*paths: str | None) -> None:
+    """Refuse files that cannot be written, and one file for two things, before any work.
+
+    Raises:
+        InputError: a file cannot be written.
+        SettingsError: two outputs are the same.
+    """
+    from evalkit.files import check_target
+
+    named = [path for path in paths if path is not None]
+    files = [path for path in named if path != "-"]
+    if len({os.path.realpath(path) for path in files}) < len(files) or named.count("-") > 1:
+        raise SettingsError(f"{named[0]} is named for two outputs.")
+    if len(paths) > 1 and paths[1] == "-" and paths[0] is None:
+        raise SettingsError("two outputs go to standard output; name a file with -o.")
+    for path in files:
+        check_target(path)
+
+
+def width(path: str | None) -> int | None:
+    """Columns to write for: those of a terminal, or no limit for a pipe or a file."""
+    if to_terminal(path) and sys.stdout.isatty():
+        return shutil.get_terminal_size().columns
+    return None
+
+
+def color(path: str | None) -> bool:
+    """Whether to colour: in a terminal, unless NO_COLOR is set."""
+    return to_terminal(path) and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def emit(text: str, path: str | None) -> None:
+    """Print a text, or write it to a file that appears whole or not at all."""
+    if not to_terminal(path):
+        from evalkit.files import write_text
+
+        write_text(text, str(path))
+        return
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    click.echo(text, nl=not text.endswith("\n"))
