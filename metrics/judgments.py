@@ -47,6 +47,8 @@ def reduce_grades(
         )
     pairs = judgments.select(*_PAIR, "grade")
     if aggregate is None:
+        if {"source", "annotator"} & set(columns):
+            _refuse_several_grades(pairs)
         return pairs
     grades = pairs.group_by(*_PAIR)
     if aggregate == "median":

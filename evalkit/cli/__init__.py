@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 
 import click
@@ -71,7 +70,3 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("evalkit: interrupted; nothing half-written was left behind.", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of a pipe has gone (`evalkit score ... | head`): not an error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

@@ -331,6 +331,8 @@ def score(
             primary=words(primary) if primary is not None else None,
             **settings,
         )
+        if per_query is not None:
+            write(result.per_query, per_query, kind="per_query", connection=connection)
         if form == "html":
             from evalkit.reports.score_page import write_page
             from evalkit.scoring import moved_lists
@@ -348,8 +350,6 @@ def score(
         else:
             formats = {"json": format_json, "csv": format_csv, "markdown": format_markdown}
             emit(formats[form](document), output)
-        if per_query is not None:
-            write(result.per_query, per_query, kind="per_query", connection=connection)
 
 
 @click.command(
