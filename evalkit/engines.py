@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["open_engine"]
 
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_OUTSIDE_DUCKDB = 150 * 10**6
+_OUTSIDE_DUCKDB = 200 * 10**6
+_OUTSIDE_SHARE = 0.15
 _LEAST = 100 * 10**6
 
 
@@ -32,13 +33,13 @@ def open_engine(
     """Open a private in-memory DuckDB that spills to a temporary folder, removed at the end.
 
     Args:
-        memory_limit: a cap for the whole process, such as `600MB` or `4GB` (decimal units).
-            The interpreter, parse buffers and the allocator's slack take about 150 MB that
-            DuckDB does not count, so DuckDB gets the rest.
+        memory_limit: what the whole process should stay within, such as `600MB` or `4GB`
+            (decimal units). DuckDB gets it less what it does not count itself: the interpreter,
+            parse buffers and the allocator's slack, 200 MB or 15%.
         threads: worker threads; all cores by default.
 
     Raises:
-        SettingsError: the limit is not a size or is below 250 MB.
+        SettingsError: the limit is not a size or is below 300 MB.
     """
     import duckdb
 
@@ -46,12 +47,13 @@ def open_engine(
     if match is None:
         raise SettingsError(f"--memory-limit {memory_limit!r} is not a size; write 600MB or 4GB.")
     limit = int(float(match[1]) * _UNITS[match[2].upper()])
-    if limit < _LEAST + _OUTSIDE_DUCKDB:
-        raise SettingsError(f"--memory-limit {memory_limit!r} is too small; give 250MB or more.")
+    engine_limit = limit - max(_OUTSIDE_DUCKDB, int(limit * _OUTSIDE_SHARE))
+    if engine_limit < _LEAST:
+        raise SettingsError(f"--memory-limit {memory_limit!r} is too small; give 300MB or more.")
     with tempfile.TemporaryDirectory(prefix="evalkit-") as folder:
         # Settings as text in `config`: values bound to a statement make DuckDB import pandas.
         config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": f"{(limit - _OUTSIDE_DUCKDB) // 1000}KB",
+            "memory_limit": f"{engine_limit // 1000}KB",
             "temp_directory": folder,
             "preserve_insertion_order": "false",
         }

@@ -84,17 +84,21 @@ def warn_pair(plan: Plan, runs: Mapping[str, RunTable]) -> list[str]:
         if min(shown) == 0 and max(shown) > 0:
             warnings.append(f"@{n}: one run shows no items at all.")
         elif min(shown) > 0 and max(shown) / min(shown) - 1 > _ITEMS_DIFFER:
+            of = " judged" if plan.scoring.unjudged == "drop" else ""
             warnings.append(
-                f"@{n}: the treatment shows {shown[1]:,.0f} items, the control {shown[0]:,.0f} "
+                f"@{n}: the treatment shows {shown[1]:,.0f}{of} items, the control {shown[0]:,.0f} "
                 f"({shown[1] / shown[0] - 1:+.1%}); Item Goodrate is over items shown, so look at "
                 "Query Goodrate and at the fixed-depth figure (--depth fixed) as well."
             )
         judged = [judged_share(plan, table, n, slice(None)) for table in runs.values()]
         if None not in judged and abs(judged[1] - judged[0]) > _JUDGED_DIFFER:  # type: ignore[operator]
             better = "treatment" if judged[1] > judged[0] else "control"  # type: ignore[operator]
+            why = f"unjudged counts as bad, so the comparison leans toward the {better}"
+            if plan.scoring.unjudged == "drop":
+                why = "with unjudged items removed, unlike shares of the lists are scored"
             warnings.append(
                 f"judged@{n} is {judged[0]:.1%} in the control and {judged[1]:.1%} in the "
-                f"treatment: unjudged counts as bad, so the comparison leans toward the {better}."
+                f"treatment: {why}."
             )
     return warnings
 

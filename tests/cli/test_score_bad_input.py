@@ -266,7 +266,7 @@ def test_runs_are_asked_for_in_one_way(score_run: Score, case: str) -> None:
         (("--min-good", "0"), "min_good must be 1 or more, not 0."),
         (("--margin", "-1"), "margin must be 0 or more, not -1.0."),
         (("--memory-limit", "lots"), "'lots' is not a size; write 600MB or 4GB."),
-        (("--memory-limit", "10MB"), "'10MB' is too small; give 250MB or more."),
+        (("--memory-limit", "10MB"), "'10MB' is too small; give 300MB or more."),
         (("--map", "asin"), "--map 'asin' is not understood; write product_id=asin"),
         (("--map", "shop.grade=x"), "--map 'shop.grade=x' is not understood"),
         (("--gains", "E"), "--gains 'E' is not understood; write E=3,S=2,C=1,I=0."),
