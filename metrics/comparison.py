@@ -30,15 +30,17 @@ from metrics.inference import (
     SAME,
     Interval,
     holm,
-    mcnemar_mde,
-    mcnemar_p,
     minimal_detectable_effect,
     paired_ratio_interval,
+)
+from metrics.measures import MEASURES, Parts, parts
+from metrics.proportions import (
+    mcnemar_mde,
+    mcnemar_p,
     sign_test_p,
     tango_interval,
     trinomial_interval,
 )
-from metrics.measures import MEASURES, Parts, parts
 from metrics.ranking import rank_products
 from metrics.results import Compared, Comparison
 

@@ -7,7 +7,8 @@ entry a query, and a comparison is four, aligned by query. All queries of the qu
 the arrays, also those for which a run shows nothing (``num = den = 0``).
 
 The functions here are pure, take arrays or counts, and know nothing of frames, files or names of
-measures. Resampling (swap test, bootstrap) lives in :mod:`metrics.resampling`. Values are in the
+measures. Resampling (swap test, bootstrap) lives in :mod:`metrics.resampling`, shares of queries in
+:mod:`metrics.proportions`. Values are in the
 unit of the input: a rate of 0.25 is 0.25, not 25 points. ``None`` stands for a figure that does
 not exist; a ``ValueError`` for input that cannot be meant.
 """
@@ -22,8 +23,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy.typing as npt
 
     FloatArray = npt.NDArray[np.float64]
@@ -32,15 +31,10 @@ __all__ = [
     "Estimate",
     "Interval",
     "holm",
-    "mcnemar_mde",
-    "mcnemar_p",
     "minimal_detectable_effect",
+    "normal_quantile",
     "paired_ratio_interval",
     "ratio_interval",
-    "sign_test_p",
-    "tango_interval",
-    "trinomial_interval",
-    "wilson_interval",
 ]
 
 SAME = 1e-12
@@ -161,182 +155,6 @@ def paired_ratio_interval(
     return _t_estimate(treatment - control, influence_treatment - influence_control, confidence)
 
 
-def tango_interval(b: int, c: int, n: int, *, confidence: float = 0.95) -> Interval | None:
-    """Score interval of ``(b − c)/n``, the difference of two paired proportions.
-
-    Tango (1998, Statistics in Medicine 17:891-908): the values of Δ for which
-    ``|b − c − nΔ| ≤ z·sqrt(n(2p + Δ(1 − Δ)))``, with ``p`` the maximum-likelihood probability of
-    "only the control good" under Δ. Unlike the Wald interval it keeps its coverage with few
-    discordant queries: without any it is ``±z²/(n + z²)``.
-
-    Args:
-        b: queries that are good in the treatment only.
-        c: queries that are good in the control only.
-        n: all queries.
-        confidence: the coverage, between 0 and 1.
-
-    Returns:
-        The interval, within [−1, 1]; ``None`` when ``n < 2``.
-
-    Raises:
-        ValueError: if a count is negative or no whole number, or ``b + c > n``.
-
-    Examples:
-        >>> interval = tango_interval(12, 5, 100)
-        >>> round(interval.low, 4), round(interval.high, 4)
-        (-0.0119, 0.1574)
-        >>> round(tango_interval(0, 0, 100).high, 4)
-        0.037
-    """
-    b, c, n = _counts(b=b, c=c, n=n)
-    if b + c > n:
-        raise ValueError(f"b + c = {b + c} discordant queries cannot exceed n = {n} queries.")
-    if n < 2:
-        return None
-    z = _z(confidence)
-
-    def beyond(delta: float) -> bool:
-        """Whether the score statistic rejects delta."""
-        linear = (2 * n - b + c) * delta - b - c
-        constant = -c * delta * (1 - delta)
-        root = math.sqrt(max(linear * linear - 8 * n * constant, 0.0))
-        # the root of 2n·p² + linear·p + constant = 0, written so that nothing cancels
-        p = -2 * constant / (linear + root) if linear > 0 else (root - linear) / (4 * n)
-        variance = n * (2 * p + delta * (1 - delta))
-        return (b - c - n * delta) ** 2 > z * z * variance
-
-    estimate = (b - c) / n
-    return Interval(_boundary(beyond, estimate, -1.0), _boundary(beyond, estimate, 1.0))
-
-
-def mcnemar_p(b: int, c: int) -> float:
-    """Exact two-sided McNemar test that neither run has more good queries.
-
-    Of the ``b + c`` discordant queries, ``b`` is binomial with probability one half (McNemar 1947,
-    Psychometrika 12:153-157; the exact form is the sign test on the discordant pairs).
-
-    Args:
-        b: queries that are good in the treatment only.
-        c: queries that are good in the control only.
-
-    Returns:
-        p, 1.0 without discordant queries.
-
-    Raises:
-        ValueError: if a count is negative or no whole number.
-
-    Examples:
-        >>> mcnemar_p(6, 1)
-        0.125
-    """
-    b, c = _counts(b=b, c=c)
-    return sign_test_p(b, c)
-
-
-def sign_test_p(good: int, bad: int) -> float:
-    """Exact two-sided sign test over queries; ties are left out before counting.
-
-    Twice the smaller binomial tail with probability one half, at most 1 (Arbuthnot 1710; Dixon and
-    Mood 1946, JASA 41:557-566).
-
-    Args:
-        good: queries on which the treatment is better.
-        bad: queries on which the control is better.
-
-    Returns:
-        p, 1.0 without any decided query.
-
-    Raises:
-        ValueError: if a count is negative or no whole number.
-
-    Examples:
-        >>> sign_test_p(9, 1)
-        0.021484375
-    """
-    from scipy.special import bdtr
-
-    good, bad = _counts(good=good, bad=bad)
-    return min(1.0, 2.0 * float(bdtr(min(good, bad), good + bad, 0.5)))
-
-
-def wilson_interval(k: int, n: int, *, confidence: float = 0.95) -> Interval | None:
-    """Score interval of the proportion ``k/n`` (Wilson 1927, JASA 22:209-212).
-
-    Args:
-        k: successes, such as queries with a good item.
-        n: queries.
-        confidence: the coverage, between 0 and 1.
-
-    Returns:
-        The interval, within [0, 1]; ``None`` when ``n < 2``.
-
-    Raises:
-        ValueError: if a count is negative or no whole number, or ``k > n``.
-
-    Examples:
-        >>> interval = wilson_interval(80, 100)
-        >>> round(interval.low, 4), round(interval.high, 4)
-        (0.7112, 0.8666)
-    """
-    k, n = _counts(k=k, n=n)
-    if k > n:
-        raise ValueError(f"k = {k} successes cannot exceed n = {n} queries.")
-    if n < 2:
-        return None
-    z = _z(confidence)
-    share = k / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    # exact at the ends, where centre and half are equal but for rounding
-    low = 0.0 if k == 0 else max(0.0, centre - half)
-    high = 1.0 if k == n else min(1.0, centre + half)
-    return Interval(low, high)
-
-
-def trinomial_interval(
-    good: int, same: int, bad: int, *, confidence: float = 0.95
-) -> Estimate | None:
-    """Estimate ``GSB = (G − B)/(G + S + B)`` from one vote a query.
-
-    The three shares are multinomial, so the variance of their difference is
-    ``(p_G + p_B − (p_G − p_B)²)/n`` (Agresti 2013, Categorical Data Analysis, section 11.1); normal
-    quantile, clipped to [−1, 1]. Where all votes agree the variance and with it the width is 0;
-    :func:`tango_interval` with ``b = good, c = bad`` is the score interval of the same figure and
-    does not collapse.
-
-    Args:
-        good: queries on which the treatment is better.
-        same: queries on which neither is.
-        bad: queries on which the control is better.
-        confidence: the coverage, between 0 and 1.
-
-    Returns:
-        GSB in [−1, 1]; without standard error and interval when there is one query; ``None``
-        without any.
-
-    Raises:
-        ValueError: if a count is negative or no whole number.
-
-    Examples:
-        >>> gsb = trinomial_interval(30, 50, 20)
-        >>> round(gsb.value, 4), round(gsb.standard_error, 4)
-        (0.1, 0.07)
-        >>> round(gsb.interval.low, 4), round(gsb.interval.high, 4)
-        (-0.0372, 0.2372)
-    """
-    good, same, bad = _counts(good=good, same=same, bad=bad)
-    n = good + same + bad
-    if n == 0:
-        return None
-    value = (good - bad) / n
-    if n < 2:
-        return Estimate(value, None, None)
-    # (good + bad)/n − value², over whole numbers so that it is exactly 0 when all votes agree
-    error = math.sqrt((n * (good + bad) - (good - bad) ** 2) / n) / n
-    half = _z(confidence) * error
-    return Estimate(value, error, Interval(max(-1.0, value - half), min(1.0, value + half)))
-
-
 def holm(p_values: npt.ArrayLike) -> FloatArray:
     """Adjust the p values of one family by Holm's step-down rule.
 
@@ -411,39 +229,6 @@ def minimal_detectable_effect(
     return float(ndtri(1 - alpha / 2) + ndtri(power)) * standard_error
 
 
-def mcnemar_mde(b: int, c: int, n: int, *, alpha: float = 0.05, power: float = 0.8) -> float | None:
-    """Smallest true difference of paired proportions that McNemar's test finds.
-
-    :func:`minimal_detectable_effect` with the standard error under the null hypothesis at the
-    observed discordance, ``sqrt(b + c)/n``.
-
-    Args:
-        b: queries that are good in the treatment only.
-        c: queries that are good in the control only.
-        n: all queries.
-        alpha: two-sided level of the test, not adjusted for a family.
-        power: the probability wanted.
-
-    Returns:
-        The effect as a proportion; ``None`` without any discordant query.
-
-    Raises:
-        ValueError: if a count is negative or no whole number, or ``b + c > n``.
-
-    Examples:
-        >>> round(mcnemar_mde(12, 5, 100), 4)
-        0.1155
-        >>> mcnemar_mde(0, 0, 100) is None
-        True
-    """
-    b, c, n = _counts(b=b, c=c, n=n)
-    if b + c > n:
-        raise ValueError(f"b + c = {b + c} discordant queries cannot exceed n = {n} queries.")
-    if b + c == 0:
-        return None
-    return minimal_detectable_effect(math.sqrt(b + c) / n, alpha=alpha, power=power)
-
-
 def checked_columns(**columns: npt.ArrayLike) -> FloatArray:
     """Stack per-query columns to float64[k, n], alternating numerators and denominators.
 
@@ -498,7 +283,8 @@ def _t_estimate(value: float, influence: FloatArray, confidence: float) -> Estim
     return Estimate(value, error, Interval(value - half, value + half))
 
 
-def _z(confidence: float) -> float:
+def normal_quantile(confidence: float) -> float:
+    """Quantile of the standard normal at the upper end of a two-sided interval."""
     return NormalDist().inv_cdf(0.5 + checked_confidence(confidence) / 2)
 
 
@@ -521,27 +307,3 @@ def _t_quantile(p: float, df: int) -> float:
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
     return sum(term / float(df) ** power for power, term in enumerate(terms))
-
-
-def _boundary(beyond: Callable[[float], bool], inside: float, end: float) -> float:
-    """Bisect between a point that is kept and the end of the range, down to the last bit."""
-    if not beyond(end):
-        return end
-    kept, rejected = inside, end
-    while True:
-        middle = (kept + rejected) / 2
-        if middle in (kept, rejected):
-            return kept
-        if beyond(middle):
-            rejected = middle
-        else:
-            kept = middle
-
-
-def _counts(**counts: int) -> tuple[int, ...]:
-    for name, count in counts.items():
-        if count < 0 or count != int(count):
-            raise ValueError(
-                f"{name} is a count of queries, a whole number from 0 up; got {count}."
-            )
-    return tuple(int(count) for count in counts.values())

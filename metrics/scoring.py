@@ -18,8 +18,9 @@ from metrics._plan import (
 from metrics.bounds import best_case, tie_cases
 from metrics.errors import MetricsError
 from metrics.goodrate import Scoring
-from metrics.inference import Interval, ratio_interval, wilson_interval
+from metrics.inference import Interval, ratio_interval
 from metrics.measures import MEASURES, Parts, parts
+from metrics.proportions import wilson_interval
 from metrics.results import Scored, Scores
 
 if TYPE_CHECKING:

@@ -17,11 +17,13 @@ from metrics.inference import (
     Estimate,
     Interval,
     holm,
-    mcnemar_mde,
-    mcnemar_p,
     minimal_detectable_effect,
     paired_ratio_interval,
     ratio_interval,
+)
+from metrics.proportions import (
+    mcnemar_mde,
+    mcnemar_p,
     sign_test_p,
     tango_interval,
     trinomial_interval,
@@ -417,10 +419,12 @@ def test_importing_loads_no_scipy_and_computing_loads_no_scipy_stats():
     code = """
 import sys
 import metrics.inference as inference, metrics.resampling as resampling
+import metrics.proportions as proportions
 assert not any(name.startswith("scipy") for name in sys.modules), "scipy on import"
 inference.paired_ratio_interval([1, 0], [1, 1], [1, 1], [1, 1])
-inference.tango_interval(1, 0, 5), inference.wilson_interval(1, 5), inference.mcnemar_p(1, 0)
-inference.trinomial_interval(1, 2, 3), inference.minimal_detectable_effect(1.0)
+proportions.tango_interval(1, 0, 5), proportions.wilson_interval(1, 5)
+proportions.mcnemar_p(1, 0), proportions.trinomial_interval(1, 2, 3)
+inference.minimal_detectable_effect(1.0)
 resampling.swap_test([1, 0], [1, 1], [1, 1], [1, 1], seed=0)
 resampling.paired_bca_interval([1, 0], [1, 1], [1, 1], [1, 1], seed=0)
 heavy = {"scipy.stats", "scipy.optimize", "pandas"} & set(sys.modules)
