@@ -12,8 +12,7 @@ from shop_runs import CONTROL, SEGMENTS, TREATMENT, N, inputs, members, sums, vo
 from small_runs import asked, judge, run
 
 from metrics import compare_runs, score_runs
-from metrics.inference import (holm, paired_ratio_interval, ratio_interval)
-from metrics.proportions import ()
+from metrics.inference import holm, paired_ratio_interval, ratio_interval
 from metrics.proportions import (
     mcnemar_mde,
     mcnemar_p,
