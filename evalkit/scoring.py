@@ -11,6 +11,7 @@ from evalkit.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
     from evalkit.tables import Kind, Table
@@ -174,7 +175,7 @@ def score_inputs(
     aggregate: Literal["median", "majority"] | None = None,
     primary: Sequence[str] | None = None,
     **settings: Any,
-) -> tuple[dict[str, Any], Comparison | Scores]:
+) -> tuple[dict[str, Any], pa.Table]:
     """Score what was read: a comparison of `control` and `treatment`, or single runs.
 
     Args:
@@ -185,11 +186,13 @@ def score_inputs(
         **settings: keywords of `metrics.compare_runs` or `metrics.score_runs`.
 
     Returns:
-        (the score document, ready for JSON, and the result it was made of).
+        (the score document, ready for JSON, and the values of every query).
 
     Raises:
         SettingsError: the frames cannot be scored under these settings.
     """
+    import pyarrow as pa
+
     from metrics import compare_runs, one_grade, score_runs
 
     runs = {name: table.relation for name, table in inputs.runs.items()}
@@ -226,7 +229,7 @@ def score_inputs(
         "inputs": inputs.describe(),
         "runs": document["runs"],
         "results": document["results"],
-    }, result
+    }, pa.table(dict(result.per_query_columns))
 
 
 def _pages(inputs: Inputs) -> Any:

@@ -42,8 +42,13 @@ class Frames:
         return frame.collect(backend=library).to_native()
 
     def from_columns(self, columns: dict[str, Any]) -> Any:
-        """Build a native eager frame from columns; lazy libraries get a PyArrow table."""
-        library: Any = self.implementation if self.eager else "pyarrow"
+        """Build a native frame from columns: of the caller's kind, a PyArrow table for Spark."""
+        library: Any = self.implementation
+        if not self.eager:
+            table = nw.from_dict(columns, backend="pyarrow")
+            if library not in ("polars", "duckdb"):
+                return table.to_native()
+            return table.lazy(backend=library).to_native()
         return nw.from_dict(columns, backend=library).to_native()
 
 

@@ -324,7 +324,7 @@ def score(
         raise SettingsError("--primary is for comparisons; single runs are not tested.")
     with _without_pandas(), open_engine(given["memory_limit"]) as connection:
         inputs = _read(connection, named, given, compared=not runs)
-        document, result = score_inputs(
+        document, values = score_inputs(
             inputs,
             source=given["source"],
             aggregate=given["aggregate"],
@@ -332,7 +332,7 @@ def score(
             **settings,
         )
         if per_query is not None:
-            write(result.per_query, per_query, kind="per_query", connection=connection)
+            write(values, per_query, kind="per_query", connection=connection)
         if form == "html":
             from evalkit.reports.score_page import write_page
             from evalkit.scoring import moved_lists
@@ -340,10 +340,10 @@ def score(
 
             lists = {}
             if not runs:
-                wins, losses = _biggest(document, result.per_query, 10)
+                wins, losses = _biggest(document, values, 10)
                 moved = [move.query_id for move in [*wins, *losses]]
                 lists = moved_lists(inputs, document, moved, Scoring(**_scoring(given, at)))
-            write_page(document, result.per_query, str(output), lists=lists)
+            write_page(document, values, str(output), lists=lists)
             click.echo(f"Wrote {output}", err=True)
         elif form == "table":
             emit(format_table(document, width=width(output), color=color(output)), output)
@@ -397,7 +397,7 @@ def diff(
     check_outputs(output)
     with _without_pandas(), open_engine(given["memory_limit"]) as connection:
         inputs = _read(connection, _pair(control, treatment), given, compared=True)
-        document, result = score_inputs(
+        document, values = score_inputs(
             inputs,
             source=given["source"],
             aggregate=given["aggregate"],
@@ -405,11 +405,11 @@ def diff(
             **settings,
         )
         cutoff = document["results"][0]["cutoff"]
-        moved = moves(result.per_query, measure, cutoff)
+        moved = moves(values, measure, cutoff)
         moved.sort(key=lambda move: (-abs(move.delta), move.query_id))
         ids = [move.query_id for move in moved[:count] if move.delta]
         lists = moved_lists(inputs, document, ids, Scoring(**settings))
-        entries = diff_entries(result.per_query, lists, measure, cutoff, count=count)
+        entries = diff_entries(values, lists, measure, cutoff, count=count)
     if form == "json":
         emit(format_diff_json(entries), output)
     else:

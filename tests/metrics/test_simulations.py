@@ -12,8 +12,8 @@ from metrics.inference import (
     minimal_detectable_effect,
     paired_ratio_interval,
     ratio_interval,
-    tango_interval,
 )
+from metrics.proportions import tango_interval
 from metrics.resampling import paired_bca_interval, swap_test
 
 pytestmark = pytest.mark.slow
