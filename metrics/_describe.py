@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metrics._plan import judged_share, ratio
+from metrics.inference import SAME
 from metrics.measures import parts
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def warn_pair(plan: Plan, runs: Mapping[str, RunTable]) -> list[str]:
         shown = [float(table.columns[f"retrieved_{n}"].sum()) for table in runs.values()]
         if min(shown) == 0 and max(shown) > 0:
             warnings.append(f"@{n}: one run shows no items at all.")
-        elif min(shown) > 0 and max(shown) / min(shown) - 1 > _ITEMS_DIFFER:
+        elif min(shown) > 0 and max(shown) / min(shown) - 1 > _ITEMS_DIFFER + SAME:
             of = " judged" if plan.scoring.unjudged == "drop" else ""
             warnings.append(
                 f"@{n}: the treatment shows {shown[1]:,.0f}{of} items, the control {shown[0]:,.0f} "
@@ -91,7 +92,7 @@ def warn_pair(plan: Plan, runs: Mapping[str, RunTable]) -> list[str]:
                 "Query Goodrate and at the fixed-depth figure (--depth fixed) as well."
             )
         judged = [judged_share(plan, table, n, slice(None)) for table in runs.values()]
-        if None not in judged and abs(judged[1] - judged[0]) > _JUDGED_DIFFER:  # type: ignore[operator]
+        if None not in judged and abs(judged[1] - judged[0]) > _JUDGED_DIFFER + SAME:  # type: ignore[operator]
             better = "treatment" if judged[1] > judged[0] else "control"  # type: ignore[operator]
             why = f"unjudged counts as bad, so the comparison leans toward the {better}"
             if plan.scoring.unjudged == "drop":

@@ -1,8 +1,9 @@
 """How any data frame becomes a lazy one, and back: the only place that asks what the caller has.
 
-Polars, DuckDB and Spark frames stay where they are. pandas and PyArrow tables have no window
-functions that all measures need (and pandas gets reversed running counts wrong under Narwhals),
-so they are lent to DuckDB without a copy and come back as what they were.
+Lazy frames (Polars, DuckDB, Spark) stay where they are. Eager ones are lent to DuckDB without a copy
+and come back as what they were: pandas and PyArrow lack window functions that the measures need,
+and Polars adds floats in an order that changes from process to process (a last digit of nDCG or
+MAP of a Polars LazyFrame may).
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = ["Frames", "as_lazy", "as_lazy_together", "require_columns"]
-
-_LENT_TO_DUCKDB = frozenset({"pandas", "pyarrow", "modin", "cudf"})
 
 
 @dataclass(frozen=True)
@@ -92,8 +91,8 @@ def as_lazy_together(given: Mapping[str, Any]) -> tuple[dict[str, nw.LazyFrame[A
     """
     wrapped = {name: _wrap(frame, name) for name, frame in given.items()}
     first, library = next(iter(wrapped.items()))[0], next(iter(wrapped.values()))[1]
+    lend = all(isinstance(frame, nw.DataFrame) for frame, _ in wrapped.values())
     libraries = {kind for _, kind in wrapped.values()}
-    lend = bool(libraries & _LENT_TO_DUCKDB) or len(libraries) > 1
     lazy: dict[str, nw.LazyFrame[Any]] = {}
     for name, (frame, kind) in wrapped.items():
         if isinstance(frame, nw.DataFrame):

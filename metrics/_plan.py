@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 import narwhals as nw
@@ -67,7 +69,7 @@ class Plan:
         for column, values in self.queries.segments.items():
             cells = np.array(values, dtype=object)
             for value in sorted(set(values), key=lambda value: (value is None, str(value))):
-                yield {column: value}, np.array([cell == value for cell in cells])
+                yield {column: _plain(value)}, np.array([cell == value for cell in cells])
 
     def figures(self) -> Iterator[tuple[str, int | None]]:
         """Every measure at every cutoff."""
@@ -78,6 +80,13 @@ class Plan:
     def depth(self, cutoff: int | None) -> int:
         """The cutoff at which a figure's judged share is taken."""
         return self.scoring.cutoffs[0] if cutoff is None else cutoff
+
+
+def _plain(value: Any) -> Any:
+    """A segment's value as JSON can hold it: dates as ISO text, decimals as floats."""
+    if isinstance(value, date):
+        return value.isoformat()
+    return float(value) if isinstance(value, Decimal) else value
 
 
 def make_plan(

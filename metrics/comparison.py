@@ -215,15 +215,16 @@ class _Pair:
         of_control, of_treatment = ratio(control, mask), ratio(treatment, mask)
         delta = difference(of_treatment, of_control)
         notes = [] if delta is not None else ["nothing is shown"]
-        if name == "query_goodrate" and "page_graded" in self.control.columns:
+        units = count
+        if self._from_pages(name):
             paged = control.den[mask] > 0
-            change = change[paged]
-            notes.append(f"from people's page grades of {int(paged.sum()):,} queries")
+            change, units = change[paged], int(paged.sum())
+            notes.append(f"from people's page grades of {units:,} queries")
         interval, p, mde = None, None, None
-        if delta is not None:
+        if delta is not None and units >= 2:
             interval, p, mde = self._infer(name, cutoff, mask)
-            if count < 2:
-                notes.append("no interval: fewer than 2 queries")
+        elif delta is not None:
+            notes.append("no interval and no test: fewer than 2 queries")
         extra = self._ranges(name, n, mask, notes)
         if name == "gsb":
             extra = {**self._counts(n, mask), **extra}
@@ -245,6 +246,9 @@ class _Pair:
             mde=number(mde),
             extra=extra,
         )
+
+    def _from_pages(self, name: str) -> bool:
+        return name == "query_goodrate" and "page_graded" in self.control.columns
 
     def _infer(
         self, name: str, cutoff: int | None, mask: Mask | slice
@@ -326,6 +330,9 @@ class _Pair:
             ranges += [ratio(case, mask), ratio(best, mask)]
         if scoring.ties == "expected":
             return [*ranges, None, None]
+        if self._from_pages(name):
+            delta = difference(ranges[2], ranges[0])
+            return [*ranges, delta, delta]
 
         def of_segment(columns: Mapping[str, Array]) -> dict[str, Array]:
             return {key: column[mask] for key, column in columns.items()}

@@ -123,12 +123,13 @@ def _score(
     extra: dict[str, Any] = {}
     count = len(weights[mask])
     if case is not None:
+        units = count
         if name == "query_goodrate" and "page_graded" in table.columns:
-            paged = int((case.den[mask] > 0).sum())
-            notes.append(f"from people's page grades of {paged:,} queries")
+            units = int((case.den[mask] > 0).sum())
+            notes.append(f"from people's page grades of {units:,} queries")
         if value is None:
             notes.append("nothing is shown")
-        elif count < 2:
+        elif units < 2:
             notes.append("no interval: fewer than 2 queries")
         else:
             interval = _single_interval(plan, name, case, mask)
