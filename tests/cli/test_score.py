@@ -244,7 +244,8 @@ def test_a_number_that_does_not_exist_is_null_with_a_note(score: Score) -> None:
 def test_one_query_has_a_difference_but_no_interval(score: Score) -> None:
     Path("one.csv").write_text("query_id\nq1\n")
     row = score("--queries", "one.csv").row("item_goodrate")
-    has(row, delta=1 / 3, ci_low=None, ci_high=None, note="no interval: fewer than 2 queries")
+    has(row, delta=1 / 3, ci_low=None, ci_high=None, mde=None)
+    assert row["note"].endswith("fewer than 2 queries")
 
 
 def test_single_runs_are_named_and_have_absolute_values(score_run: Score) -> None:
@@ -270,6 +271,13 @@ def test_single_runs_are_named_and_have_absolute_values(score_run: Score) -> Non
     assert {frozenset(set(row) - {"note"}) for row in rows.values()} == {
         frozenset({*expected, "judged"})
     }
+
+
+def test_single_runs_are_single_runs_whatever_they_are_called(score_run: Score) -> None:
+    done = score_run("--run", "control=control.run", "--run", "treatment=treatment.parquet")
+    rows = done.document()["results"]
+    assert {row["system"] for row in rows} == {"control", "treatment"}
+    assert all("delta" not in row for row in rows)
 
 
 def test_csv_has_a_line_a_result_and_a_column_a_segment(score: Score) -> None:
@@ -668,11 +676,12 @@ def test_the_same_seed_gives_the_same_bytes(score: Score) -> None:
 
 
 def test_query_goodrate_comes_from_page_grades_when_people_gave_them(score: Score) -> None:
+    # q1: two of three call the treatment's page good or mid. q3: one of two does, which is a tie.
     Path("pages.csv").write_text(
-        "query_id,system,page_grade\n"
-        "q1,control,bad\nq1,treatment,good\n"
-        "q2,control,bad\nq2,treatment,mid\n"
-        "q3,control,mid\nq3,treatment,bad\n"
+        "query_id,system,page_grade,annotator\n"
+        "q1,control,bad,x\nq1,treatment,good,x\nq1,treatment,mid,y\nq1,treatment,bad,z\n"
+        "q2,control,bad,x\nq2,treatment,mid,x\n"
+        "q3,control,mid,x\nq3,treatment,bad,x\nq3,treatment,good,y\n"
     )
     done = score("--page-grades", "pages.csv")
     row = done.row("query_goodrate")
