@@ -84,7 +84,7 @@ def assert_equal(library: str, run: list[Row], judged: list[Row], level: int) ->
 @given(run=scored_run(), judged=judgments(fewest=1))
 @quick
 def test_polars_runs_score_as_in_pytrec_eval(level: int, run: list[Row], judged: list[Row]) -> None:
-    assert_equal("polars", run, judged, level)
+    assert_equal("polars-lazy", run, judged, level)
 
 
 @pytest.mark.parametrize("level", [1, 2])
@@ -95,7 +95,7 @@ def test_duckdb_runs_score_as_in_pytrec_eval(level: int, run: list[Row], judged:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("library", ["polars", "duckdb", "pandas", "pyarrow"])
+@pytest.mark.parametrize("library", ["polars", "polars-lazy", "duckdb", "pandas", "pyarrow"])
 @given(run=scored_run(), judged=judgments(fewest=1), level=st.sampled_from([1, 2, 3]))
 @settings(quick, max_examples=400)
 def test_many_runs_score_as_in_pytrec_eval(
@@ -108,7 +108,7 @@ LONG = [("q1", f"p{at:03}", (at * 7919 % 40) / 8) for at in range(300)]
 LONG_JUDGED = [("q1", f"p{at:03}", at * 31 % 7 - 2) for at in range(0, 300, 2)]
 
 
-@pytest.mark.parametrize("library", ["polars", "duckdb"])
+@pytest.mark.parametrize("library", ["polars-lazy", "duckdb"])
 def test_a_long_list_full_of_ties_scores_as_in_pytrec_eval(library: str) -> None:
     assert_equal(library, LONG, LONG_JUDGED, 1)
 
@@ -132,7 +132,7 @@ def test_a_long_list_full_of_ties_scores_as_in_pytrec_eval(library: str) -> None
         ),
     ],
 )
-@pytest.mark.parametrize("library", ["polars", "duckdb", "pandas", "pyarrow"])
+@pytest.mark.parametrize("library", ["polars", "polars-lazy", "duckdb", "pandas", "pyarrow"])
 def test_edge_cases_score_as_in_pytrec_eval(
     library: str, run: list[Row], judged: list[Row]
 ) -> None:

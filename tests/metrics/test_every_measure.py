@@ -53,7 +53,7 @@ def cases(draw: st.DrawFn) -> tuple[list[Row], list[Row], list[Row]]:
 def compare(
     case: tuple[list[Row], ...],
     measures: Any = tuple(MEASURES),
-    library: str = "polars",
+    library: str = "polars-lazy",
     queries: dict[str, float] | None = None,
     **how: Any,
 ) -> list[Compared]:
@@ -285,7 +285,7 @@ def test_summing_a_range_of_queries_at_a_time_changes_nothing(case: Any) -> None
     whole = near(figures(compare(case)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_queries, "_PAIRS_A_PART", 1)
-        for library in ("polars", "duckdb"):
+        for library in ("polars-lazy", "duckdb"):
             assert figures(compare(case, library=library)) == whole
 
 
