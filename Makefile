@@ -8,7 +8,7 @@ MODEL_ENV := EVALKIT_CACHE=$(CURDIR)/demo/cache HF_HUB_OFFLINE=1 TOKENIZERS_PARA
 SHOP := sample_data
 OUT := demo
 
-.PHONY: demo test test-all lint typecheck wheel sample-data clean
+.PHONY: demo test test-all lint typecheck wheel docs sample-data clean
 
 demo: $(VENV)/.installed-demo
 	@mkdir -p $(OUT)
@@ -48,6 +48,10 @@ wheel: $(VENV)/.installed-dev
 	@rm -rf dist build/wheel-env && $(BIN)/python -m build --wheel --outdir dist .
 	@$(PYTHON) -m venv build/wheel-env && build/wheel-env/bin/pip install --quiet dist/*.whl
 	@build/wheel-env/bin/evalkit --version
+
+docs: $(VENV)/.installed-dev
+	@echo "== Write docs/cli.md and the outputs that the README shows"
+	@$(MODEL_ENV) $(BIN)/python docs/generate.py
 
 sample-data: $(VENV)/.installed-dev
 	@$(BIN)/python $(SHOP)/generate.py

@@ -111,12 +111,8 @@ def read_inputs(
         InputError: a file cannot be used.
         SettingsError: standard input is asked for twice.
     """
-    import threading
-
     from evalkit.tables import read
 
-    # The statistics take a third of a second to import; DuckDB leaves a core free while it reads.
-    threading.Thread(target=_load_statistics, args=(compared,), daemon=True).start()
     paths = [*runs.values(), judgments, queries, products, page_grades]
     if paths.count("-") > 1:
         raise SettingsError("only one file can come from standard input (-).")
@@ -132,25 +128,38 @@ def read_inputs(
             **options,
         )
 
-    return Inputs(
-        connection,
-        compared,
-        {
-            name: table("run", path, on_duplicate=on_duplicate, order=order)
-            for name, path in runs.items()
-        },
-        table("judgments", judgments),
-        None if queries is None else table("queries", queries),
-        None if products is None else table("products", products),
-        None if page_grades is None else table("page_grades", page_grades),
-    )
+    with _loading_statistics(compared):
+        return Inputs(
+            connection,
+            compared,
+            {
+                name: table("run", path, on_duplicate=on_duplicate, order=order)
+                for name, path in runs.items()
+            },
+            table("judgments", judgments),
+            None if queries is None else table("queries", queries),
+            None if products is None else table("products", products),
+            None if page_grades is None else table("page_grades", page_grades),
+        )
 
 
-def _load_statistics(compared: bool) -> None:
-    import metrics  # noqa: F401
+@contextmanager
+def _loading_statistics(compared: bool) -> Iterator[None]:
+    """Import the statistics, a third of a second, while DuckDB reads and leaves a core free."""
+    import threading
 
-    if compared:
-        import scipy.special  # noqa: F401
+    def load() -> None:
+        import metrics  # noqa: F401
+
+        if compared:
+            import scipy.special  # noqa: F401
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 @contextmanager

@@ -75,7 +75,14 @@ def check_judgments(judgments: Lazy, *, labels: bool) -> None:
         MetricsError: naming the query, the product and the remedy.
     """
     _check_ids(judgments, "judgments")
-    if not labels:
+    if labels:
+        label = nw.col("grade").cast(nw.String)
+        row = _first(judgments.filter(label.is_null() | (label == "")))
+        if row is not None:
+            raise MetricsError(
+                f"judgments: query {row['query_id']!r}, product {row['product_id']!r} has no grade"
+            )
+    else:
         _check_numbers(judgments, "judgments", "grade")
     _check_repeats(
         judgments,

@@ -1,7 +1,6 @@
 """How any data frame becomes a lazy one, and back: the only place that asks what the caller has.
 
-Lazy frames (Polars, DuckDB, Spark) stay where they are. Eager ones are lent to DuckDB without a copy
-and come back as what they were: pandas and PyArrow lack window functions that the measures need,
+Lazy frames (Polars, DuckDB, Spark) stay where they are. Eager ones are lent to DuckDB and come back as what they were: pandas and PyArrow lack window functions that the measures need,
 and Polars adds floats in an order that changes from process to process (a last digit of nDCG or
 MAP of a Polars LazyFrame may).
 """

@@ -129,7 +129,9 @@ def make_plan(
     clash = [name for name in runs if name in others]
     if clash:
         raise MetricsError(f"a run cannot be called {clash[0]!r}")
-    given = {name: frame for name, frame in others.items() if frame is not None}
+    given = {
+        name: frame for name, frame in others.items() if frame is not None or name == "judgments"
+    }
     lazy, frames = as_lazy_together({**runs, **given})
     lazy_judgments = lazy["judgments"]
     require_columns(lazy_judgments, "judgments", ["query_id", "product_id", "grade"])

@@ -242,6 +242,12 @@ def ranked_lists(run: Any, judgments: Any, scoring: Scoring, *, depth: int) -> A
 
     Raises:
         MetricsError: a column is missing.
+
+    >>> import pandas as pd
+    >>> run = pd.DataFrame({"query_id": ["q1"] * 2, "product_id": ["a", "b"], "score": [1.0, 2.0]})
+    >>> grades = pd.DataFrame({"query_id": ["q1"], "product_id": ["b"], "grade": [0]})
+    >>> ranked_lists(run, grades, Scoring(), depth=1).to_dict("records")
+    [{'query_id': 'q1', 'product_id': 'b', 'grade': 0, 'rank': 1, 'good': False}]
     """
     lazy, frames = as_lazy_together({"run": run, "judgments": judgments})
     columns = require_columns(lazy["run"], "run", ["query_id", "product_id"])

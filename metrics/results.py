@@ -109,6 +109,7 @@ class _Result:
         runs: per run what was shown: items, queries without results, tied share.
         rows: the results, overall first.
         per_query_columns: the values of every query, as columns.
+        frames: the kind of frame that `table` and `per_query` give back.
     """
 
     settings: Mapping[str, Any]
@@ -180,6 +181,12 @@ def _points(value: float | None, *, signed: bool = False) -> str:
     return f"{100 * value:+.2f}" if signed else f"{100 * value:.2f}"
 
 
+def _p_value(p: float | None) -> str:
+    if p is None:
+        return "–"
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
 def _range(low: float | None, high: float | None, *, signed: bool) -> str:
     if low is None or high is None:
         return "–"
@@ -204,7 +211,7 @@ class Comparison(_Result):
                 _points(row.treatment),
                 _points(row.delta, signed=True),
                 _range(row.ci_low, row.ci_high, signed=True),
-                "–" if row.p is None else f"{row.p:.4f}",
+                _p_value(row.p),
             ]
             for row in self.rows
         ]

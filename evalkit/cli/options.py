@@ -65,8 +65,8 @@ def column_names(options: Sequence[str]) -> Columns:
                 f"--map {option!r}: no table has a column of that name; there are "
                 f"{', '.join(known)}."
             )
-        if dot:
-            of_kind.setdefault(kind, {})[inner] = column
-        else:
-            everywhere[name] = column
+        target, key = (of_kind.setdefault(kind, {}), inner) if dot else (everywhere, name)
+        if key in target:
+            raise SettingsError(f"--map names {name} more than once.")
+        target[key] = column
     return Columns(everywhere, of_kind)
