@@ -1,8 +1,9 @@
 """How any data frame becomes a lazy one, and back: the only place that asks what the caller has.
 
-Lazy frames (Polars, DuckDB, Spark) stay where they are. Eager ones are lent to DuckDB and come back as what they were: pandas and PyArrow lack window functions that the measures need,
-and Polars adds floats in an order that changes from process to process (a last digit of nDCG or
-MAP of a Polars LazyFrame may).
+Lazy frames (Polars, DuckDB, Spark) stay where they are. Eager ones are lent to DuckDB and come
+back as what they were: pandas and PyArrow lack window functions that the measures need, and
+Polars adds floats in an order that changes from process to process (so the last digit of nDCG or
+MAP of a Polars LazyFrame may change too).
 """
 
 from __future__ import annotations
