@@ -300,10 +300,16 @@ def _weights(folder: Path, allow_pickle: bool) -> Iterator[Path]:
 
 
 def _module_folders(folder: Path) -> list[Path]:
+    """Sub-folders that may be loaded: those that `modules.json` names, whatever their name."""
+    named: set[str] = set()
+    modules = folder / "modules.json"
+    if modules.is_file():
+        named = {str(module.get("path", "")) for module in json.loads(modules.read_text("utf-8"))}
     return sorted(
         item
         for item in folder.iterdir()
-        if item.is_dir() and item.name not in _NOT_LOADED and not item.name.startswith(".")
+        if item.is_dir()
+        and (item.name in named or not (item.name in _NOT_LOADED or item.name.startswith(".")))
     )
 
 

@@ -32,6 +32,7 @@ class Inputs:
         queries: the queries, or None.
         products: the catalogue, for titles in result lists, or None.
         page_grades: people's grades of result pages, or None.
+        settings: how they were read.
     """
 
     connection: DuckDBPyConnection
@@ -41,6 +42,7 @@ class Inputs:
     queries: Table | None = None
     products: Table | None = None
     page_grades: Table | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def tables(self) -> list[Table]:
@@ -140,6 +142,11 @@ def read_inputs(
             None if queries is None else table("queries", queries),
             None if products is None else table("products", products),
             None if page_grades is None else table("page_grades", page_grades),
+            {
+                "on_duplicate": on_duplicate,
+                "map": {**columns.everywhere, **columns.of_kind},
+                "formats": {kind: known for kind, known in formats.items() if known},
+            },
         )
 
 
@@ -232,7 +239,12 @@ def score_inputs(
         if table.dropped
     ]
     return {
-        "settings": {**document["settings"], "source": source, "aggregate": aggregate},
+        "settings": {
+            **document["settings"],
+            "source": source,
+            "aggregate": aggregate,
+            **inputs.settings,
+        },
         "query_set": document["query_set"],
         "warnings": [*document["warnings"], *dropped],
         "inputs": inputs.describe(),

@@ -62,24 +62,33 @@ class Plan:
     orders: Mapping[str, Order]
     lists: Mapping[str, Lazy]
     graded: Lazy
+    from_pages: bool
 
     def cells(self) -> Iterator[tuple[dict[str, Any], Mask | slice]]:
         """Every segment with the queries in it, overall first."""
         yield {}, slice(None)
         for column, values in self.queries.segments.items():
             cells = np.array(values, dtype=object)
-            for value in sorted(set(values), key=lambda value: (value is None, str(value))):
+            for value in sorted(set(values), key=_segment_order):
                 yield {column: _plain(value)}, np.array([cell == value for cell in cells])
 
     def figures(self) -> Iterator[tuple[str, int | None]]:
         """Every measure at every cutoff."""
         for name in self.measures:
-            for n in self.scoring.cutoffs if MEASURES[name].has_cutoff else (None,):
+            paged = name == "query_goodrate" and self.from_pages
+            whole = paged or not MEASURES[name].has_cutoff
+            for n in (None,) if whole else self.scoring.cutoffs:
                 yield name, n
 
     def depth(self, cutoff: int | None) -> int:
         """The cutoff at which a figure's judged share is taken."""
         return self.scoring.cutoffs[0] if cutoff is None else cutoff
+
+
+def _segment_order(value: Any) -> tuple[bool, bool, Any]:
+    """Numbers by size, then everything else as text, then what is missing."""
+    number_ = isinstance(value, int | float) and not isinstance(value, bool)
+    return value is None, not number_, value if number_ else str(value)
 
 
 def _plain(value: Any) -> Any:
@@ -126,6 +135,8 @@ def make_plan(
     if ci not in ("default", "bootstrap"):
         raise MetricsError(f"ci must be default or bootstrap, not {ci!r}")
     others = {"judgments": judgments, "queries": queries, "page grades": page_grades}
+    if seed < 0:
+        raise MetricsError(f"seed must be 0 or more, not {seed}")
     clash = [name for name in runs if name in others]
     if clash:
         raise MetricsError(f"a run cannot be called {clash[0]!r}")
@@ -174,6 +185,7 @@ def make_plan(
         orders=orders,
         lists={name: lazy[name] for name in runs},
         graded=graded,
+        from_pages=page_grades is not None,
     )
     tables = {
         name: collect_run(lazy[name], graded, query_table, scoring, wanted, name) for name in runs

@@ -27,6 +27,10 @@ __all__ = ["QuerySet", "RunTable", "align", "collect_queries", "collect_run", "c
 Lazy = nw.LazyFrame[Any]
 
 _COUNTS = ("judged_products", "relevant")
+_RESERVED = frozenset(
+    {"query_id", "measure", "cutoff", "control", "treatment", "delta", "judged_control"}
+    | {"judged_treatment", "system", "value", "judged"}
+)
 _PAIRS_A_PART = 1_500_000
 _MOST_PARTS = 8
 
@@ -103,6 +107,11 @@ def collect_queries(
     else:
         columns = queries.collect_schema().names()
         for name in by:
+            if name in _RESERVED:
+                raise MetricsError(
+                    f"column {name!r} cannot be a segment: that name is taken by the results; "
+                    "rename the column"
+                )
             if name not in columns:
                 raise MetricsError(
                     f"column {name!r} not found in queries; it has: {', '.join(columns)}"
@@ -123,7 +132,7 @@ def collect_queries(
     repeated = pc.filter(ids[1:], pc.equal(ids[1:], ids[:-1]))
     if len(repeated):
         raise MetricsError(f"query_id {repeated[0].as_py()!r} stands more than once in queries")
-    weighted = "weight" in table.column_names and "weight" not in by
+    weighted = "weight" in table.column_names
     weights = np.ones(len(ids))
     if weighted:
         weights = np.asarray(table["weight"].cast(pa.float64()).to_numpy(), dtype=np.float64)

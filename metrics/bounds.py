@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import numpy as np
 
-from metrics.measures import Parts, parts
+from metrics.measures import parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -191,9 +191,3 @@ def verdict_range(
     low = difference - _unshared(control, shared, n)
     high = difference + _unshared(treatment, shared, n)
     return np.sign(low) * (np.abs(low) > margin), np.sign(high) * (np.abs(high) > margin)
-
-
-def extremes(case: Parts) -> float:
-    """Value of a measure in one case, NaN where its denominator is zero."""
-    total = case.den.sum()
-    return float(case.num.sum() / total) if total > 0 else float("nan")

@@ -214,7 +214,8 @@ class _Pair:
             return Compared(**row, extra={"note": why})
         of_control, of_treatment = ratio(control, mask), ratio(treatment, mask)
         delta = difference(of_treatment, of_control)
-        notes = [] if delta is not None else ["nothing is shown"]
+        nothing = "no page is graded in both runs" if self._from_pages(name) else "nothing is shown"
+        notes = [] if delta is not None else [nothing]
         units = count
         if self._from_pages(name):
             paged = control.den[mask] > 0
@@ -229,6 +230,14 @@ class _Pair:
         if name == "gsb":
             extra = {**self._counts(n, mask), **extra}
             of_control = of_treatment = None
+        relative = delta / of_control if delta is not None and of_control else None
+        if delta is not None and units >= 2:
+            if p is None:
+                notes.append("the bootstrap gives no p")
+            if mde is None:
+                notes.append("no detectable difference: no query changed")
+            if relative is None and name != "gsb":
+                notes.append("no relative change: the control is 0")
         if notes:
             extra["note"] = "; ".join(notes)
         return Compared(
@@ -236,7 +245,7 @@ class _Pair:
             control=number(of_control),
             treatment=number(of_treatment),
             delta=number(delta),
-            relative=number(delta / of_control) if delta is not None and of_control else None,
+            relative=number(relative),
             ci_low=number(interval.low) if interval else None,
             ci_high=number(interval.high) if interval else None,
             p=number(p),

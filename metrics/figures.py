@@ -49,7 +49,7 @@ def item_goodrate(
         **scoring: fields of `metrics.Scoring`.
 
     Returns:
-        A fraction in [0, 1], NaN when nothing is shown.
+        A fraction in [0, 1], NaN when nothing is shown at all.
 
     >>> import pandas as pd
     >>> run = pd.DataFrame({"query_id": ["q", "q"], "product_id": ["a", "b"], "rank": [1, 2]})
@@ -74,7 +74,8 @@ def query_goodrate(
         **scoring: fields of `metrics.Scoring`.
 
     Returns:
-        A fraction in [0, 1], NaN when nothing is shown.
+        A fraction in [0, 1]; a query without results counts as 0. NaN where the settings give
+        none (nDCG of text grades without gains, or a measure that `ties="expected"` lacks).
 
     >>> import pandas as pd
     >>> run = pd.DataFrame({"query_id": ["q", "q"], "product_id": ["a", "b"], "rank": [1, 2]})
@@ -99,7 +100,8 @@ def precision(
         **scoring: fields of `metrics.Scoring`.
 
     Returns:
-        A fraction in [0, 1], NaN when nothing is shown.
+        A fraction in [0, 1]; a query without results counts as 0. NaN where the settings give
+        none (nDCG of text grades without gains, or a measure that `ties="expected"` lacks).
 
     >>> import pandas as pd
     >>> run = pd.DataFrame({"query_id": ["q", "q"], "product_id": ["a", "b"], "rank": [1, 2]})
@@ -124,7 +126,8 @@ def recall(
         **scoring: fields of `metrics.Scoring`.
 
     Returns:
-        A fraction in [0, 1], NaN when nothing is shown.
+        A fraction in [0, 1]; a query without results counts as 0. NaN where the settings give
+        none (nDCG of text grades without gains, or a measure that `ties="expected"` lacks).
 
     >>> import pandas as pd
     >>> run = pd.DataFrame({"query_id": ["q", "q"], "product_id": ["a", "b"], "rank": [1, 2]})
@@ -149,7 +152,8 @@ def ndcg(
         **scoring: fields of `metrics.Scoring`.
 
     Returns:
-        A fraction in [0, 1], NaN when nothing is shown.
+        A fraction in [0, 1]; a query without results counts as 0. NaN where the settings give
+        none (nDCG of text grades without gains, or a measure that `ties="expected"` lacks).
 
     >>> import pandas as pd
     >>> run = pd.DataFrame({"query_id": ["q", "q"], "product_id": ["a", "b"], "rank": [1, 2]})
@@ -174,7 +178,8 @@ def success(
         **scoring: fields of `metrics.Scoring`.
 
     Returns:
-        A fraction in [0, 1], NaN when nothing is shown.
+        A fraction in [0, 1]; a query without results counts as 0. NaN where the settings give
+        none (nDCG of text grades without gains, or a measure that `ties="expected"` lacks).
 
     >>> import pandas as pd
     >>> run = pd.DataFrame({"query_id": ["q", "q"], "product_id": ["a", "b"], "rank": [1, 2]})
@@ -196,7 +201,8 @@ def mrr(run: Any, judgments: Any, queries: Any = None, **scoring: Any) -> float:
         **scoring: fields of `metrics.Scoring`.
 
     Returns:
-        A fraction in [0, 1], NaN when nothing is shown.
+        A fraction in [0, 1]; a query without results counts as 0. NaN where the settings give
+        none (nDCG of text grades without gains, or a measure that `ties="expected"` lacks).
 
     >>> import pandas as pd
     >>> run = pd.DataFrame({"query_id": ["q", "q"], "product_id": ["a", "b"], "rank": [1, 2]})
@@ -218,7 +224,8 @@ def mean_average_precision(run: Any, judgments: Any, queries: Any = None, **scor
         **scoring: fields of `metrics.Scoring`.
 
     Returns:
-        A fraction in [0, 1], NaN when nothing is shown.
+        A fraction in [0, 1]; a query without results counts as 0. NaN where the settings give
+        none (nDCG of text grades without gains, or a measure that `ties="expected"` lacks).
 
     >>> import pandas as pd
     >>> run = pd.DataFrame({"query_id": ["q", "q"], "product_id": ["a", "b"], "rank": [1, 2]})
@@ -240,7 +247,8 @@ def bpref(run: Any, judgments: Any, queries: Any = None, **scoring: Any) -> floa
         **scoring: fields of `metrics.Scoring`.
 
     Returns:
-        A fraction in [0, 1], NaN when nothing is shown.
+        A fraction in [0, 1]; a query without results counts as 0. NaN where the settings give
+        none (nDCG of text grades without gains, or a measure that `ties="expected"` lacks).
 
     >>> import pandas as pd
     >>> run = pd.DataFrame({"query_id": ["q", "q"], "product_id": ["a", "b"], "rank": [1, 2]})
@@ -265,7 +273,7 @@ def judged(
         **scoring: fields of `metrics.Scoring`.
 
     Returns:
-        A fraction in [0, 1], NaN when nothing is shown.
+        A fraction in [0, 1], NaN when nothing is shown at all.
 
     >>> import pandas as pd
     >>> run = pd.DataFrame({"query_id": ["q", "q"], "product_id": ["a", "b"], "rank": [1, 2]})

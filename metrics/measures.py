@@ -144,7 +144,6 @@ def parts(name: str, columns: Columns, weights: Array, cutoff: int, scoring: Sco
     """
     n = cutoff
     expected = scoring.ties == "expected" and f"tie_size_{n}" in columns
-    ones = np.ones_like(weights)
     good = expected_good(columns, n) if expected else columns[f"good_{n}"]
     if name == "item_goodrate":
         shown = columns[f"retrieved_{n}"]
@@ -156,8 +155,10 @@ def parts(name: str, columns: Columns, weights: Array, cutoff: int, scoring: Sco
             return Parts(weights * value, weights * some, value, _divide(weights * some, shown))
         return Parts(weights * good, weights * shown, value, weights)
     if name == "query_goodrate" and "page_good" in columns:
-        value, graded = columns["page_good"], columns["page_graded"]
-        return Parts(weights * value, weights * graded, value)
+        good_pages, graded = columns["page_good"], columns["page_graded"]
+        return Parts(
+            weights * good_pages, weights * graded, np.where(graded > 0, good_pages, np.nan)
+        )
     if name in ("query_goodrate", "success"):
         least = scoring.min_good if name == "query_goodrate" else 1
         value = (good >= least).astype(np.float64)
@@ -178,7 +179,7 @@ def parts(name: str, columns: Columns, weights: Array, cutoff: int, scoring: Sco
             columns[f"dcg_mean_{n}" if expected else f"dcg_{n}"], columns[f"ideal_dcg_{n}"]
         )
     elif name == "mrr":
-        value = _divide(ones, columns["first_good"])
+        value = _divide(np.ones_like(weights), columns["first_good"])
     elif name == "map":
         value = _divide(columns["precision_sum"], columns["relevant"])
     else:

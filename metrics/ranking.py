@@ -19,7 +19,7 @@ from metrics.errors import MetricsError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Order", "grade_pairs", "ideal_dcg", "rank_products", "sum_lists"]
+__all__ = ["Order", "discount", "grade_pairs", "ideal_dcg", "rank_products", "sum_lists"]
 
 Order = Literal["rank", "score"]
 Lazy = nw.LazyFrame[Any]
@@ -35,7 +35,8 @@ def _flag(condition: nw.Expr) -> nw.Expr:
     return nw.when(condition).then(_ONE).otherwise(_ZERO)
 
 
-def _discount(position: str) -> nw.Expr:
+def discount(position: str) -> nw.Expr:
+    """1 / log2(rank + 1) of a column of ranks."""
     return _ONE / (nw.col(position) + 1.0).log(2)
 
 
@@ -229,7 +230,7 @@ def sum_lists(
         sums[f"judged_{n}"] = nw.when(original <= n).then(nw.col("judged")).otherwise(_ZERO).sum()
         sums[f"tied_{n}"] = nw.when(original <= n).then(nw.col("tied")).otherwise(_ZERO).sum()
         if graded_gains:
-            term = nw.col("gain").fill_null(_ZERO) * _discount(place)
+            term = nw.col("gain").fill_null(_ZERO) * discount(place)
             sums[f"dcg_{n}"] = nw.when(inside).then(term).otherwise(_ZERO).sum()
     if whole_lists:
         sums["first_good"] = nw.when(nw.col("good") > 0).then(at).min()

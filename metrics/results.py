@@ -184,7 +184,7 @@ def _points(value: float | None, *, signed: bool = False) -> str:
 def _p_value(p: float | None) -> str:
     if p is None:
         return "–"
-    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
+    return "<0.0001" if p < 0.00005 else f"{p:.4f}"
 
 
 def _range(low: float | None, high: float | None, *, signed: bool) -> str:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import numpy as np
 
+from metrics.ranking import discount
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,11 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["good_distribution", "tie_groups", "tied_dcg"]
 
 Lazy = nw.LazyFrame[Any]
-Floats = "NDArray[np.float64]"
-
-
-def _discount(position: nw.Expr) -> nw.Expr:
-    return nw.lit(1.0) / (position + 1.0).log(2)
 
 
 def tie_groups(ranked: Lazy, graded: Lazy, cutoffs: Sequence[int]) -> Lazy:
@@ -83,7 +80,7 @@ def tied_dcg(ranked: Lazy, graded: Lazy, cutoffs: Sequence[int]) -> Lazy:
     weights = {}
     for n in cutoffs:
         place = nw.col("position")
-        weights[f"weight_{n}"] = nw.when(place <= n).then(_discount(place)).otherwise(0.0)
+        weights[f"weight_{n}"] = nw.when(place <= n).then(discount("position")).otherwise(0.0)
     lists = lists.with_columns(**weights).with_columns(
         **{f"mean_{n}": nw.col(f"weight_{n}").mean().over("query_id", "score") for n in cutoffs}
     )
@@ -91,7 +88,7 @@ def tied_dcg(ranked: Lazy, graded: Lazy, cutoffs: Sequence[int]) -> Lazy:
     for n in cutoffs:
         sums[f"dcg_mean_{n}"] = (nw.col("gain") * nw.col(f"mean_{n}")).sum()
         for end in ("low", "high"):
-            term = nw.col("gain") * _discount(nw.col(end))
+            term = nw.col("gain") * discount(end)
             sums[f"dcg_{end}_{n}"] = nw.when(nw.col(end) <= n).then(term).otherwise(0.0).sum()
     return lists.group_by("query_id").agg(**sums)
 

@@ -389,7 +389,6 @@ def diff(
     """
     from evalkit.engines import open_engine
     from evalkit.reports.query_diff import diff_entries, format_diff, format_diff_json
-    from evalkit.reports.query_moves import moves
     from evalkit.scoring import moved_lists, score_inputs
     from metrics import Scoring
 
@@ -405,9 +404,9 @@ def diff(
             **settings,
         )
         cutoff = document["results"][0]["cutoff"]
-        moved = moves(values, measure, cutoff)
-        moved.sort(key=lambda move: (-abs(move.delta), move.query_id))
-        ids = [move.query_id for move in moved[:count] if move.delta]
+        ids = [
+            entry["query_id"] for entry in diff_entries(values, {}, measure, cutoff, count=count)
+        ]
         lists = moved_lists(inputs, document, ids, Scoring(**settings))
         entries = diff_entries(values, lists, measure, cutoff, count=count)
     if form == "json":

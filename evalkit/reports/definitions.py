@@ -63,13 +63,14 @@ _QUERY_SET = (
 )
 _INTERVAL = (
     "95% interval of Δ over queries, runs paired by query. Item Goodrate: delta method on query"
-    " clusters, t quantile. Query Goodrate: Tango's score interval for paired proportions. Means"
-    " of per-query values: t on paired differences. GSB: trinomial variance over queries."
+    " clusters, t quantile. Query Goodrate and success: Tango's score interval for paired"
+    " proportions. Means of per-query values: t on paired differences. GSB: trinomial variance over"
+    " queries."
 )
 _P = (
     "Two-sided, raw. Item Goodrate: swap test, which exchanges whole queries between the runs and"
-    " recomputes the figure. Query Goodrate: exact McNemar. Means: swap test on the values. GSB:"
-    " exact sign test over queries."
+    " recomputes the figure. Query Goodrate and success: exact McNemar. Means: swap test on the"
+    " values. GSB: exact sign test over queries."
 )
 _HOLM = (
     "Holm's correction runs over the declared family only: the primary measures at the first"
@@ -146,6 +147,11 @@ def _item_goodrate(settings: Document) -> str:
 
 
 def _query_goodrate(settings: Document) -> str:
+    if settings.get("query_goodrate_from") == "page grades":
+        return (
+            "From people's grades of result pages: the share of queries whose page most annotators"
+            " called good or mid, over the queries whose pages were graded in every run."
+        )
     least = settings.get("min_good") or 1
     items = "one good item" if least == 1 else f"{least} good items"
     return (

@@ -42,7 +42,7 @@ def require_onnx() -> None:
     if missing:
         raise ModelError(
             f"--backend onnx-int8 needs {', '.join(missing)}; run: "
-            "pip install onnx onnxruntime onnxscript"
+            "pip install 'evalkit-search[models,onnx]'"
         )
 
 

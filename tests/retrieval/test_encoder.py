@@ -216,7 +216,7 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
 
 @pytest.mark.skipif(importlib.util.find_spec("onnxscript") is not None, reason="it is installed")
 def test_int8_without_its_packages_says_the_line_that_installs_them() -> None:
-    with pytest.raises(ModelError, match="run: pip install onnx onnxruntime onnxscript"):
+    with pytest.raises(ModelError, match=r"run: pip install 'evalkit-search\[models,onnx\]'"):
         open_encoder(settings=EncoderSettings(backend="onnx-int8"))
 
 
