@@ -235,7 +235,7 @@ class _Pair:
             if p is None:
                 notes.append("the bootstrap gives no p")
             if mde is None:
-                notes.append("no detectable difference: no query changed")
+                notes.append("no detectable difference: the differences of the queries do not vary")
             if relative is None and name != "gsb":
                 notes.append("no relative change: the control is 0")
         if notes:

@@ -228,6 +228,9 @@ def test_settings_record_everything_that_was_chosen(score: Score) -> None:
         "query_goodrate_from": "items",
         "source": None,
         "aggregate": None,
+        "on_duplicate": "error",
+        "map": {},
+        "formats": {},
     }
 
 
@@ -684,7 +687,7 @@ def test_query_goodrate_comes_from_page_grades_when_people_gave_them(score: Scor
         "q3,control,mid,x\nq3,treatment,bad,x\nq3,treatment,good,y\n"
     )
     done = score("--page-grades", "pages.csv")
-    row = done.row("query_goodrate")
+    row = done.row("query_goodrate", cutoff=None)  # a page grade has no cutoff
     has(row, control=1 / 3, treatment=2 / 3, improved=2, same=0, worse=1)
     assert row["note"] == "from people's page grades of 3 queries"
     assert done.document()["settings"]["query_goodrate_from"] == "page grades"
@@ -730,3 +733,18 @@ def test_the_sample_shop_is_scored_by_query_type(
     for kind in ("knowledge", "negative", "alternative", "general"):
         has(done.row("item_goodrate", 10, query_type=kind), queries=40, judged_control=1.0)
     assert done.document()["query_set"]["size"] == 160
+
+
+def test_a_weight_column_weighs_also_when_it_is_a_segment(score: Score) -> None:
+    Path("weighed.csv").write_text("query_id,weight,kind\nq1,5,a\nq2,1,a\nq3,1,b\nq4,1,b\n")
+    by_kind = score("--queries", "weighed.csv", "--by", "kind").row("item_goodrate")
+    by_weight = score("--queries", "weighed.csv", "--by", "weight").row("item_goodrate")
+    assert by_kind["control"] == by_weight["control"] == pytest.approx((5 + 0 + 3) / (15 + 3 + 3))
+
+
+@pytest.mark.parametrize("name", ["query_id", "delta"])
+def test_a_column_that_the_results_use_cannot_be_a_segment(score: Score, name: str) -> None:
+    Path("taken.csv").write_text("query_id,delta\nq1,5\nq2,1\n")
+    done = score("--queries", "taken.csv", "--by", name)
+    assert done.code == 2
+    assert f"column '{name}' cannot be a segment" in done.err
