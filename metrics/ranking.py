@@ -61,7 +61,7 @@ def rank_products(run: Lazy, order: Order, *, ties: bool = False) -> Lazy:
         return ranked.with_columns(tied=_ZERO) if ties else ranked
     # Counted from the end of the ascending order, so that an engine sorts once for everything.
     within = ["score", "product_id"]
-    behind = nw.col("product_id").cum_count().over("query_id", order_by=within)
+    behind = nw.col("score").cum_count().over("query_id", order_by=within)
     columns = {"behind": behind, "listed": nw.len().over("query_id")}
     if ties:
         columns["before"] = nw.col("score").shift(1).over("query_id", order_by=within)

@@ -38,7 +38,7 @@ __all__ = ["NUMERIC_ROLES", "REFUSED", "Plan", "Request", "make_plan", "parquet_
 REFUSED = "evalkit refuses a value"
 NUMERIC_ROLES: frozenset[Role] = frozenset({"score", "rank", "position", "weight", "grade"})
 # Smaller read buffers than DuckDB's 32 MB are faster and take 100 MB less; a line must fit.
-_BUFFER = 8_000_000
+_BUFFER = 3_000_000
 _TEXT_TYPES = ("VARCHAR", "ENUM", "UUID", "BLOB")
 _INTEGER_TYPES = (
     "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
