@@ -121,6 +121,20 @@ def test_one_product_has_one_grade_in_both_runs() -> None:
     assert [round(100 * end, 2) for end in bounds(row, "delta")] == [8.08, 10.10]
 
 
+def test_a_shared_product_moves_the_run_that_shows_fewer_items_more() -> None:
+    control, treatment, judged, queries = inputs(shared=True)
+    row = compare_runs(
+        treatment,
+        control,
+        judged,
+        queries,
+        measures=["item_goodrate"],
+        cutoffs=(3,),
+        unjudged="bounds",
+    ).rows[0]
+    assert bounds(row, "delta") == near(4 / 9 - 6 / 11, 5 / 9 - 7 / 11)
+
+
 def test_the_unjudged_products_bound_query_goodrate() -> None:
     row = compared("query_goodrate", unjudged="bounds")
     assert bounds(row, "control") == near(2 / 4, 3 / 4)
