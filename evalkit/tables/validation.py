@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalkit.errors import InputError, Problem
-from evalkit.tables.quoting import identifier, literal
+from evalkit.tables.quoting import identifier, literal, new_name
 from evalkit.tables.schema import PAGE_GRADES, SCHEMAS, Column, Kind
 
 if TYPE_CHECKING:
@@ -193,7 +193,11 @@ def all_distinct(
     """
     names = ", ".join(map(identifier, columns))
     if rows <= _HASHES_IN_MEMORY:
-        hashes = connection.execute(f"SELECT hash({names}) AS h FROM {table}").fetchnumpy()["h"]
+        # Into a table first: that uses all cores, and fetching an expression does not.
+        made = new_name("hashes")
+        connection.execute(f"CREATE TEMP TABLE {made} AS SELECT hash({names}) AS h FROM {table}")
+        hashes = connection.execute(f"SELECT h FROM {made}").fetchnumpy()["h"]
+        connection.execute(f"DROP TABLE {made}")
         hashes.sort()
         distinct = not bool((hashes[1:] == hashes[:-1]).any())
     else:
