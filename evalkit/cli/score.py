@@ -133,7 +133,7 @@ def _inputs(command: Callable[..., None]) -> Callable[..., None]:
             "--memory-limit",
             default="600MB",
             show_default=True,
-            help="Memory for the whole process; beyond it, spill to disk.",
+            help="Memory that the whole process aims at; beyond it, spill to disk.",
         ),
     ]
     for option in reversed(options):
