@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["open_engine"]
 
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_OUTSIDE_DUCKDB = 200 * 10**6
-_OUTSIDE_SHARE = 0.15
+_OUTSIDE_DUCKDB = 225 * 10**6
+_OUTSIDE_SHARE = 0.25
 _LEAST = 100 * 10**6
 
 
@@ -35,7 +35,7 @@ def open_engine(
     Args:
         memory_limit: what the whole process should stay within, such as `600MB` or `4GB`
             (decimal units). DuckDB gets it less what it does not count itself: the interpreter,
-            parse buffers and the allocator's slack, 200 MB or 15%.
+            parse buffers and the allocator's slack, 225 MB or 25%.
         threads: worker threads; all cores by default.
 
     Raises:
