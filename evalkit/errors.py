@@ -4,6 +4,8 @@
     ├── InputError      a file or a value in it is not what it must be
     ├── SettingsError   options that are missing, unknown or contradict each other
     ├── StoreError      the study database
+    │   ├── NotAllowed  what this person may not do or see
+    │   └── RateLimited too many sign-ins that failed
     └── ModelError      a model that cannot be found, loaded or trusted
 
 Anything else that escapes is a bug and keeps its traceback.
@@ -17,7 +19,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["EvalkitError", "InputError", "ModelError", "Problem", "SettingsError", "StoreError"]
+__all__ = [
+    "EvalkitError",
+    "InputError",
+    "ModelError",
+    "NotAllowed",
+    "Problem",
+    "RateLimited",
+    "SettingsError",
+    "StoreError",
+]
 
 
 class EvalkitError(Exception):
@@ -30,6 +41,14 @@ class SettingsError(EvalkitError):
 
 class StoreError(EvalkitError):
     """The study database cannot be opened, is of another version, or refuses a change."""
+
+
+class NotAllowed(StoreError):  # noqa: N818
+    """Somebody asks for what is not theirs, or for what their role does not cover."""
+
+
+class RateLimited(StoreError):  # noqa: N818
+    """Too many sign-ins failed from one place within a minute."""
 
 
 class ModelError(EvalkitError):
