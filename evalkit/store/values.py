@@ -138,7 +138,7 @@ class StudyDesign:
         segments: names of the segment columns of the tasks.
         image_hosts: hosts from which images may come; None allows any http(s) address.
         reasons: reason tags offered with a vote.
-        inputs: fingerprints, counts and versions of what the study was made from.
+        design: fingerprints, counts and versions of what the study was made from.
     """
 
     name: str
@@ -159,7 +159,7 @@ class StudyDesign:
     segments: tuple[str, ...] = ()
     image_hosts: tuple[str, ...] | None = None
     reasons: tuple[str, ...] = ()
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    design: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
