@@ -5,43 +5,48 @@ Everything random (order of serving, twins, samples, pools) comes from the study
 
 from __future__ import annotations
 
-import random
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from evalkit import __version__
 from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.store.gold import gold_comparisons, gold_grades
-from evalkit.store.snapshots import shown_products
+from evalkit.store.snapshots import attribute_text, shown_products
 from evalkit.store.study_files import (
+    OWN_COLUMNS,
     StudyFiles,
     automated_deltas,
     counted,
     draw,
     lists_of,
+    lot,
     query_set,
     read_tables,
     segment_columns,
     system_name,
 )
+from evalkit.store.values import Answer, Item, TaskDraft
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from duckdb import DuckDBPyConnection
 
     from evalkit.store.gold import GoldTask
-    from evalkit.store.studies import StudyDesign, TaskDraft
     from evalkit.store.study_files import QueryLists
+    from evalkit.store.values import StudyDesign
     from evalkit.tables import Table
 
-__all__ = ["Draft", "StudyFiles", "draft_study"]
+__all__ = ["StudyDraft", "StudyFiles", "draft_study"]
+
+Products = Mapping[str, Mapping[str, Any]]
 
 _SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Draft:
+class StudyDraft:
     """A study that is ready to be stored.
 
     Attributes:
@@ -67,7 +72,7 @@ def draft_study(
     sample: int | None = None,
     measure: str | None = None,
     by: Sequence[str] | None = None,
-) -> Draft:
+) -> StudyDraft:
     """Read the files and lay out the tasks of a study.
 
     Args:
@@ -90,12 +95,13 @@ def draft_study(
     segments = segment_columns(tables.get("queries"), by)
     deltas = automated_deltas(connection, tables.get("per_query"), measure)
     queries = query_set(connection, tables, warnings)
+    by_id = {query.query_id: query for query in queries}
     gold = _complete_gold(connection, tables.get("gold"), queries, design)
     queries = _without_practice(queries, gold, warnings)
     queries, probabilities = draw(queries, sample, design.seed, tables.get("queries"))
     products, counts = _products(connection, tables, files, queries, gold, warnings)
     tasks = _comparisons(queries, design, deltas, probabilities, products)
-    tasks += _gold_tasks(gold, products)
+    tasks += _gold_tasks(gold, by_id, products)
     tasks += _twins(tasks, twins, design.seed)
     kinds = ("real", "automatic", "gold", "practice", "twin")
     counts = {kind: sum(task.kind == kind for task in tasks) for kind in kinds} | counts
@@ -110,31 +116,34 @@ def draft_study(
         control_system=system_name(connection, tables["control"]),
         treatment_system=system_name(connection, tables["treatment"]),
         segments=tuple(segments),
-        design={
-            "inputs": [
-                {
-                    "role": role,
-                    "path": table.path,
-                    "fingerprint": table.fingerprint,
-                    "rows": table.rows,
-                }
-                for role, table in tables.items()
-            ],
-            "settings": {
-                "order": files.order,
-                "on_duplicate": files.on_duplicate,
-                "map": {kind: dict(names) for kind, names in files.mappings.items() if names},
-                "fields": None if files.fields is None else list(files.fields),
-                "twins": twins,
-                "sample": sample,
-                "measure": measure,
-            },
-            "counts": counts,
-            "warnings": warnings,
-            "version": __version__,
-        },
+        design=_provenance(files, tables, counts, warnings)
+        | {"drawn": {"twins": twins, "sample": sample, "measure": measure}},
     )
-    return Draft(made, tasks, counts, warnings)
+    return StudyDraft(made, tasks, counts, warnings)
+
+
+def _provenance(
+    files: StudyFiles,
+    tables: Mapping[str, Table],
+    counts: Mapping[str, int],
+    warnings: Sequence[str],
+) -> dict[str, Any]:
+    """What the study was made from, ready for JSON."""
+    return {
+        "inputs": [
+            {"role": role, "path": table.path, "fingerprint": table.fingerprint, "rows": table.rows}
+            for role, table in tables.items()
+        ],
+        "read": {
+            "order": files.order,
+            "on_duplicate": files.on_duplicate,
+            "map": {kind: dict(names) for kind, names in files.mappings.items() if names},
+            "fields": None if files.fields is None else list(files.fields),
+        },
+        "counts": dict(counts),
+        "warnings": list(warnings),
+        "version": __version__,
+    }
 
 
 def _refuse_settings(
@@ -169,11 +178,7 @@ def _complete_gold(
     if table is None:
         return []
     grade_study = design.kind == "grade"
-    rows = (
-        gold_grades(table, [grade for grade, _ in design.levels or ()])
-        if grade_study
-        else (gold_comparisons(table))
-    )
+    rows = gold_grades(table, design.levels) if grade_study else (gold_comparisons(table))
     texts = {query.query_id: query.text or query.query_id for query in queries}
     lists = lists_of(connection, [row.query_id for row in rows])
     complete, problems = [], []
@@ -241,10 +246,9 @@ def _products(
     """What is shown of every product of a list, and how many there are and are not."""
     import pyarrow as pa
 
-    lists: Iterable[Sequence[str]] = (
-        each or () for task in (*queries, *gold) for each in (task.control, task.treatment)
-    )
-    wanted = sorted({product_id for each in lists for product_id in each})
+    lists = [(query.control, query.treatment) for query in queries]
+    lists += [(task.control or (), task.treatment or ()) for task in gold]
+    wanted = sorted({product_id for pair in lists for each in pair for product_id in each})
     catalogue = tables.get("products")
     if catalogue is None:
         warnings.append(
@@ -264,3 +268,83 @@ def _products(
             f"shown by the id ({some})."
         )
     return found, {"products": len(wanted), "missing_products": len(missing)}
+
+
+def _comparisons(
+    queries: Sequence[QueryLists],
+    design: StudyDesign,
+    deltas: Mapping[str, float],
+    probabilities: Mapping[str, float],
+    products: Products,
+) -> list[TaskDraft]:
+    """The tasks that figures are made of, in the order in which they are served."""
+    served = sorted(queries, key=lambda query: lot(design.seed, "order", query.query_id))
+    counted_as_same = design.kind == "sbs" and design.identical == "skip"
+    return [
+        TaskDraft(
+            kind="automatic" if counted_as_same and query.identical else "real",
+            query_id=query.query_id,
+            query=query.text or query.query_id,
+            query_type=_text(query.columns.get("query_type")),
+            segments=_segments(query.columns),
+            control=_items(query.control, products),
+            treatment=_items(query.treatment, products),
+            automated_delta=deltas.get(query.query_id),
+            inclusion_probability=probabilities.get(query.query_id),
+        )
+        for query in served
+    ]
+
+
+def _gold_tasks(
+    gold: Sequence[GoldTask], queries: Mapping[str, QueryLists], products: Products
+) -> list[TaskDraft]:
+    """Practice tasks and hidden ones, whose answers are known."""
+    tasks = []
+    for row in gold:
+        columns = queries[row.query_id].columns if row.query_id in queries else {}
+        grades = {product: (grade,) for product, grade in row.grades.items()}
+        tasks.append(
+            TaskDraft(
+                kind="practice" if row.practice else "gold",
+                query_id=row.query_id,
+                query=row.query or row.query_id,
+                query_type=_text(columns.get("query_type")),
+                segments=_segments(columns),
+                control=_items(row.control or (), products),
+                treatment=_items(row.treatment or (), products),
+                answer=Answer(row.preferences, grades, row.explanation or ""),
+            )
+        )
+    return tasks
+
+
+def _twins(tasks: Sequence[TaskDraft], share: float, seed: int) -> list[TaskDraft]:
+    """Tasks that show some of the real ones again, with their sides exchanged; at least one."""
+    real = [place for place, task in enumerate(tasks) if task.kind == "real"]
+    if not share or not real:
+        return []
+    drawn = sorted(real, key=lambda place: lot(seed, "twins", tasks[place].query_id))
+    return [
+        replace(tasks[place], kind="twin", twin_of_index=place)
+        for place in sorted(drawn[: max(1, round(share * len(real)))])
+    ]
+
+
+def _items(product_ids: Sequence[str], products: Products) -> tuple[Item, ...]:
+    return tuple(
+        Item(product_id, rank, **products.get(product_id, {"title": product_id}))
+        for rank, product_id in enumerate(product_ids, 1)
+    )
+
+
+def _segments(columns: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: text
+        for name, value in columns.items()
+        if name not in OWN_COLUMNS and (text := attribute_text(value))
+    }
+
+
+def _text(value: object) -> str | None:
+    return attribute_text(value) or None

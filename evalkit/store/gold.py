@@ -1,11 +1,12 @@
 """Gold and practice tasks: comparisons and products whose right answer is known beforehand.
 
-For a side-by-side study a gold file has a row for each query: `query_id`, `preference` (what is right
-for the treatment: good, same, bad, or both bad; `good or same` where two answers are right) and
-optionally `query` (its text, for a query outside the query set), `control` and `treatment` (product
-ids, `;` between them, for lists that stand in neither run), `explanation` and `practice` (true for
-a task that is asked first and explained). For a grade study it is a judgments file: `query_id`,
-`product_id`, `grade`, and optionally `explanation` and `practice`.
+For a side-by-side study a gold file has a row for each query: `query_id`, `preference` (what is
+right for the treatment: good, same, bad or both bad; `good or same` where two answers are right)
+and optionally `query` (its text, for a query outside the query set), `control` and `treatment`
+(product ids with `;` between them, for lists that stand in neither run), `explanation`, and
+`practice` (true for a task that is asked first and explained). For a grade study it is a judgments
+file: `query_id`, `product_id`, `grade` (a number or its word), and optionally `explanation` and
+`practice`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class GoldTask:
 
     query_id: str
     preferences: tuple[int, ...] = ()
-    grades: Mapping[str, float] = field(default_factory=dict)
+    grades: Mapping[str, int] = field(default_factory=dict)
     explanation: str | None = None
     practice: bool = False
     query: str | None = None
@@ -109,28 +110,31 @@ def gold_comparisons(table: Table) -> list[GoldTask]:
     return found
 
 
-def gold_grades(table: Table, levels: Iterable[float]) -> list[GoldTask]:
+def gold_grades(table: Table, levels: Sequence[tuple[int, str]]) -> list[GoldTask]:
     """Read the gold tasks of a grade study: one task a query, with the grades of its products.
 
     Args:
         table: the file, read as a table of judgments.
-        levels: the grades of the study.
+        levels: the grades of the study with their words; the file may use either.
 
     Raises:
         InputError: a grade is none of the study's, or a query is practice in one row only.
     """
-    known = sorted(levels)
-    allowed = ", ".join(_plain(level) for level in known)
+    known: dict[object, int] = {grade: grade for grade, _ in levels}
+    known |= {word.casefold(): grade for grade, word in levels}
+    allowed = ", ".join(f"{grade} ({word})" for grade, word in levels)
     problems: list[Problem] = []
     remedies: list[str] = []
-    grades: dict[str, dict[str, float]] = {}
+    grades: dict[str, dict[str, int]] = {}
     flags: dict[str, bool] = {}
     told: dict[str, list[str]] = {}
     for row in _rows(table):
-        query_id, product_id, grade = row["query_id"], row["product_id"], row["grade"]
-        if grade not in known:
+        query_id, product_id, value = row["query_id"], row["product_id"], row["grade"]
+        grade = known.get(value.strip().casefold() if isinstance(value, str) else value)
+        if grade is None:
+            said = value if isinstance(value, str) else f"{value:g}"
             problems.append(
-                Problem("grade is none of the study's", None, "grade", str(grade), query_id)
+                Problem("grade is none of the study's", None, "grade", said, query_id, product_id)
             )
             remedies.append(f"The study's grades are {allowed}.")
             continue
@@ -140,7 +144,7 @@ def gold_grades(table: Table, levels: Iterable[float]) -> list[GoldTask]:
                 Problem("practice differs between the rows of the query", query_id=query_id)
             )
             remedies.append("Say the same for all products of a query.")
-        grades.setdefault(query_id, {})[product_id] = float(grade)
+        grades.setdefault(query_id, {})[product_id] = grade
         text = _text(row.get("explanation"))
         if text and text not in told.setdefault(query_id, []):
             told[query_id].append(text)
@@ -154,11 +158,6 @@ def gold_grades(table: Table, levels: Iterable[float]) -> list[GoldTask]:
         )
         for query_id, of_query in grades.items()
     ]
-
-
-def _plain(level: float) -> str:
-    """Write a grade without a needless point."""
-    return f"{level:g}"
 
 
 def _rows(table: Table) -> Iterable[dict[str, Any]]:

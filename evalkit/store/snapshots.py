@@ -1,9 +1,8 @@
-"""What of a product an annotator sees, taken from the catalogue once, so that a study can be
-re-read as it was shown whatever becomes of the catalogue.
+"""What annotators see of a product, taken from the catalogue once and for all.
 
-Columns with a meaning on the page (title, brand, price, image, description, url) are found by name;
-all others that hold single values or short lists become attributes, and a nested `attributes`
-column becomes one attribute for each of its keys.
+A study can so be re-read as it was shown, whatever becomes of the catalogue. Columns with a meaning
+on the page (title, brand, price, image, description, url) are found by name; all others become
+attributes, and a nested `attributes` column becomes one attribute for each of its keys.
 """
 
 from __future__ import annotations

@@ -1,15 +1,14 @@
-"""The files of a study, read: the query set with both lists of every query, and what is known of it.
+"""The files of a study: the query set with both lists of every query, and what is known of it.
 
 The lists are the top of the two runs in the order in which they are scored.
 """
 
 from __future__ import annotations
 
-import math
-import random
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.tables.quoting import literal
@@ -22,12 +21,14 @@ if TYPE_CHECKING:
     from evalkit.tables import Kind, Order, Table
 
 __all__ = [
+    "OWN_COLUMNS",
     "QueryLists",
     "StudyFiles",
     "automated_deltas",
     "counted",
     "draw",
     "lists_of",
+    "lot",
     "query_set",
     "read_tables",
     "segment_columns",
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 _SHOWN = 10
-OWN = ("query_id", "query", "weight", "inclusion_probability")
+OWN_COLUMNS: Final = ("query_id", "query", "weight", "inclusion_probability")
 
 
 @dataclass(frozen=True)
@@ -264,7 +265,7 @@ def segment_columns(queries: Table | None, asked: Sequence[str] | None) -> list[
     Raises:
         SettingsError: the queries have no such column.
     """
-    there = [name for name in (queries.columns if queries else ()) if name not in OWN]
+    there = [name for name in (queries.columns if queries else ()) if name not in OWN_COLUMNS]
     if asked is None:
         return ["query_type"] if "query_type" in there else []
     unknown = [name for name in asked if name not in there]
@@ -319,11 +320,9 @@ def draw(
         raise SettingsError(
             f"--sample {sample} is more than the {len(queries):,} queries there are; give fewer."
         )
-    drawn = random.Random(f"{seed} sample").sample(queries, sample)
+    drawn = sorted(queries, key=lambda query: lot(seed, "sample", query.query_id))[:sample]
     share = sample / len(queries)
-    return sorted(drawn, key=lambda query: query.query_id), {
-        query.query_id: share * given.get(query.query_id, 1.0) for query in drawn
-    }
+    return drawn, {query.query_id: share * given.get(query.query_id, 1.0) for query in drawn}
 
 
 def automated_deltas(
@@ -349,8 +348,8 @@ def automated_deltas(
             remedy="Write it with evalkit score --control … --treatment … --per-query FILE.",
         )
     figures = connection.execute(
-        "SELECT measure, TRY_CAST(cutoff AS BIGINT) AS at "
-        f"FROM {table.name} GROUP BY measure, at ORDER BY min(rowid)"
+        "SELECT measure, TRY_CAST(cutoff AS BIGINT) AS depth "
+        f"FROM {table.name} GROUP BY measure, depth ORDER BY min(rowid)"
     ).fetchall()
     names = {name if at is None else f"{name}@{at}": (name, at) for name, at in figures}
     wanted = measure if measure is not None else next(iter(names))
@@ -358,15 +357,13 @@ def automated_deltas(
         raise SettingsError(
             f"--measure {wanted}: {table.path} has no such figure; it has {', '.join(names)}."
         )
+    name, cutoff = names[wanted]
+    at = "IS NULL" if cutoff is None else f"= {cutoff}"
     rows = connection.execute(
-        "SELECT query_id, measure, TRY_CAST(cutoff AS BIGINT), TRY_CAST(delta AS DOUBLE) "
-        f"FROM {table.name} WHERE delta IS NOT NULL"
+        f"SELECT query_id, TRY_CAST(delta AS DOUBLE) AS d FROM {table.name} WHERE isfinite(d) "
+        f"AND measure = {literal(name)} AND TRY_CAST(cutoff AS BIGINT) {at}"
     ).fetchall()
-    found: dict[str, float] = {}
-    for query_id, name, at, delta in rows:
-        if (name, at) == names[wanted] and delta is not None and math.isfinite(delta):
-            found[query_id] = delta
-    return found
+    return dict(rows)
 
 
 def system_name(connection: DuckDBPyConnection, run: Table) -> str:
@@ -376,6 +373,17 @@ def system_name(connection: DuckDBPyConnection, run: Table) -> str:
         if row and row[0]:
             return str(row[0])
     return Path(run.path).name.split(".")[0] or "run"
+
+
+def lot(seed: int, purpose: str, name: str) -> bytes:
+    """Return what a name draws: sorting by it is a random order that only the seed decides.
+
+    Args:
+        seed: the study's.
+        purpose: keeps several orders of one study apart.
+        name: what is put in order, such as a query id.
+    """
+    return hashlib.sha256(f"{seed}\n{purpose}\n{name}".encode()).digest()
 
 
 def counted(number: int, one: str, many: str) -> str:
