@@ -8,12 +8,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from metrics.inference import Estimate, Interval, minimal_detectable_effect, normal_quantile
+from metrics.inference import (
+    Estimate,
+    Interval,
+    checked_confidence,
+    minimal_detectable_effect,
+    normal_quantile,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "clopper_pearson_interval",
     "mcnemar_mde",
     "mcnemar_p",
     "sign_test_p",
@@ -185,6 +192,42 @@ def wilson_interval(k: int, n: int, *, confidence: float = 0.95) -> Interval | N
     # exact at the ends, where centre and half are equal but for rounding
     low = 0.0 if k == 0 else max(0.0, centre - half)
     high = 1.0 if k == n else min(1.0, centre + half)
+    return Interval(low, high)
+
+
+def clopper_pearson_interval(k: int, n: int, *, confidence: float = 0.95) -> Interval | None:
+    """Exact interval of the proportion ``k/n`` (Clopper and Pearson 1934, Biometrika 26:404-413).
+
+    The proportions that neither binomial tail rejects; quantiles of the beta distribution. It
+    covers at least as often as it says, also with a handful of trials.
+
+    Args:
+        k: successes, such as votes for the left list.
+        n: trials.
+        confidence: the coverage, between 0 and 1.
+
+    Returns:
+        The interval, within [0, 1]; ``None`` when ``n = 0``.
+
+    Raises:
+        ValueError: if a count is negative or no whole number, ``k > n``, or the confidence does
+            not lie between 0 and 1.
+
+    Examples:
+        >>> interval = clopper_pearson_interval(7, 10)
+        >>> round(interval.low, 4), round(interval.high, 4)
+        (0.3475, 0.9333)
+    """
+    from scipy.special import betaincinv
+
+    k, n = _counts(k=k, n=n)
+    if k > n:
+        raise ValueError(f"k = {k} successes cannot exceed n = {n} trials.")
+    tail = (1 - checked_confidence(confidence)) / 2
+    if n == 0:
+        return None
+    low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, tail))
+    high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - tail))
     return Interval(low, high)
 
 
