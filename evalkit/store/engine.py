@@ -1,15 +1,38 @@
-"""The connection to the study database: where it is, and how it is opened."""
+"""The connection to the study database: where it is, and how it is opened.
+
+SQLite: write-ahead log, every commit on the disk before it is acknowledged, foreign keys on, and
+writers that take the write lock when they begin, because a transaction that reads first and writes
+later can be served what somebody else has just taken. PostgreSQL: psycopg 3, read committed.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from evalkit.errors import StoreError
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
-    import sqlalchemy as sa
+__all__ = [
+    "Store",
+    "connect",
+    "milliseconds",
+    "open_store",
+    "parse_url",
+    "sqlite_path",
+    "without_secrets",
+]
 
-__all__ = ["Store", "open_store"]
+_DEFAULT = "sqlite:///evalkit.db"
+_BUSY_MS = 30_000
+_BEGIN = "evalkit_begin"
 
 
 class Store:
@@ -20,22 +43,197 @@ class Store:
         engine: SQLAlchemy engine.
     """
 
-    url: str
-    engine: sa.Engine
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self.url = without_secrets(engine.url)
+        self._writers = engine.execution_options(**{_BEGIN: "IMMEDIATE"})
+        self._sqlite = engine.dialect.name == "sqlite"
+        self._turn = threading.Lock()
 
-    def reading(self) -> AbstractContextManager[sa.Connection]:
-        """Give a connection in a transaction that only reads."""
-        raise NotImplementedError
+    def __repr__(self) -> str:
+        return f"Store({self.url!r})"
 
-    def writing(self) -> AbstractContextManager[sa.Connection]:
-        """Give a connection in a transaction that writes; committed when the block ends well."""
-        raise NotImplementedError
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Give a connection in a transaction that only reads.
+
+        Raises:
+            StoreError: the database cannot be reached.
+        """
+        with _explained(self.url), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Give a connection in a transaction that writes; committed when the block ends well.
+
+        Raises:
+            StoreError: the database cannot be reached, or stays locked.
+        """
+        with _explained(self.url):
+            if not self._sqlite:
+                with self._writers.begin() as connection:
+                    yield connection
+                return
+            # SQLite wakes waiting writers at random after sleeping; a queue is fair and faster
+            with self._turn, self._writers.begin() as connection:
+                yield connection
 
     def close(self) -> None:
         """Close all connections."""
-        raise NotImplementedError
+        self.engine.dispose()
 
 
 def open_store(url: str | None = None, *, create: bool = False) -> Store:
-    """Open the study database at `url`, else `EVALKIT_DB`, else `sqlite:///evalkit.db`."""
-    raise NotImplementedError
+    """Open a study database.
+
+    Args:
+        url: `sqlite:///PATH` or `postgresql+psycopg://...`; else the environment variable
+            `EVALKIT_DB`, else `sqlite:///evalkit.db`.
+        create: make the tables (and the SQLite file) where there are none.
+
+    Raises:
+        StoreError: there is no database, it cannot be opened, or its schema is another one.
+    """
+    from evalkit.store.upgrades import refuse_other_schema, upgrade_engine
+
+    target = parse_url(url)
+    path = sqlite_path(target)
+    if path is not None and not create and not os.path.exists(path):
+        raise StoreError(
+            f"There is no study database at {path}; evalkit study create makes one, --db or "
+            "EVALKIT_DB names another."
+        )
+    engine = connect(target)
+    try:
+        with _explained(without_secrets(target)):
+            if create:
+                upgrade_engine(engine, only_if_empty=True)
+            refuse_other_schema(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Store(engine)
+
+
+def parse_url(url: str | None) -> sa.URL:
+    """Return the database's address; `postgresql://` means psycopg 3.
+
+    Raises:
+        StoreError: it is none that evalkit can use.
+
+    Example:
+        >>> parse_url("postgresql://ann@db/votes").drivername
+        'postgresql+psycopg'
+    """
+    text = url or os.environ.get("EVALKIT_DB") or _DEFAULT
+    try:
+        found = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):  # the text may hold a password
+        raise StoreError(
+            "The database address cannot be read; it must look like sqlite:///study.db or "
+            "postgresql+psycopg://user@host/name."
+        ) from None
+    if found.drivername in ("postgresql", "postgres"):
+        found = found.set(drivername="postgresql+psycopg")
+    if found.drivername in ("sqlite", "sqlite+pysqlite"):
+        if not found.database or found.database.startswith((":memory:", "file:")):
+            raise StoreError("A study database in SQLite needs a file, as in sqlite:///study.db.")
+        return found
+    if found.drivername != "postgresql+psycopg":
+        raise StoreError(
+            f"evalkit keeps studies in SQLite or PostgreSQL, not in {found.drivername}; write "
+            "sqlite:///study.db or postgresql+psycopg://user@host/name."
+        )
+    return found
+
+
+def sqlite_path(url: sa.URL) -> str | None:
+    """Return the file of a SQLite address, None for PostgreSQL."""
+    return url.database if url.get_backend_name() == "sqlite" else None
+
+
+def without_secrets(url: sa.URL) -> str:
+    """Return an address that may be printed.
+
+    Example:
+        >>> without_secrets(sa.make_url("postgresql://ann:pw@db/votes?password=pw&connect_timeout=3"))
+        'postgresql://ann:***@db/votes?connect_timeout=3'
+    """
+    secret = [name for name in url.query if "pass" in name.lower()]
+    return url.difference_update_query(secret).render_as_string(hide_password=True)
+
+
+def milliseconds(now: int | None = None) -> int:
+    """Return `now`, else the current time in UTC milliseconds."""
+    return time.time_ns() // 1_000_000 if now is None else now
+
+
+def connect(url: sa.URL, *, foreign_keys: bool = True) -> sa.Engine:
+    """Make an engine with the settings that votes need.
+
+    Args:
+        url: from `parse_url`.
+        foreign_keys: False for migrations, which replace tables that others point to.
+
+    Raises:
+        StoreError: the driver is not installed.
+    """
+    if sqlite_path(url) is None:
+        try:
+            return sa.create_engine(
+                url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+            )
+        except ModuleNotFoundError as error:
+            raise StoreError(
+                "PostgreSQL needs its driver: pip install 'evalkit-search[postgres]'."
+            ) from error
+    engine = sa.create_engine(
+        url,
+        pool_size=10,
+        max_overflow=60,
+        hide_parameters=True,
+        connect_args={"timeout": _BUSY_MS / 1000},
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _settings(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver would begin transactions by itself
+        cursor = connection.cursor()
+        if cursor.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
+            raise StoreError(
+                f"{url.database} is on a disk on which SQLite cannot keep its write-ahead log; "
+                "put it on a local disk, or use PostgreSQL."
+            )
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        mode = connection.get_execution_options().get(_BEGIN, "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+@contextmanager
+def _explained(url: str) -> Iterator[None]:
+    """Turn what an administrator can mend into a sentence; everything else keeps its traceback."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        if "syntax" in cause or "no such" in cause:
+            raise
+        raise StoreError(f"The study database {url} cannot be used: {cause}.") from error
+    except sa.exc.DatabaseError as error:
+        if "not a database" not in str(error):
+            raise
+        raise StoreError(f"{url} is not a SQLite database.") from error
