@@ -1,0 +1,80 @@
+"""The small trusted component that tells how a vote was given (see `activity.js`).
+
+What it reports is kept beside the vote and never decides whether a vote is stored: without
+JavaScript, or before it has loaded, votes come without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+from streamlit import runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Activity", "mount_activity", "reported_activity"]
+
+_KEY = "activity"
+_METHODS = {"key", "mouse", "touch", "pen"}
+
+
+@dataclass(frozen=True)
+class Activity:
+    """How one vote was given; every field is None where the browser did not say."""
+
+    active_ms: int | None = None
+    input_method: str | None = None
+    viewport: str | None = None
+
+
+@cache
+def _component() -> Any:
+    script = (Path(__file__).parent / "activity.js").read_text(encoding="utf-8")
+    return st.components.v2.component("evalkit.activity", js=script)
+
+
+def mount_activity(task: str, keys: Sequence[str], on_draft: Callable[[str, str], None]) -> None:
+    """Put the component on the page.
+
+    Args:
+        task: assignment and revision that are shown.
+        keys: keys that give a vote; a held one counts once.
+        on_draft: is called with task and text while a comment is being written.
+    """
+    if not runtime.exists():  # a script test without a browser
+        return
+
+    def changed() -> None:
+        draft = _state().get("draft")
+        if isinstance(draft, dict) and isinstance(draft.get("text"), str):
+            on_draft(str(draft.get("task")), draft["text"])
+
+    _component()(
+        key=_KEY,
+        data={"task": task, "keys": list(keys)},
+        height=1,
+        on_act_change=lambda: None,
+        on_draft_change=changed,
+    )
+
+
+def reported_activity(task: str) -> Activity:
+    """What the browser said about the vote on a task; untrusted, so it is checked."""
+    act = _state().get("act")
+    if not isinstance(act, dict) or act.get("task") != task:
+        return Activity()
+    active, method, viewport = act.get("active_ms"), act.get("method"), act.get("viewport")
+    return Activity(
+        active_ms=int(active) if isinstance(active, int | float) and 0 <= active < 1e9 else None,
+        input_method=method if method in _METHODS else None,
+        viewport=viewport[:32] if isinstance(viewport, str) else None,
+    )
+
+
+def _state() -> Any:
+    return st.session_state.get(_KEY) or {}

@@ -1,0 +1,96 @@
+"""Which pages a person has, and the menu that leads to them.
+
+Only the pages of one's own role are known to the browser at all; the store refuses the rest a
+second time.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from annotate_app.session import may, oidc_configured
+from evalkit.reports.markup import element
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamlit.navigation.page import Page as StreamlitPage
+
+    from evalkit.store import Person
+
+__all__ = ["heading", "menu", "navigate"]
+
+# module under views, title, smallest role
+_PAGES = (
+    ("annotate", "Annotate", "annotator"),
+    ("history", "My history", "annotator"),
+    ("guidelines", "Guidelines", "annotator"),
+    ("studies", "Studies", "analyst"),
+    ("agreement", "Agreement", "analyst"),
+    ("queries", "Queries", "analyst"),
+    ("setup", "Set-up", "admin"),
+    ("invites", "Invites", "admin"),
+    ("annotators", "Annotators", "admin"),
+    ("audit", "Audit", "admin"),
+)
+
+
+def navigate(person: Person | None) -> StreamlitPage:
+    """The page to run for a person; without one there is only the sign-in page."""
+    if person is None:
+        from annotate_app.views.sign_in import show
+
+        return st.navigation([st.Page(show, title="Sign in", default=True)], position="hidden")
+    pages = {
+        name: st.Page(
+            _runner(name, person),
+            title=title,
+            url_path=None if name == "annotate" else name,
+            default=name == "annotate",
+        )
+        for name, title, role in _PAGES
+        if may(person, role)
+    }
+    st.session_state["pages"] = pages
+    return st.navigation(list(pages.values()), position="hidden")
+
+
+def menu(person: Person) -> None:
+    """A menu of the person's pages."""
+    with st.popover("Menu", key="menu", type="tertiary"):
+        for page in st.session_state["pages"].values():
+            st.page_link(page)
+        st.html(
+            element(
+                "p",
+                f"Signed in as {person.name} ({person.role}). ",
+                element("a", "Sign out", href="/sign-out", target="_self"),
+                class_="ek-quiet",
+            )
+        )
+        if oidc_configured() and st.user.get("is_logged_in"):
+            st.button("Sign out of the provider", on_click=st.logout, key="provider-sign-out")
+
+
+def heading(person: Person, title: str, lead: str = "") -> None:
+    """The top of every page but Annotate."""
+    with st.container(horizontal=True, vertical_alignment="center", key="top"):
+        st.html(
+            element(
+                "div",
+                element("h1", title),
+                element("p", lead, class_="ek-quiet") if lead else None,
+                class_="ek-heading",
+            )
+        )
+        menu(person)
+
+
+def _runner(name: str, person: Person) -> Callable[[], None]:
+    def run() -> None:
+        import_module(f"annotate_app.views.{name}").show(person)
+
+    return run

@@ -1,0 +1,46 @@
+"""Which study a page is about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from annotate_app.session import may, open_database
+from evalkit.reports.markup import element
+from evalkit.store import studies
+
+if TYPE_CHECKING:
+    from evalkit.store import Person, Study
+
+__all__ = ["label", "pick_study"]
+
+
+def label(study: Study, person: Person) -> str:
+    """What a study is called: annotators see no name, which could say what is compared."""
+    return f"{study.name} ({study.state})" if may(person, "analyst") else f"Study {study.id}"
+
+
+def pick_study(person: Person) -> Study | None:
+    """A choice among the studies that a person may look at, kept in the address."""
+    there = [study for study in studies(open_database()) if may(person, "analyst") or _is_on(study)]
+    if not there:
+        st.html(element("p", "There is no study yet.", class_="ek-quiet"))
+        return None
+    by_id = {study.id: study for study in there}
+    wanted = st.query_params.get("study", "")
+    if len(there) == 1:
+        return there[0]
+    chosen = st.selectbox(
+        "Study",
+        list(by_id),
+        index=list(by_id).index(int(wanted)) if wanted.isdigit() and int(wanted) in by_id else 0,
+        format_func=lambda key: label(by_id[key], person),
+        key="study-choice",
+    )
+    st.query_params["study"] = str(chosen)
+    return by_id[chosen]
+
+
+def _is_on(study: Study) -> bool:
+    return study.state in ("open", "paused")
