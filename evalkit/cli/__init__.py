@@ -12,12 +12,15 @@ from evalkit import EvalkitError, __version__
 __all__ = ["main"]
 
 _COMMANDS = {
+    "annotate": ("evalkit.cli.annotate", "annotate", "Serve the pages on which people vote."),
+    "db": ("evalkit.cli.db", "db", "Upgrade, check and copy the study database."),
     "diff": ("evalkit.cli.score", "diff", "List the queries that moved most."),
     "fuse": ("evalkit.cli.retrieval", "fuse", "Fuse several runs into one."),
     "index": ("evalkit.cli.retrieval", "index", "Index a product catalogue."),
     "models": ("evalkit.cli.models", "models", "List and add models."),
     "retrieve": ("evalkit.cli.retrieval", "retrieve", "Search an index for every query."),
     "score": ("evalkit.cli.score", "score", "Score runs and compare them."),
+    "study": ("evalkit.cli.study", "study", "Side-by-side studies: create, invite, status, votes."),
 }
 
 

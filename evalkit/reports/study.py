@@ -6,14 +6,30 @@ figures come from `metrics`, the votes from the store; nothing is computed here 
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from evalkit.errors import SettingsError, StoreError
 
-    from evalkit.store import Person, Store
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
+
+    from evalkit.store import Person, Progress, Store, Study
 
 __all__ = ["study_summary"]
+
+_BIAS = (
+    "left_votes",
+    "left_share",
+    "left_low",
+    "left_high",
+    "gsb_treatment_left",
+    "gsb_treatment_right",
+    "gsb_side_adjusted",
+)
 
 
 def study_summary(
@@ -29,7 +45,7 @@ def study_summary(
     actor: Person | None = None,
     now: int | None = None,
 ) -> dict[str, Any]:
-    """Sum up a study.
+    """Sum up a study as it stands.
 
     Args:
         store: the study database.
@@ -50,21 +66,258 @@ def study_summary(
 
         - `study`: `id, name, kind, state, scale, levels, depth, overlap, policy, identical, seed,
           control, treatment, segments, created_at, created_by`.
-        - `progress`: the fields of `store.Progress` and `share` (places filled, 0 to 1).
+        - `progress`: the fields of `store.Progress`, `share` (places filled, 0 to 1) and
+          `hours_left` at the pace of the last hour.
         - `gsb`: `overall` (a row of `metrics.VoteScored`), `segments` (rows), `settings`.
         - `position_bias`: `left_votes, left_share, left_low, left_high, gsb_treatment_left,
           gsb_treatment_right, gsb_side_adjusted`.
         - `sequential`: `available`; if not, `reason`; else the fields of `metrics.Sequential`
-          with its path.
-        - `stopping`: `stop_width, stop_when_decided, may_stop, reasons, queries_left,
-          votes_left`.
-        - `agreement`: fields of `metrics.Agreement` with `pairs`; `annotators`: one row each.
-        - `quality`: `set_aside` (`name, reason, at, by, votes`), `surplus`, `skips`, `flags`.
-        - `grades`: for grade studies `items, pages, levels, agreement`; else None.
+          with its path, as lists.
+        - `stopping`: `available`; if so `stop_width, stop_when_decided, may_stop, reasons`
+          (sentences), `queries_to_come` and the fields of `metrics.Remaining`.
+        - `agreement`: the fields of `metrics.Agreement` with `pairs`; `annotators`: rows of
+          `metrics.AnnotatorScored` with `set_aside_reason`.
+        - `quality`: `left_out` (votes by reason), `set_aside` (`name, reason, at, by`), `skips`,
+          `flags`, `reasons` (reason tag to number of votes that give it).
+        - `grades`: for grade studies `items` (grade, word, number), `pages` (system, good, mid,
+          bad), `agreement` (the fields of `metrics.GradeAgreement`); else None.
         - `warnings`: sentences.
 
     Raises:
         StoreError: there is no such study, or the person may not read results.
         SettingsError: the tasks have no such segment.
     """
-    raise NotImplementedError
+    from evalkit.store import export_votes, flags, progress, set_asides, studies
+    from metrics import MetricsError
+
+    study = next((each for each in studies(store) if each.id == study_id), None)
+    if study is None:
+        raise StoreError(f"There is no study with the number {study_id}.")
+    stands = progress(store, study_id, actor=actor, now=now)
+    aside = set_asides(store, study_id, actor=actor)
+    votes = export_votes(store, study_id, actor=actor)
+    summary: dict[str, Any] = {
+        "study": _described(study),
+        "progress": _paced(stands),
+        "gsb": None,
+        "position_bias": None,
+        "sequential": {"available": False, "reason": "there are no votes yet"},
+        "stopping": {"available": False},
+        "agreement": None,
+        "annotators": [],
+        "quality": {
+            "left_out": {},
+            "set_aside": [asdict(each) for each in aside],
+            "skips": stands.skips,
+            "flags": len(flags(store, study_id, actor=actor)),
+            "reasons": _reasons(votes),
+        },
+        "grades": None,
+        "warnings": list(_warnings(study, stands)),
+    }
+    try:
+        if study.design.kind == "grade":
+            summary["grades"] = _grades(store, study, confidence, seed, actor)
+            return summary
+        if votes.num_rows:
+            segments = _segments(study, votes, by)
+            _add_figures(summary, votes, aggregate, segments, confidence, seed)
+            _add_sequence(
+                summary,
+                study,
+                stands,
+                votes,
+                study.design.stop_width if stop_width is None else stop_width,
+                study.design.stop_when_decided if stop_when_decided is None else stop_when_decided,
+                seed,
+            )
+    except MetricsError as error:
+        raise SettingsError(f"{study.name}: {error}.") from error
+    told = {each.name: each.reason for each in aside}
+    for row in summary["annotators"]:
+        row["set_aside_reason"] = told.get(row["annotator"])
+    return summary
+
+
+def _described(study: Study) -> dict[str, Any]:
+    design = study.design
+    return {
+        "id": study.id,
+        "name": study.name,
+        "kind": design.kind,
+        "state": study.state,
+        "scale": design.scale,
+        "levels": [list(level) for level in design.levels],
+        "depth": design.depth,
+        "overlap": design.overlap,
+        "policy": design.policy,
+        "identical": design.identical,
+        "seed": design.seed,
+        "control": design.control_system,
+        "treatment": design.treatment_system,
+        "segments": list(design.segments),
+        "created_at": study.created_at,
+        "created_by": study.created_by,
+    }
+
+
+def _paced(stands: Progress) -> dict[str, Any]:
+    pace, left = stands.votes_per_hour, stands.slots - stands.done
+    return {
+        **asdict(stands),
+        "share": stands.done / stands.slots if stands.slots else None,
+        "hours_left": left / pace if pace else None,
+    }
+
+
+def _warnings(study: Study, stands: Progress) -> Iterator[str]:
+    """What a reader must know before any figure of an unfinished study."""
+    design = study.design
+    unfinished = stands.complete < stands.tasks
+    if unfinished and stands.votes and design.policy != "random":
+        yield (
+            f"Queries were served by --policy {design.policy}, not at random: figures before the "
+            "end are not those of the query set, and their intervals and p do not hold."
+        )
+    if unfinished and stands.votes and stands.automatic:
+        yield (
+            f"All {stands.automatic:,} queries with identical lists count as the same already, but "
+            f"only {stands.complete:,} of the {stands.tasks:,} others have all their votes; until "
+            "the end GSB is too close to 0, and GSB without identical lists is the fairer one."
+        )
+    if stands.set_aside:
+        yield f"{stands.set_aside:,} votes are set aside and enter no figure."
+
+
+def _segments(study: Study, votes: pa.Table, by: Sequence[str] | None) -> list[str]:
+    there = [name for name in study.design.segments if name in votes.column_names]
+    if by is None:
+        return there
+    unknown = [name for name in by if name not in there]
+    if unknown:
+        has = ", ".join(there) or "none"
+        raise SettingsError(
+            f"--by {', '.join(unknown)}: {study.name} has no such segment; it has: {has}."
+        )
+    return list(by)
+
+
+def _add_figures(
+    summary: dict[str, Any],
+    votes: pa.Table,
+    aggregate: Literal["majority", "votes", "dawid_skene"],
+    by: Sequence[str],
+    confidence: float,
+    seed: int,
+) -> None:
+    """GSB, position bias and agreement, where there is a vote that counts."""
+    from metrics import MetricsError, agreement, gsb_from_votes
+
+    try:
+        found = gsb_from_votes(
+            votes, aggregate=aggregate, by=by, confidence=confidence, seed=seed
+        ).to_dict()
+    except MetricsError as error:
+        if "none of the votes counts" not in str(error):
+            raise
+        found = None
+    if found is not None:
+        overall, *segments = found["results"]
+        summary["gsb"] = {"overall": overall, "segments": segments, "settings": found["settings"]}
+        summary["position_bias"] = {name: overall[name] for name in _BIAS}
+        summary["warnings"] += found["warnings"]
+        summary["quality"]["left_out"] = found["left_out"]
+        low, high = overall["left_low"], overall["left_high"]
+        if low is not None and not low <= 0.5 <= high:
+            summary["warnings"].append(
+                f"Of the decided votes {100 * overall['left_share']:.1f}% went to the left list; "
+                "sides are balanced, so GSB is not moved by it, but look at the annotators."
+            )
+    agreed = agreement(votes, confidence=confidence, seed=seed).to_dict()
+    summary["annotators"] = agreed.pop("annotators")
+    summary["agreement"] = agreed
+    if found is None:
+        summary["quality"]["left_out"] = agreed["left_out"]
+
+
+def _add_sequence(
+    summary: dict[str, Any],
+    study: Study,
+    stands: Progress,
+    votes: pa.Table,
+    stop_width: float | None,
+    stop_when_decided: bool,
+    seed: int,
+) -> None:
+    """What may be concluded before the end, and when the study may stop."""
+    from metrics import sequential_gsb, votes_to_decide
+
+    policy, overlap = study.design.policy, study.design.overlap
+    if policy != "random":
+        summary["sequential"] = {
+            "available": False,
+            "reason": f"the serving order depends on votes (--policy {policy}), so no interval "
+            "holds before the end",
+        }
+        return
+    found = sequential_gsb(votes, overlap=overlap)
+    summary["sequential"] = {"available": True, **found.to_dict(path=True)}
+    width = None if stop_width is None else stop_width / 100
+    remaining = votes_to_decide(votes, width=width, overlap=overlap, seed=seed)
+    reasons = []
+    if stop_when_decided and found.decided:
+        reasons.append("the win rate is decided")
+    if width is not None and found.gsb_high - found.gsb_low <= width:
+        reasons.append(f"GSB is known within {stop_width:g} points")
+    summary["stopping"] = {
+        "available": True,
+        "stop_width": stop_width,
+        "stop_when_decided": stop_when_decided,
+        "may_stop": bool(reasons),
+        "reasons": reasons,
+        "queries_to_come": stands.tasks - stands.complete,
+        **remaining.to_dict(),
+    }
+
+
+def _reasons(votes: pa.Table) -> dict[str, int]:
+    """How many of the latest votes give each reason."""
+    if "reasons" not in votes.column_names:
+        return {}
+    given = Counter(
+        reason.strip()
+        for text in votes["reasons"].to_pylist()
+        for reason in (text or "").split(";")
+        if reason.strip()
+    )
+    return dict(given.most_common())
+
+
+def _grades(
+    store: Store, study: Study, confidence: float, seed: int, actor: Person | None
+) -> dict[str, Any]:
+    """What a grade study has collected."""
+    from evalkit.store import export_judgments, export_page_grades
+    from metrics import grade_agreement
+
+    items = export_judgments(store, study.id, actor=actor)
+    pages = export_page_grades(store, study.id, actor=actor)
+    grades = Counter(items["grade"].to_pylist())
+    by_system: dict[str, Counter[str]] = {}
+    for system, grade in zip(
+        pages["system"].to_pylist(), pages["page_grade"].to_pylist(), strict=True
+    ):
+        by_system.setdefault(system, Counter())[grade] += 1
+    return {
+        "items": [
+            {"grade": grade, "word": word, "number": grades[grade]}
+            for grade, word in study.design.levels
+        ],
+        "pages": [
+            {"system": system, **{grade: found[grade] for grade in ("good", "mid", "bad")}}
+            for system, found in sorted(by_system.items())
+        ],
+        "agreement": grade_agreement(items, confidence=confidence, seed=seed).to_dict()
+        if items.num_rows
+        else None,
+    }
