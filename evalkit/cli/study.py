@@ -70,7 +70,7 @@ def _move(name: str, state: Any, url: str | None, then: str) -> None:
     click.echo(f"{name} is {state}{then}")
 
 
-@study.command("open", epilog="Example: evalkit study open shoes")
+@study.command("open", short_help="Let people vote.", epilog="Example: evalkit study open shoes")
 @click.argument("name", metavar="STUDY")
 @database_option
 def open_study(name: str, url: str | None) -> None:
@@ -86,7 +86,7 @@ def pause(name: str, url: str | None) -> None:
     _move(name, "paused", url, "; evalkit study open goes on.")
 
 
-@study.command(epilog="Example: evalkit study close shoes")
+@study.command(short_help="End a study for good.", epilog="Example: evalkit study close shoes")
 @click.argument("name", metavar="STUDY")
 @database_option
 def close(name: str, url: str | None) -> None:
@@ -94,7 +94,10 @@ def close(name: str, url: str | None) -> None:
     _move(name, "closed", url, "; its votes can be exported.")
 
 
-@study.command(epilog="Example: evalkit study status shoes --by query_type,department")
+@study.command(
+    short_help="Say how a study stands.",
+    epilog="Example: evalkit study status shoes --by query_type,department",
+)
 @click.argument("name", metavar="STUDY")
 @click.option("--by", metavar="COLUMN,COLUMN", help="Segments (default: those of the study).")
 @click.option(
@@ -164,7 +167,10 @@ def status(
         emit(format_study(summary, width=width(output), color=color(output)), output)
 
 
-@study.command(epilog="Example: evalkit study guideline shoes --type negative --file negative.md")
+@study.command(
+    short_help="Show or store the instructions.",
+    epilog="Example: evalkit study guideline shoes --type negative --file negative.md",
+)
 @click.argument("name", metavar="STUDY")
 @click.option("--type", "query_type", metavar="TYPE", help="Query type (default: all types).")
 @click.option("--file", "path", metavar="FILE", help="Markdown to store as the next version.")

@@ -28,8 +28,9 @@ _TWINS = 0.03
 
 
 @click.command(
+    short_help="Make a study from two runs.",
     epilog="Example: evalkit study create shoes --control bm25.parquet --treatment dense.parquet "
-    "--queries queries.csv --products products.jsonl --overlap 3 --gold gold.csv --seed 7 --open"
+    "--queries queries.csv --products products.jsonl --overlap 3 --gold gold.csv --seed 7 --open",
 )
 @click.argument("name", required=False)
 @click.option("--control", required=True, metavar="FILE", help="The run of today.")

@@ -13,7 +13,10 @@ from evalkit.errors import SettingsError
 __all__ = ["annotators", "invite", "restore", "revoke", "set_aside"]
 
 
-@click.command(epilog="Example: evalkit study invite Ana Ben --role annotator")
+@click.command(
+    short_help="Print a personal link for each name.",
+    epilog="Example: evalkit study invite Ana Ben --role annotator",
+)
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option(
     "--role",
@@ -64,7 +67,9 @@ def revoke(name: str, url: str | None) -> None:
     click.echo(f"{name} can no longer sign in; evalkit study invite makes a new link.")
 
 
-@click.command(epilog="Example: evalkit study annotators shoes")
+@click.command(
+    short_help="Show how each person votes.", epilog="Example: evalkit study annotators shoes"
+)
 @click.argument("study", metavar="STUDY")
 @click.option(
     "--format",
@@ -90,7 +95,9 @@ def annotators(study: str, form: str, url: str | None) -> None:
 
 
 @click.command(
-    "set-aside", epilog="Example: evalkit study set-aside shoes Ben --reason 'only left'"
+    "set-aside",
+    short_help="Keep a person's votes out of every figure.",
+    epilog="Example: evalkit study set-aside shoes Ben --reason 'only left'",
 )
 @click.argument("study", metavar="STUDY")
 @click.argument("name", metavar="NAME")

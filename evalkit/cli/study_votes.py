@@ -14,7 +14,10 @@ __all__ = ["export", "import_"]
 _FORMATS = click.Choice(["csv", "tsv", "jsonl", "parquet"])
 
 
-@click.command(epilog="Example: evalkit study export shoes --votes votes.csv")
+@click.command(
+    short_help="Write votes or grades to files.",
+    epilog="Example: evalkit study export shoes --votes votes.csv",
+)
 @click.argument("study", metavar="STUDY")
 @click.option("--votes", metavar="FILE", help="One row a vote, sides resolved to the treatment.")
 @click.option(
@@ -67,7 +70,11 @@ def export(
             click.echo(f"Wrote {path}: {tables[kind].num_rows:,} rows", err=True)
 
 
-@click.command("import", epilog="Example: evalkit study import shoes votes.csv")
+@click.command(
+    "import",
+    short_help="Add votes gathered elsewhere.",
+    epilog="Example: evalkit study import shoes votes.csv",
+)
 @click.argument("study", metavar="STUDY")
 @click.argument("path", metavar="FILE")
 @click.option(
