@@ -12,24 +12,15 @@ from evalkit.store.exports import (
     export_page_grades,
     export_votes,
 )
+from evalkit.store.guidelines import guideline, guidelines, save_guideline
+from evalkit.store.history import my_votes, reopen, undo
 from evalkit.store.imports import import_votes
+from evalkit.store.overview import flags, progress
 from evalkit.store.people import invite, people, person_by_email, revoke, set_role, sign_in
+from evalkit.store.quality import restore, set_aside, set_asides
 from evalkit.store.records import audit, evaluations, record_evaluation
-from evalkit.store.serving import mark_shown, my_votes, next_task, reopen, undo
-from evalkit.store.studies import (
-    create_study,
-    find_study,
-    flags,
-    guideline,
-    guidelines,
-    progress,
-    restore,
-    save_guideline,
-    set_aside,
-    set_asides,
-    set_state,
-    studies,
-)
+from evalkit.store.serving import mark_shown, next_task
+from evalkit.store.studies import create_study, find_study, set_state, studies
 from evalkit.store.upgrades import backup, check, upgrade
 from evalkit.store.values import (
     POLICIES,

@@ -6,10 +6,13 @@ migrations refuse any change. No foreign key deletes what hangs on it.
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import sqlalchemy as sa
 
 __all__ = [
     "APPEND_ONLY",
+    "AnyRow",
     "assignment",
     "audit",
     "draft",
@@ -27,6 +30,8 @@ __all__ = [
     "vote",
     "vote_reason",
 ]
+
+AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 
 APPEND_ONLY = ("vote", "vote_reason", "audit")
 """Tables whose rows are never changed nor deleted."""
