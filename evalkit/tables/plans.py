@@ -281,8 +281,16 @@ def _refuse_type(column: Column, sql_type: str, path: str) -> None:
         fits, wanted = _is_text(sql_type) or sql_type in _INTEGER_TYPES, "text"
     elif column.role in NUMERIC_ROLES:
         fits, wanted = _is_text(sql_type) or _is_number(sql_type), "numbers"
-    elif column.role == "page_grade":
+    elif column.role in ("page_grade", "side", "vote_kind"):
         fits, wanted = _is_text(sql_type), "text"
+    elif column.role == "annotator":
+        fits, wanted = _is_text(sql_type) or sql_type in (*_INTEGER_TYPES, '"NULL"'), "text"
+    elif column.role == "flag":
+        fits = _is_text(sql_type) or sql_type in ("BOOLEAN", '"NULL"', *_INTEGER_TYPES)
+        wanted = "true and false"
+    elif column.role in ("preference", "vote", "gold_preference", "whole", "number"):
+        fits = _is_text(sql_type) or _is_number(sql_type) or sql_type == '"NULL"'
+        wanted = "numbers"
     if not fits:
         raise InputError(
             path,

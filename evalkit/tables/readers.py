@@ -25,6 +25,7 @@ from evalkit.tables.validation import (
     holds_labels,
     typed,
 )
+from evalkit.tables.vote_values import canonical_columns, canonical_view
 
 if TYPE_CHECKING:
     import os
@@ -92,7 +93,7 @@ def read(
     Blank lines carry nothing and are skipped; there are no comment lines.
 
     Args:
-        kind: `run`, `judgments`, `page_grades`, `queries` or `products`.
+        kind: `run`, `judgments`, `page_grades`, `votes`, `queries` or `products`.
         path: a file (plain, `.gz` or `.zst`), or `-` for standard input.
         connection: the DuckDB connection that will hold the rows in a temporary table.
         format: `trec`, `csv`, `tsv`, `jsonl` or `parquet`; told from name and content if None.
@@ -150,6 +151,13 @@ def _load(request: Request, plan: Plan) -> Table:
         request.connection.execute(
             f"CREATE TEMP VIEW {view} AS SELECT *, {literal(plan.system)} AS system FROM {name}"
         )
+    if request.kind == "votes":
+        view = f"{name}_canonical"
+        shown = any(column.role == "vote" for column in plan.columns)
+        request.connection.execute(
+            f"CREATE TEMP VIEW {view} AS {canonical_view(names, name, shown=shown)}"
+        )
+        names = canonical_columns(names, shown=shown)
     return Table(
         request.kind,
         request.source.path,

@@ -28,10 +28,14 @@ __all__ = [
     "resolve_columns",
 ]
 
-Kind = Literal["run", "judgments", "page_grades", "queries", "products", "per_query"]
+Kind = Literal["run", "judgments", "page_grades", "votes", "queries", "products", "per_query"]
 Format = Literal["trec", "csv", "tsv", "jsonl", "parquet"]
 Order = Literal["rank", "score"]
-Role = Literal["id", "score", "rank", "position", "grade", "page_grade", "weight", "text", "extra"]
+Role = Literal[
+    "id", "score", "rank", "position", "grade", "page_grade", "weight", "text", "extra",
+    "annotator", "preference", "vote", "gold_preference", "side", "vote_kind", "flag", "whole",
+    "number",
+]  # fmt: skip
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -145,6 +149,38 @@ SCHEMAS: Mapping[Kind, Schema] = {
         weak_aliases={"query": "query_id", "grade": "page_grade", "label": "page_grade"},
         thing="page grade",
     ),
+    "votes": Schema(
+        roles={
+            "query_id": "id",
+            "annotator": "annotator",
+            "preference": "preference",
+            "vote": "vote",
+            "treatment_side": "side",
+            "both_bad": "flag",
+            "kind": "vote_kind",
+            "set_aside": "flag",
+            "counts": "flag",
+            "position": "whole",
+            "study": "text",
+            "task_id": "text",
+            "assignment_id": "text",
+            "revision": "whole",
+            "gold_preference": "gold_preference",
+            "twin_of": "text",
+            "seconds": "number",
+            "reasons": "text",
+            "comment": "text",
+        },
+        required=("query_id", "annotator", "preference"),
+        key=("query_id", "annotator", "kind", "study", "task_id", "assignment_id", "revision"),
+        aliases={
+            **_QUERY_ALIASES, **_ANNOTATOR_ALIASES,
+            "choice": "vote", "winner": "vote", "side": "treatment_side",
+        },
+        weak_aliases={"query": "query_id"},
+        thing="vote",
+        infer_extras=True,
+    ),
     "queries": Schema(
         roles={"query_id": "id", "query": "text", "weight": "weight"},
         required=("query_id",),
@@ -251,6 +287,8 @@ def resolve_columns(
         if canonical and not known_already and canonical not in claims:
             claims[canonical] = [source]
 
+    if kind == "votes" and "preference" in claims and "vote" not in wanted:
+        claims.pop("vote", None)
     for canonical, sources in claims.items():
         if len(sources) > 1:
             raise InputError(
@@ -292,6 +330,15 @@ def _refuse_missing(
     order: Order | None,
 ) -> None:
     missing = [name for name in schema.required if name not in found]
+    if kind == "votes" and "vote" in found and "preference" in missing:
+        missing.remove("preference")
+        if "treatment_side" not in found:
+            raise InputError(
+                path,
+                [Problem("votes as shown need a column treatment_side")],
+                remedy="Add it (left or right, where the treatment stood), or give a column "
+                f"preference instead. The file has: {', '.join(names)}.",
+            )
     if kind == "run" and not missing:
         if order is not None and order not in found:
             missing = [order]

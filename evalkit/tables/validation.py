@@ -12,6 +12,16 @@ from typing import TYPE_CHECKING
 from evalkit.errors import InputError, Problem
 from evalkit.tables.quoting import identifier, literal, new_name
 from evalkit.tables.schema import PAGE_GRADES, SCHEMAS, Column, Kind
+from evalkit.tables.vote_values import (
+    PREFERENCES,
+    SHOWN,
+    VOTE_KINDS,
+    flag,
+    is_flag,
+    one_of,
+    preference,
+    text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +41,9 @@ _FIX_ID = "Every row needs its ids."
 _FIX_RANK = "Ranks are whole numbers from 1; or order the run by its scores with --order score."
 _FIX_SYSTEM = "A run is one system: write one file a system."
 _FIX_FIRST = "Use --on-duplicate first to keep the first."
+_FIX_PREFERENCE = "A preference is good, same, bad or both bad, or a number from -2 to 2."
+_FIX_VOTE = "A vote is left, same, right or both bad, or a number from -2 (left) to 2 (right)."
+_FIX_ANNOTATOR = "Every vote needs its annotator; only rows of kind automatic have none."
 
 
 @dataclass(frozen=True)
@@ -108,7 +121,55 @@ def guard(rules: Rules, column: Column, *, thorough: bool = True) -> str | None:
             known = ", ".join(map(literal, PAGE_GRADES))
             return f"({cell} IS NULL OR {cell} NOT IN ({known}))"
         case _:
+            return _guard_vote(rules, column, thorough=thorough)
+
+
+def _guard_vote(rules: Rules, column: Column, *, thorough: bool) -> str | None:
+    """The same for the values of a votes table."""
+    cell, number = f"c{column.position}", f"TRY_CAST({text(f'c{column.position}')} AS DOUBLE)"
+    match column.role:
+        case "annotator":
+            nul = f" OR contains(CAST({cell} AS VARCHAR), chr(0))" if thorough else ""
+            return f"(({text(cell)} = '' AND NOT {_is_automatic(rules)}){nul})"
+        case "preference":
+            value = preference(cell, PREFERENCES)
+            return f"({value} IS NULL OR ({_is_automatic(rules)} AND {value} <> 0))"
+        case "vote":
+            value, side = preference(cell, SHOWN), rules.named("treatment_side")
+            unknown = "true" if side is None else f"{text(f'c{side.position}')} = ''"
+            return f"({value} IS NULL OR ({value} <> 0 AND {unknown}))"
+        case "gold_preference":
+            return f"({text(cell)} <> '' AND {preference(cell, PREFERENCES)} IS NULL)"
+        case "side":
+            return f"NOT {one_of(cell, ('left', 'right'))}"
+        case "vote_kind":
+            return f"NOT {one_of(cell, VOTE_KINDS)}"
+        case "flag":
+            decided = _decided(rules) if column.name == "both_bad" else None
+            contradicts = f" OR ({flag(cell, 'both_bad')} AND {decided})" if decided else ""
+            return f"(NOT {is_flag(cell)}{contradicts})"
+        case "whole":
+            whole = f"coalesce({number} = floor({number}) AND isfinite({number}), false)"
+            return f"({text(cell)} <> '' AND NOT ({whole} AND abs({number}) < 1e15))"
+        case "number":
+            fine = f"coalesce(isfinite({number}) AND {number} >= 0, false)"
+            return f"({text(cell)} <> '' AND NOT {fine})"
+        case _:
             return None
+
+
+def _is_automatic(rules: Rules) -> str:
+    kind = rules.named("kind")
+    return "false" if kind is None else f"{text(f'c{kind.position}')} = 'automatic'"
+
+
+def _decided(rules: Rules) -> str | None:
+    """SQL that is true where the row prefers one list."""
+    for name, words in (("preference", PREFERENCES), ("vote", SHOWN)):
+        column = rules.named(name)
+        if column is not None:
+            return f"coalesce({preference(f'c{column.position}', words)} <> 0, false)"
+    return None
 
 
 def typed(rules: Rules, column: Column) -> str:
@@ -123,6 +184,22 @@ def typed(rules: Rules, column: Column) -> str:
             return f"CAST({_number(rules, column)} AS INTEGER)"
         case "id" | "text" | "page_grade":
             return f"CAST({cell} AS VARCHAR)"
+        case "annotator":
+            return f"nullif(CAST({cell} AS VARCHAR), '')"
+        case "preference" | "vote":
+            return text(cell)  # the words are needed again: see `vote_values.canonical_view`
+        case "gold_preference":
+            return preference(cell, PREFERENCES)
+        case "side":
+            return f"nullif({text(cell)}, '')"
+        case "vote_kind":
+            return f"coalesce(nullif({text(cell)}, ''), 'real')"
+        case "flag":
+            return flag(cell, column.name)
+        case "whole":
+            return f"CAST(TRY_CAST({text(cell)} AS DOUBLE) AS BIGINT)"
+        case "number":
+            return f"TRY_CAST({text(cell)} AS DOUBLE)"
         case _:
             return cell
 
@@ -163,8 +240,54 @@ def _reason(rules: Rules, column: Column) -> tuple[str, str]:
             )
         case "grade":
             return f"CASE {absent} {not_number} END", _FIX_GRADE
-        case _:
+        case "score":
             return f"CASE {absent} {not_number} END", _FIX_NUMBER
+        case _:
+            return _reason_vote(rules, column)
+
+
+def _reason_vote(rules: Rules, column: Column) -> tuple[str, str]:
+    """The same for the values of a votes table."""
+    name, value = column.name, text(f"c{column.position}")
+    absent = f"WHEN {value} = '' THEN '{name} is empty'"
+    match column.role:
+        case "annotator":
+            return f"CASE {absent} ELSE 'annotator holds a NUL character' END", _FIX_ANNOTATOR
+        case "preference":
+            return (
+                f"CASE {absent} WHEN {_is_automatic(rules)} AND "
+                f"{preference(f'c{column.position}', PREFERENCES)} IS NOT NULL "
+                "THEN 'an automatic row is not a Same' "
+                "ELSE 'preference is no word or number that is known' END",
+                _FIX_PREFERENCE,
+            )
+        case "vote":
+            return (
+                f"CASE {absent} WHEN {preference(f'c{column.position}', SHOWN)} IS NOT NULL "
+                "THEN 'the side of the treatment is not given' "
+                "ELSE 'vote is no word or number that is known' END",
+                _FIX_VOTE + " A decided one needs its treatment_side.",
+            )
+        case "gold_preference":
+            return "'gold_preference is no word or number that is known'", _FIX_PREFERENCE
+        case "side":
+            return f"'{name} is not left or right'", "A side is left, right, or empty if unknown."
+        case "vote_kind":
+            return f"'{name} is not known'", f"A kind is one of {', '.join(VOTE_KINDS)}."
+        case "flag":
+            return (
+                f"CASE WHEN {is_flag(f'c{column.position}')} "
+                f"THEN 'both bad contradicts the preference' "
+                f"ELSE '{name} is neither true nor false' END",
+                "Write true or false; a vote for both bad prefers neither list.",
+            )
+        case "number":
+            return (
+                f"'{name} is not a finite number from 0 up'",
+                "Seconds are numbers from 0 up, or empty if unknown.",
+            )
+        case _:
+            return f"'{name} is not a whole number'", "Write whole numbers, or leave it empty."
 
 
 def holds_labels(connection: DuckDBPyConnection, stage: str, rules: Rules) -> bool:

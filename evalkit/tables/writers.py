@@ -217,8 +217,10 @@ def _columns(kind: Kind, names: Sequence[str], path: str, known: Format) -> tupl
                 [Problem(f"TREC has no place for the column {name}") for name in foreign],
                 remedy="Leave the column out, or write CSV, TSV, JSON Lines or Parquet.",
             )
+    # beside a preference, a column called vote is just a column, as on reading
+    own = {"vote"} if kind == "votes" else set()
     return tuple(
-        Column(name, name, schema.roles.get(name, "extra"), place)
+        Column(name, name, "extra" if name in own else schema.roles.get(name, "extra"), place)
         for place, name in enumerate(names)
     )
 

@@ -392,7 +392,7 @@ def test_nothing_but_the_tables_is_left_in_the_connection(connection, make):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"kind": "votes"}, "Unknown kind of table 'votes'"),
+        ({"kind": "ballots"}, "Unknown kind of table 'ballots'"),
         ({"kind": "run", "on_duplicate": "last"}, "use error or first"),
         ({"kind": "judgments", "on_duplicate": "first"}, "is for runs, not for judgments"),
         ({"kind": "queries", "order": "rank"}, "does not fit queries"),

@@ -276,7 +276,7 @@ def test_places_that_cannot_be_written_to(tmp_path):
         ("-", "run", None, "the name does not tell the format"),
         ("t.csv", "run", "xml", "unknown format 'xml'"),
         ("t.run", "queries", None, "TREC files hold runs and judgments, not queries"),
-        ("t.csv", "votes", None, "Unknown kind of table 'votes'"),
+        ("t.csv", "ballots", None, "Unknown kind of table 'ballots'"),
     ],
 )
 def test_formats_that_do_not_fit_are_refused(tmp_path, name, kind, asked, message):
