@@ -24,8 +24,21 @@ demo: $(VENV)/.installed-demo
 	  --by query_type --good 2
 	@$(BIN)/evalkit score --control $(OUT)/control.parquet --treatment $(OUT)/treatment.parquet \
 	  --judgments $(SHOP)/judgments.csv --queries $(SHOP)/queries.csv --products $(SHOP)/products.jsonl \
-	  --by query_type --good 2 --at 10,5,20 -o $(OUT)/report.html
-	@echo "== Open $(CURDIR)/$(OUT)/report.html in a browser"
+	  --by query_type --good 2 --at 10,5,20 -o $(OUT)/report.html --per-query $(OUT)/per-query.parquet
+	@echo "== Make a side-by-side study of the two runs and links for two people"
+	@test ! -f $(OUT)/evalkit.db || $(BIN)/evalkit db upgrade --db $(OUT)/evalkit.db
+	@$(BIN)/evalkit study status demo --db $(OUT)/evalkit.db >/dev/null 2>&1 || { rm -f $(OUT)/links.txt; \
+	  $(BIN)/evalkit study create demo --control $(OUT)/control.parquet --treatment $(OUT)/treatment.parquet \
+	  --queries $(SHOP)/queries.csv --products $(SHOP)/products.jsonl --per-query $(OUT)/per-query.parquet \
+	  --overlap 3 --db $(OUT)/evalkit.db --open; }
+	@test -f $(OUT)/links.txt || { \
+	  { $(BIN)/evalkit study invite Ana --role annotator --db $(OUT)/evalkit.db && \
+	    $(BIN)/evalkit study invite Ben --role analyst --db $(OUT)/evalkit.db; } > $(OUT)/links.part && \
+	  mv $(OUT)/links.part $(OUT)/links.txt; }
+	@echo "== The report: open $(CURDIR)/$(OUT)/report.html in a browser"
+	@echo "== The study: run this, then open one of the links (Ana votes, Ben also sees the results)"
+	@echo "$(BIN)/evalkit annotate --db $(OUT)/evalkit.db"
+	@cat $(OUT)/links.txt
 
 test: $(VENV)/.installed-dev
 	@echo "== Default tests (everything not marked slow)"
