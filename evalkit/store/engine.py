@@ -228,12 +228,22 @@ def _explained(url: str) -> Iterator[None]:
     """Turn what an administrator can mend into a sentence; everything else keeps its traceback."""
     try:
         yield
-    except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        if "syntax" in cause or "no such" in cause:
+    except (sa.exc.DatabaseError, sa.exc.TimeoutError) as error:
+        cause: Any = getattr(error, "orig", None) or error
+        code = getattr(cause, "sqlite_errorname", None)
+        outside = (
+            isinstance(error, sa.exc.OperationalError | sa.exc.TimeoutError)
+            if code is None
+            else code.startswith(_OUTSIDE)
+        )
+        if not outside:
             raise
-        raise StoreError(f"The study database {url} cannot be used: {cause}.") from error
-    except sa.exc.DatabaseError as error:
-        if "not a database" not in str(error):
-            raise
-        raise StoreError(f"{url} is not a SQLite database.") from error
+        text = str(cause).strip().splitlines()[0].rstrip(".")
+        raise StoreError(f"The study database {url} cannot be used: {text}.") from error
+
+
+# what SQLite says of disks, permissions, foreign files and locks, rather than of our statements
+_OUTSIDE = (
+    "SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_FULL", "SQLITE_IOERR",
+    "SQLITE_LOCKED", "SQLITE_NOTADB", "SQLITE_PERM", "SQLITE_READONLY",
+)  # fmt: skip
