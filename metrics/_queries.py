@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["QuerySet", "RunTable", "align", "collect_queries", "collect_run", "collect_table"]
+__all__ = [
+    "QuerySet",
+    "RunTable",
+    "align",
+    "between",
+    "collect_queries",
+    "collect_run",
+    "collect_table",
+    "query_ranges",
+]
 
 Lazy = nw.LazyFrame[Any]
 
@@ -168,24 +178,28 @@ def collect_run(
     each range in memory; where one query stands never depends on another.
     """
     tables = []
-    for low, high in _ranges(queries):
-        some_run, some_grades = _between(run, low, high), _between(graded, low, high)
+    for part in query_ranges(queries):
+        some_run, some_grades = (between(frame, queries, part) for frame in (run, graded))
         tables.append(collect_table(sum_run(some_run, some_grades, scoring, measures, name)))
     return align(pa.concat_tables(tables), queries)
 
 
-def _ranges(queries: QuerySet) -> list[tuple[str | None, str | None]]:
+def query_ranges(queries: QuerySet) -> list[slice]:
+    """Cut the query set into ranges that are small enough to be sorted and joined in memory."""
     judged = float(queries.columns["judged_products"].sum())
     count = min(_MOST_PARTS, 1 + int(judged // _PAIRS_A_PART), len(queries))
-    ends = [queries.ids[len(queries) * part // count].as_py() for part in range(1, count)]
-    return list(zip([None, *ends], [*ends, None], strict=True))
+    ends = [len(queries) * part // count for part in range(count + 1)]
+    return [slice(low, high) for low, high in pairwise(ends)]
 
 
-def _between(frame: Lazy, low: str | None, high: str | None) -> Lazy:
+def between(frame: Lazy, queries: QuerySet, part: slice) -> Lazy:
+    """Keep the rows of one range; the first and the last also hold what lies outside the set."""
     query = nw.col("query_id").cast(nw.String)
-    if low is not None:
-        frame = frame.filter(query >= low)
-    return frame if high is None else frame.filter(query < high)
+    if part.start > 0:
+        frame = frame.filter(query >= queries.ids[part.start].as_py())
+    if part.stop < len(queries):
+        frame = frame.filter(query < queries.ids[part.stop].as_py())
+    return frame
 
 
 def align(table: pa.Table, queries: QuerySet) -> RunTable:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from metrics._describe import describe_queries, describe_runs, warn_pair, warn_runs
+from metrics._pairs import collect_identical, collect_shared
 from metrics._plan import (
     ENDS,
     difference,
@@ -22,8 +23,7 @@ from metrics._plan import (
     ratio,
     why_missing,
 )
-from metrics._queries import RunTable, align, collect_table
-from metrics.bounds import best_case, delta_range, shared_unjudged, tie_cases, verdict_range
+from metrics.bounds import best_case, delta_range, tie_cases, verdict_range
 from metrics.goodrate import Scoring
 from metrics.gsb import automatic_verdicts
 from metrics.inference import (
@@ -41,7 +41,6 @@ from metrics.proportions import (
     tango_interval,
     trinomial_interval,
 )
-from metrics.ranking import rank_products
 from metrics.results import Compared, Comparison
 
 if TYPE_CHECKING:
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from metrics._plan import Plan
+    from metrics._queries import RunTable
 
     Array = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -127,18 +127,13 @@ def compare_runs(
         seed,
         check,
     )
-    shared: dict[str, Array] | None = None
-    if settings.unjudged == "bounds":
-        places = {name: rank_products(run, plan.orders[name]) for name, run in plan.lists.items()}
-        overlap = shared_unjudged(
-            places["control"],
-            places["treatment"],
-            plan.graded,
-            settings.cutoffs,
-            mrr="mrr" in plan.measures,
-        )
-        shared = align(collect_table(overlap), replace(plan.queries, columns={})).columns
-    pair = _Pair(plan, runs["control"], runs["treatment"], shared)
+    pair = _Pair(
+        plan,
+        runs["control"],
+        runs["treatment"],
+        shared=collect_shared(plan) if settings.unjudged == "bounds" else {},
+        identical=collect_identical(plan, runs) if "gsb" in plan.measures else {},
+    )
     rows = _adjust(
         [
             pair.compare(name, cutoff, segment, mask)
@@ -166,9 +161,12 @@ class _Pair:
         plan: Plan,
         control: RunTable,
         treatment: RunTable,
-        shared: dict[str, Array] | None,
+        *,
+        shared: Mapping[str, Array],
+        identical: Mapping[int, Mask],
     ) -> None:
-        self.plan, self.control, self.treatment, self.shared = plan, control, treatment, shared
+        self.plan, self.control, self.treatment = plan, control, treatment
+        self.shared, self.identical = shared, identical
         self._cache: dict[tuple[str, int | None], tuple[Parts, Parts]] = {}
 
     def values(self, name: str, cutoff: int | None) -> tuple[Parts, Parts]:
@@ -228,7 +226,12 @@ class _Pair:
             notes.append("no interval and no test: fewer than 2 queries")
         extra = self._ranges(name, n, mask, notes)
         if name == "gsb":
-            extra = {**self._counts(n, mask), **extra}
+            identical = self.identical[n][mask]
+            without = _without(identical, treatment.num[mask], treatment.den[mask])
+            if without is None:
+                notes.append("no GSB without identical lists: there are no others")
+            beside = {"identical": int(identical.sum()), "without_identical": without}
+            extra = {**self._counts(n, mask), **beside, **extra}
             of_control = of_treatment = None
         relative = delta / of_control if delta is not None and of_control else None
         if delta is not None and units >= 2:
@@ -323,7 +326,7 @@ class _Pair:
         self, name: str, n: int, mask: Mask | slice, notes: list[str]
     ) -> list[float | None]:
         scoring, weights = self.plan.scoring, self.plan.queries.weights
-        control, treatment, shared = self.control.columns, self.treatment.columns, self.shared or {}
+        control, treatment, shared = self.control.columns, self.treatment.columns, self.shared
         if scoring.ties == "expected":
             notes.append("no bounds of delta under expected ties")
         if name == "gsb":
@@ -389,6 +392,12 @@ class _Pair:
                 }
             )
         return long_table(plan, blocks)
+
+
+def _without(identical: Mask, num: Array, den: Array) -> float | None:
+    """GSB over the queries whose lists differ; None where there is none."""
+    total = den[~identical].sum()
+    return float(num[~identical].sum() / total) if total > 0 else None
 
 
 def _adjust(rows: list[Compared], plan: Plan) -> list[Compared]:

@@ -19,7 +19,15 @@ from metrics.errors import MetricsError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Order", "discount", "grade_pairs", "ideal_dcg", "rank_products", "sum_lists"]
+__all__ = [
+    "Order",
+    "count_same_places",
+    "discount",
+    "grade_pairs",
+    "ideal_dcg",
+    "rank_products",
+    "sum_lists",
+]
 
 Order = Literal["rank", "score"]
 Lazy = nw.LazyFrame[Any]
@@ -73,6 +81,31 @@ def rank_products(run: Lazy, order: Order, *, ties: bool = False) -> Lazy:
         return ranked.select(*kept, position=place)
     same = (nw.col("score") == nw.col("before")) | (nw.col("score") == nw.col("after"))
     return ranked.select(*kept, position=place, tied=_flag(same))
+
+
+def count_same_places(control: Lazy, treatment: Lazy, cutoffs: Sequence[int]) -> Lazy:
+    """Count the products that stand in the same place of both lists.
+
+    Two lists are identical down to a cutoff when that many products are in the same place as are
+    shown of each.
+
+    Args:
+        control: what `rank_products` returns.
+        treatment: the same of the other run.
+        cutoffs: depths.
+
+    Returns:
+        `query_id` and `same_places_N` for every cutoff; queries without any are absent.
+    """
+    place = [*_KEYS, "position"]
+    top, other = (
+        run.filter(nw.col("position") <= max(cutoffs)).select(*place)
+        for run in (control, treatment)
+    )
+    same = top.join(other, on=place, how="inner")
+    return same.group_by("query_id").agg(
+        **{f"same_places_{n}": _flag(nw.col("position") <= n).sum() for n in cutoffs}
+    )
 
 
 def grade_pairs(

@@ -53,7 +53,8 @@ class Compared(_Row):
         mde: smallest difference that would be found with 80% power at an unadjusted 0.05.
         judged_control: share of the control's shown products that are judged.
         judged_treatment: the same of the treatment.
-        extra: bounds, tie ranges, GSB counts and notes, where they apply.
+        extra: bounds, tie ranges and notes, where they apply; of GSB also the counts, `identical`
+            (queries whose lists are identical) and `without_identical` (GSB without them).
     """
 
     control: float | None = None

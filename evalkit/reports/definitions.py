@@ -98,7 +98,8 @@ _MEASURES = {
     "gsb": (
         "(G − B)/(G + S + B), from −100 to +100 points. A query is Good when the treatment shows"
         " more good items than the control by more than the margin, Bad when fewer, otherwise the"
-        " Same. The win rate is G/(G + B)."
+        " Same. The win rate is G/(G + B). Where the two lists of some queries are identical, GSB"
+        " without those queries stands beside it."
     ),
     "ndcg": (
         "Discounted gain of the grades down to the cutoff as a share of the ideal order's gain,"

@@ -123,6 +123,8 @@ def _reasons(row: Row) -> list[str]:
     raw, adjusted = read.p_value(row.get("p")), read.p_value(row.get("p_holm"))
     if row.get("note"):
         sentences.append(f"{plain(row['note'])}.")
+    if read.identical_lists(row):
+        sentences.append(f"{read.identical_lists(row)}.")
     if row.get("p_holm") is not None:
         sentences.append(f"p {raw}, after Holm {adjusted}.")
     elif place == "exploratory":

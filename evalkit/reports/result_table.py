@@ -113,9 +113,10 @@ def _rows(row: Row, columns: tuple[tuple[str, str], ...], *, nested: bool) -> It
                 [element("td", spans.get(key, "")) for key, _ in columns],
                 class_="beneath",
             )
-    remarks = [text for text in (read.good_or_same(row), row.get("note")) if text]
-    if remarks:
-        text = element("td", plain("; ".join(remarks)), colspan=len(columns))
+    remarks = [read.good_or_same(row), read.identical_lists(row), row.get("note")]
+    said = "; ".join(text for text in remarks if text)
+    if said:
+        text = element("td", plain(said), colspan=len(columns))
         yield element("tr", element("th", ""), text, class_="note beneath")
 
 

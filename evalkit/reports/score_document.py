@@ -37,6 +37,7 @@ __all__ = [
     "cutoff_label",
     "first_cutoff",
     "good_or_same",
+    "identical_lists",
     "interval",
     "is_comparison",
     "measure_label",
@@ -280,6 +281,21 @@ def good_or_same(row: Row) -> str:
     """The ratio some teams use beside GSB, `(G+S)/(B+S) 2.31`; empty for other measures."""
     value = row.get("good_or_same_ratio")
     return "" if value is None else f"(G+S)/(B+S) {fixed(value, 2)}"
+
+
+def identical_lists(row: Row) -> str:
+    """GSB without the queries whose two lists are identical; empty where there are none.
+
+    Example:
+        >>> identical_lists({"identical": 12, "without_identical": 0.431})
+        'GSB without the 12 queries whose lists are identical: +43.10'
+    """
+    if not row.get("identical") or row.get("without_identical") is None:
+        return ""
+    number = row["identical"]
+    those = "query" if number == 1 else f"{count(number)} queries"
+    without = signed(row["without_identical"])
+    return f"GSB without the {those} whose lists are identical: {without}"
 
 
 def bounds(row: Row, kind: Literal["unjudged", "ties"]) -> dict[str, tuple[float, float]]:

@@ -41,6 +41,8 @@ _CSV_FIRST = [
     "good",
     "bad",
     "win_rate",
+    "identical",
+    "without_identical",
     "lower_control",
     "upper_control",
     "lower_treatment",

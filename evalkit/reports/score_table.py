@@ -223,7 +223,7 @@ def _row_line(row: Row, label: str, notes: list[str]) -> _Line:
 
 
 def _extra_lines(row: Row, indent: str) -> Iterator[_Line]:
-    """Beneath a row: bounds, in the columns of what they bound, and the other reading of GSB."""
+    """Beneath a row: bounds, in the columns of what they bound, and other readings of GSB."""
     for kind, name in _BOUNDS:
         found = read.bounds(row, kind)
         if not found:
@@ -233,9 +233,9 @@ def _extra_lines(row: Row, indent: str) -> Iterator[_Line]:
         if "delta" in found:
             cells["interval"] = read.range_text(*found["delta"], sign=True)
         yield _Line(cells, style="quiet")
-    remark = "" if row.get("segment") else read.good_or_same(row)
-    if remark:
-        yield _Line(text=indent + remark, style="quiet")
+    for remark in ("" if row.get("segment") else read.good_or_same(row), read.identical_lists(row)):
+        if remark:
+            yield _Line(text=indent + remark, style="quiet")
 
 
 def _used(keys: list[str], lines: list[_Line]) -> list[str]:
@@ -300,7 +300,12 @@ def _draw(
     color: bool,
 ) -> str:
     if line.text is not None:
-        return paint(clamp(line.text, limit), line.style, color=color) if line.style else line.text
+        said = line.text.lstrip()
+        indent = line.text[: len(line.text) - len(said)]
+        lines = [clamp(part, limit) for part in wrap(said, limit, first=indent, rest=f"{indent}  ")]
+        if line.style:
+            lines = [paint(part, line.style, color=color) for part in lines]
+        return "\n".join(lines)
     text = _join(line.cells, keys, widths, gap)
     if line.style in ("better", "worse", "quiet"):
         return paint(text, line.style, color=color)

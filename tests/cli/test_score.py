@@ -196,7 +196,7 @@ def test_json_has_the_structure_that_readers_rely_on(score: Score) -> None:
         digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
         rows = {"control.run": 9, "treatment.parquet": 11, "judgments.csv": 18, "queries.tsv": 4}
         assert entry == {"path": path, "fingerprint": f"sha256:{digest}", "rows": rows[path]}
-    counts = {"good", "bad", "win_rate", "good_or_same_ratio"}
+    counts = {"good", "bad", "win_rate", "good_or_same_ratio", "identical", "without_identical"}
     assert len(document["results"]) == 4 * 3
     for row in document["results"]:
         assert set(row) - {"note"} == (COMPARED | counts if row["measure"] == "gsb" else COMPARED)
@@ -570,6 +570,23 @@ def test_margin_asks_for_a_larger_win(score: Score) -> None:
     has(score("--treatment", "better.csv").row("gsb"), good=2, same=1, bad=1, win_rate=2 / 3)
     wide = score("--treatment", "better.csv", "--margin", 1)
     has(wide.row("gsb"), good=1, same=3, bad=0, delta=0.25)
+
+
+def test_identical_lists_are_counted_and_gsb_stands_without_them(score: Score) -> None:
+    rows = "q1,t11,1\nq1,t12,2\nq1,t13,3\nq2,t21,1\nq2,t22,2\nq3,c31,10\nq3,c32,20\nq3,c33,30\n"
+    Path("same.csv").write_text(f"query_id,product_id,rank\n{rows}")
+    # q1 and q2 are Good, q3 has one list in both runs, q4 none in either.
+    done = score("--treatment", "same.csv", "--by", "query_type")
+    has(done.row("gsb"), good=2, same=2, bad=0, delta=0.5, identical=2, without_identical=1.0)
+    of_knowledge = done.row("gsb", query_type="knowledge")
+    has(of_knowledge, queries=2, delta=0.0, identical=2, without_identical=None)
+    assert "no GSB without identical lists" in of_knowledge["note"]
+    (line, *_) = table_of(score("--treatment", "same.csv", "--format", "csv").out)[2:]
+    assert (line["measure"], line["identical"], line["without_identical"]) == ("gsb", "2", "1.0")
+    text = score("--treatment", "same.csv", "--format", "table").out
+    assert "GSB without the 2 queries whose lists are identical: +100.00\n" in text
+    has(score().row("gsb"), identical=0, without_identical=0.5)
+    assert "lists are identical" not in score("--format", "table").out
 
 
 def test_order_chooses_between_rank_and_score(score: Score) -> None:

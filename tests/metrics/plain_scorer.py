@@ -126,6 +126,17 @@ def verdicts(
     return {query: (c > margin) - (c < -margin) for query, c in change.items()}
 
 
+def different(
+    control: Lists, treatment: Lists, queries: dict[str, float], n: int
+) -> dict[str, float]:
+    """The queries, with their weights, for which the two runs do not show the same top n."""
+    return {
+        query: weight
+        for query, weight in queries.items()
+        if control.get(query, [])[:n] != treatment.get(query, [])[:n]
+    }
+
+
 def assignments(judged: Grades, *runs: Lists, good: float = 1) -> Iterator[Grades]:
     """The judgments completed by every assignment of good and bad to the unjudged products."""
     shown = {(query, product) for lists in runs for query in lists for product in lists[query]}

@@ -17,6 +17,7 @@ WHOLE = ["mrr", "map"]
 BOUNDED = ["item_goodrate", "query_goodrate", "precision", "success", "mrr"]
 TIED = ["item_goodrate", "query_goodrate", "precision", "success", "ndcg"]
 CUTOFFS = (1, 2, 3, 10)
+UNJUDGED = ["bad", "drop"]
 
 quick = settings(
     max_examples=40,
@@ -100,6 +101,7 @@ def test_every_setting_gives_the_plain_value_on_many_runs(
 
 
 def check_gsb(
+    library: str,
     control: list[Row],
     treatment: list[Row],
     judged: list[Row],
@@ -107,9 +109,9 @@ def check_gsb(
     how: dict[str, Any],
 ) -> None:
     comparison = compare_runs(
-        *(frame("polars-lazy", rows, RUN) for rows in (control, treatment)),
-        frame("polars-lazy", judged, JUDGMENTS),
-        query_frame("polars-lazy", queries),
+        *(frame(library, rows, RUN) for rows in (control, treatment)),
+        frame(library, judged, JUDGMENTS),
+        query_frame(library, queries),
         measures=["gsb"],
         cutoffs=CUTOFFS,
         **how,
@@ -124,16 +126,41 @@ def check_gsb(
         decided = counts[0] + counts[2]
         assert row.extra["win_rate"] == (near(counts[0] / decided) if decided else None)
         assert [row.improved, row.same, row.worse] == counts
+        rest = plain.different(before, after, queries, row.cutoff)
+        assert row.extra["identical"] == len(queries) - len(rest)
+        without = plain.delta("gsb", *case[:3], rest, row.cutoff, **how) if rest else None
+        assert row.extra["without_identical"] == near(without)
 
 
-@given(
-    scored_run(), scored_run(), judgments(fewest=4), weights, ways, st.sampled_from(["bad", "drop"])
-)
+@st.composite
+def similar_runs(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
+    """Two runs whose lists of some queries are the same, or the same down to some place."""
+    control, treatment = draw(scored_run()), draw(scored_run())
+    for query in draw(st.sets(st.sampled_from(QUERIES))):
+        treatment = [row for row in treatment if row[0] != query]
+        same = sorted((row for row in control if row[0] == query), key=lambda row: -row[2])
+        kept = draw(st.sampled_from([len(same), len(same), 1, 3]))
+        other_scores = draw(st.sampled_from([1, 8]))
+        treatment += [(query, product, other_scores * score) for _, product, score in same[:kept]]
+    return control, draw(st.permutations(treatment))
+
+
+@given(libraries, similar_runs(), judgments(fewest=4), weights, ways, st.sampled_from(UNJUDGED))
 @quick
-def test_gsb_counts_the_queries_beyond_the_margin(
-    control, treatment, judged, queries, how, unjudged
+def test_gsb_counts_the_queries_beyond_the_margin_and_those_with_identical_lists(
+    library, runs, judged, queries, how, unjudged
 ) -> None:
-    check_gsb(control, treatment, judged, queries, {**how, "unjudged": unjudged})
+    check_gsb(library, *runs, judged, queries, {**how, "unjudged": unjudged})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["polars-lazy", "pyarrow"])
+@given(similar_runs(), judgments(fewest=4), weights, ways, st.sampled_from(UNJUDGED))
+@deep
+def test_gsb_and_identical_lists_on_many_runs(
+    library, runs, judged, queries, how, unjudged
+) -> None:
+    check_gsb(library, *runs, judged, queries, {**how, "unjudged": unjudged})
 
 
 # unjudged products: every assignment of good and bad
@@ -265,6 +292,21 @@ def check_ties(
             ]
             assert mean_row.delta == near(plain.mean(cases))
             assert _ties(range_row, "delta") == tuple(map(near, plain.ends(cases)))
+            by_id = [plain.in_order(plain.by_query(rows)) for rows in (control, treatment)]
+            rest = plain.different(*by_id, queries, n)
+            without: list[float | None] = [None, None]
+            if rest:
+                each_order = [
+                    plain.delta(name, c, t, grades, rest, n, **how) for c in before for t in after
+                ]
+                without = [
+                    plain.mean(each_order),
+                    plain.delta(name, *by_id, grades, rest, n, **how),
+                ]
+            found = [row.extra["without_identical"] for row in (mean_row, range_row)]
+            assert found == [near(value) for value in without]
+            for row in (mean_row, range_row):
+                assert row.extra["identical"] == len(queries) - len(rest)
             continue
         each = {
             of: [plain.figure(name, lists, grades, queries, n, **how) for lists in all_of]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import polars as pl
 import pytest
 from small_runs import JUDGMENTS, RANKED, frame
 
@@ -156,6 +157,29 @@ def test_the_unjudged_products_bound_gsb() -> None:
     # q2 stays at one good product each when the control's ? is good, and the treatment's is not
     assert bounds(compared("gsb", unjudged="bounds"), "delta") == near(1 / 4, 2 / 4)
     assert bounds(compared("gsb", unjudged="bounds", shared=True), "delta") == near(0.5, 0.5)
+
+
+def test_lists_that_are_identical_are_sames_and_gsb_stands_without_them_too() -> None:
+    assert identical(compared("gsb")) == (0, 0.5)
+    # were the three products of q3 the same in both runs: q1 and q2 Good, q4 Same, and q3 left out
+    control, treatment, judged, queries = inputs("polars")
+    one_list = treatment.with_columns(
+        product_id=pl.col("product_id").str.replace("treatment-q3", "control-q3")
+    )
+    rows = compare_runs(
+        control, one_list, judged, queries, measures=["gsb"], cutoffs=(3, 1), by=["query_type"]
+    ).rows
+    found = {(row.cutoff, row.segment.get("query_type")): row for row in rows}
+    assert found[3, None].delta == near(2 / 4)
+    assert identical(found[3, None]) == (1, near(2 / 3))
+    assert identical(found[3, "knowledge"]) == (1, 0)
+    assert identical(found[3, "negative"]) == (0, 1)
+    # in first place q1 and q2 turn good, q3 stays what it is, q4 has something in one run only
+    assert identical(found[1, None]) == (1, near(2 / 3))
+
+
+def identical(row: Any) -> tuple[int, float | None]:
+    return row.extra["identical"], row.extra["without_identical"]
 
 
 def test_a_margin_of_one_needs_two_more_good_products() -> None:

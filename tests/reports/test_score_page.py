@@ -102,6 +102,17 @@ def test_bounds_that_hold_zero_are_said_to_turn_the_sign(tmp_path):
     assert "Δ lies in −1.01 … +19.19: they could turn the sign." in text
 
 
+def test_gsb_without_identical_lists_stands_in_card_and_table(tmp_path):
+    document = worked()
+    document["results"][2] |= {"identical": 1, "without_identical": 2 / 3}
+    said = "GSB without the query whose lists are identical: +66.67"
+    assert outline(document, tmp_path).text.count(said) == 1
+    document["settings"]["primary"] = ["gsb"]
+    texts = outline(document, tmp_path).texts
+    assert [text for text in texts if said in text] == [f"{said}.", f"(G+S)/(B+S) 2.00; {said}"]
+    assert "identical:" not in outline(worked(), tmp_path).text
+
+
 def test_warnings_come_before_the_figures(tmp_path):
     text = outline(worked(), tmp_path).text
     assert text.index("items shown differ by 22%") < text.index("44.44 → 54.55")

@@ -60,6 +60,39 @@ def test_bounds_stand_beneath_the_figures_they_bound():
     ]
 
 
+def with_identical(number, without):
+    """The worked figures, with identical lists; the segment gets a GSB of its own."""
+    document = worked()
+    gsb = document["results"][2] | {"identical": number, "without_identical": without}
+    inside = {"segment": {"query_type": "knowledge"}, "queries": 2}
+    document["results"] = [gsb, gsb | inside]
+    return document
+
+
+def test_gsb_without_identical_lists_stands_beneath_gsb():
+    text = lines_of(with_identical(1, 2 / 3))
+    said = "GSB without the query whose lists are identical: +66.67"
+    places = [at for at, line in enumerate(text) if said in line]
+    assert text[places[0] - 2].startswith("GSB@3")
+    assert text[places[0] - 1] == "  (G+S)/(B+S) 2.00"
+    assert text[places[1] - 1].startswith("  knowledge")
+    assert len(places) == 2
+    many = format_markdown(with_identical(1234, -0.431))
+    assert "| GSB without the 1,234 queries whose lists are identical: −43.10 |" in many
+
+
+def test_the_figure_without_identical_lists_is_not_cut_off_at_a_small_width():
+    text = format_table(with_identical(1234, -0.431), width=60)
+    assert all(display_width(line) <= 60 for line in text.splitlines() if "GSB without" in line)
+    said = "GSB without the 1,234 queries whose lists are identical: −43.10"
+    assert " ".join(text.split()).count(said) == 2
+
+
+@pytest.mark.parametrize("document", [worked(), with_identical(0, 0.5), with_identical(4, None)])
+def test_nothing_is_added_where_no_list_is_identical_or_all_are(document):
+    assert "identical" not in format_table(document) + format_markdown(document)
+
+
 def test_bounds_of_ties_have_a_line_of_their_own():
     document = worked()
     document["results"][0] |= {
