@@ -16,6 +16,7 @@ _COMMANDS = {
     "db": ("evalkit.cli.db", "db", "Upgrade, check and copy the study database."),
     "diff": ("evalkit.cli.score", "diff", "List the queries that moved most."),
     "fuse": ("evalkit.cli.retrieval", "fuse", "Fuse several runs into one."),
+    "gsb": ("evalkit.cli.gsb", "gsb", "Sum up votes: GSB, position bias, agreement."),
     "index": ("evalkit.cli.retrieval", "index", "Index a product catalogue."),
     "models": ("evalkit.cli.models", "models", "List and add models."),
     "retrieve": ("evalkit.cli.retrieval", "retrieve", "Search an index for every query."),

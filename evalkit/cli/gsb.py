@@ -1,0 +1,133 @@
+"""`evalkit gsb`: what votes come to, wherever they were gathered."""
+
+from __future__ import annotations
+
+import click
+
+from evalkit.cli.options import column_names, words
+from evalkit.cli.output import check_outputs, color, emit, output_form, width
+from evalkit.errors import SettingsError
+
+__all__ = ["gsb"]
+
+
+@click.command(epilog="Example: evalkit gsb votes.csv --by query_type --map annotator=worker")
+@click.argument("votes", metavar="VOTES")
+@click.option("--by", metavar="COLUMN,COLUMN", help="Segment by columns of the votes.")
+@click.option(
+    "--aggregate",
+    type=click.Choice(["majority", "votes", "dawid_skene"]),
+    default="majority",
+    show_default=True,
+    help="How several votes on a query become one verdict; votes counts each by itself.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstraps.")
+@click.option(
+    "--sequential",
+    is_flag=True,
+    help="Add figures that hold however often one looks; needs a column position, the serving "
+    "order.",
+)
+@click.option(
+    "--overlap",
+    type=click.IntRange(1),
+    help="With --sequential: votes that complete a query (default: any number).",
+)
+@click.option(
+    "--stop-width",
+    type=click.FloatRange(0, min_open=True),
+    metavar="POINTS",
+    help="With --sequential: estimate the votes until the sequence of GSB is this narrow.",
+)
+@click.option(
+    "--map",
+    "mapped",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="The file's name for a column: annotator=worker. Repeatable.",
+)
+@click.option(
+    "--input-format",
+    type=click.Choice(["csv", "tsv", "jsonl", "parquet"]),
+    help="Format of the votes, where the name does not tell.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "markdown"]),
+    help="Form of the output (default: by the name of -o, else table).",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write here instead of standard output.")
+@click.option(
+    "--memory-limit",
+    default="600MB",
+    show_default=True,
+    help="Memory that the whole process aims at; beyond it, spill to disk.",
+)
+def gsb(
+    votes: str,
+    by: str | None,
+    aggregate: str,
+    seed: int,
+    sequential: bool,
+    overlap: int | None,
+    stop_width: float | None,
+    mapped: tuple[str, ...],
+    input_format: str | None,
+    form: str | None,
+    output: str | None,
+    memory_limit: str,
+) -> None:
+    """Print GSB, position bias and agreement of people's votes.
+
+    VOTES is a file (CSV, TSV, JSON Lines or Parquet, also .gz and .zst; - for standard input) with
+    a row a vote: query_id, annotator, and a preference for the treatment (good, same, bad, both
+    bad, or -2 to 2), or vote (left, same, right) with treatment_side.
+    """
+    from evalkit.engines import open_engine
+    from evalkit.reports.score_exports import format_json
+    from evalkit.reports.vote_document import vote_document
+    from evalkit.reports.votes_table import (
+        format_votes_csv,
+        format_votes_markdown,
+        format_votes_table,
+    )
+    from evalkit.tables import read
+    from metrics import MetricsError
+
+    form = form or output_form(output)
+    if form == "html":
+        raise SettingsError(f"-o {output}: votes have no page; name it .txt, .json, .csv or .md.")
+    if not sequential and (overlap is not None or stop_width is not None):
+        raise SettingsError("--overlap and --stop-width are for --sequential; add it.")
+    check_outputs(output)
+    with open_engine(memory_limit) as connection:
+        table = read(
+            "votes",
+            votes,
+            connection,
+            format=input_format,
+            mapping=column_names(mapped).mapping("votes"),
+        )
+        try:
+            document = vote_document(
+                table.relation,
+                aggregate=aggregate,  # type: ignore[arg-type]
+                by=words(by),
+                seed=seed,
+                sequential=sequential,
+                overlap=overlap,
+                stop_width=None if stop_width is None else stop_width / 100,
+            )
+        except MetricsError as error:
+            raise SettingsError(f"{table.path}: {error}.") from error
+    document["inputs"] = [
+        {"path": table.path, "rows": table.rows, "fingerprint": table.fingerprint}
+    ]
+    if form == "table":
+        emit(format_votes_table(document, width=width(output), color=color(output)), output)
+    elif form == "json":
+        emit(format_json(document), output)
+    else:
+        formats = {"csv": format_votes_csv, "markdown": format_votes_markdown}
+        emit(formats[form](document), output)
