@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from evalkit.store.schema import AnyRow
     from evalkit.store.values import Answer, Person, State, TaskDraft
 
-__all__ = ["create_study", "find_study", "items_of", "set_state", "studies", "study_by_id"]
+__all__ = [
+    "add_tasks",
+    "create_study",
+    "find_study",
+    "items_of",
+    "set_state",
+    "studies",
+    "study_by_id",
+]
 
 _MOVES: Mapping[State, tuple[State, ...]] = {
     "draft": ("open",),
@@ -85,7 +93,7 @@ def create_study(
             )
             .returning(study.c.id)
         ).scalar_one()
-        _add_tasks(connection, study_id, design, tasks)
+        add_tasks(connection, study_id, design, tasks)
         log(
             connection,
             actor,
@@ -166,6 +174,58 @@ def study_by_id(connection: sa.Connection, study_id: int, *, lock: bool = False)
     return _study(row)
 
 
+def add_tasks(
+    connection: sa.Connection,
+    study_id: int,
+    design: StudyDesign,
+    drafts: Sequence[TaskDraft],
+    *,
+    positions: Sequence[int] | None = None,
+) -> None:
+    """Store the tasks of a study that has none, and the places of its real tasks.
+
+    Args:
+        connection: a writing transaction.
+        study_id: the study.
+        design: its settings.
+        drafts: its tasks.
+        positions: their places in the serving order; drawn from the seed by default.
+    """
+    positions = _positions(design.seed, drafts) if positions is None else positions
+    ids: dict[int, int] = {}
+    for twins in (False, True):  # a twin points to its original
+        wave = [place for place, draft in enumerate(drafts) if (draft.kind == "twin") is twins]
+        if not wave:
+            continue
+        rows = [
+            _task_row(
+                study_id,
+                design,
+                drafts[place],
+                positions[place],
+                _original(drafts, place),
+                None if not twins else ids[drafts[place].twin_of_index or 0],
+            )
+            for place in wave
+        ]
+        made = connection.execute(
+            sa.insert(task).returning(task.c.id, sort_by_parameter_order=True), rows
+        )
+        ids.update(zip(wave, made.scalars(), strict=True))
+    real = sorted(
+        (place for place, draft in enumerate(drafts) if draft.kind == "real"),
+        key=positions.__getitem__,
+    )
+    starts = _starts(design.seed, len(real))
+    places = [
+        {"task_id": ids[place], "slot_no": number, "side": side, "state": "free"}
+        for place, start in zip(real, starts, strict=True)
+        for number, side in enumerate(_alternating(start, design.overlap))
+    ]
+    if places:
+        connection.execute(sa.insert(slot), places)
+
+
 def items_of(stored: Iterable[Mapping[str, Any]]) -> tuple[Item, ...]:
     """Return a list of items as it was frozen in the database."""
     return tuple(Item(**fields) for fields in stored)
@@ -203,44 +263,6 @@ def _refuse_empty(connection: sa.Connection, found: Study) -> None:
             f"Study {found.name!r} was made from imported votes and has no lists to show; make "
             "another study to gather votes."
         )
-
-
-def _add_tasks(
-    connection: sa.Connection, study_id: int, design: StudyDesign, drafts: Sequence[TaskDraft]
-) -> None:
-    positions = _positions(design.seed, drafts)
-    ids: dict[int, int] = {}
-    for twins in (False, True):  # a twin points to its original
-        wave = [place for place, draft in enumerate(drafts) if (draft.kind == "twin") is twins]
-        if not wave:
-            continue
-        rows = [
-            _task_row(
-                study_id,
-                design,
-                drafts[place],
-                positions[place],
-                _original(drafts, place),
-                None if not twins else ids[drafts[place].twin_of_index or 0],
-            )
-            for place in wave
-        ]
-        made = connection.execute(
-            sa.insert(task).returning(task.c.id, sort_by_parameter_order=True), rows
-        )
-        ids.update(zip(wave, made.scalars(), strict=True))
-    real = sorted(
-        (place for place, draft in enumerate(drafts) if draft.kind == "real"),
-        key=positions.__getitem__,
-    )
-    starts = _starts(design.seed, len(real))
-    places = [
-        {"task_id": ids[place], "slot_no": number, "side": side, "state": "free"}
-        for place, start in zip(real, starts, strict=True)
-        for number, side in enumerate(_alternating(start, design.overlap))
-    ]
-    if places:
-        connection.execute(sa.insert(slot), places)
 
 
 def _original(drafts: Sequence[TaskDraft], place: int) -> TaskDraft:
