@@ -41,7 +41,13 @@ def export(
     url: str | None,
 ) -> None:
     """Write votes or grades as CSV, JSON Lines or Parquet; `-` is standard output."""
-    from evalkit.store import export_judgments, export_page_grades, export_votes, find_study
+    from evalkit.store import (
+        export_judgments,
+        export_page_grades,
+        export_votes,
+        find_study,
+        note_export,
+    )
     from evalkit.tables import write
 
     named = {"votes": votes, "judgments": judgments, "page_grades": page_grades}
@@ -64,6 +70,8 @@ def export(
             if not tables[kind].num_rows:
                 what = kind.replace("_", " ")
                 raise SettingsError(f"{study} has no {what} yet; nothing was written.")
+        for kind, table in tables.items():
+            note_export(store, found.id, kind.replace("_", " "), table.num_rows)
     for kind, path in wanted.items():
         write(tables[kind], path, kind=kind, format=form)  # type: ignore[arg-type]
         if path != "-":
