@@ -175,7 +175,9 @@ def create(name: str | None, at_once: bool, url: str | None, **given: Any) -> No
     from evalkit.reports.study_table import format_draft
     from evalkit.store import create_study, set_state
     from evalkit.store.drafting import draft_study
+    from evalkit.store.engine import parse_url
 
+    parse_url(url)
     twins = given["twins"]
     if twins is None:
         twins = 0.0 if given["kind"] == "grade" else _TWINS
@@ -192,6 +194,11 @@ def create(name: str | None, at_once: bool, url: str | None, **given: Any) -> No
             sample=given["sample"],
             measure=given["measure"],
             by=words(given["by"]) if given["by"] is not None else None,
+        )
+    if at_once and not draft.counts["real"]:
+        raise SettingsError(
+            "there is nothing to vote on: the lists of every query are the same; compare other "
+            "runs, or give --identical show."
         )
     click.echo(f"Storing {len(draft.tasks):,} tasks", err=True)
     with opened(url, create=True) as store:

@@ -95,7 +95,7 @@ def study_summary(
         raise StoreError(f"There is no study with the number {study_id}.")
     stands = progress(store, study_id, actor=actor, now=now)
     aside = set_asides(store, study_id, actor=actor)
-    votes = export_votes(store, study_id, actor=actor)
+    votes = None if study.design.kind == "grade" else export_votes(store, study_id, actor=actor)
     summary: dict[str, Any] = {
         "study": _described(study),
         "progress": _paced(stands),
@@ -110,13 +110,13 @@ def study_summary(
             "set_aside": [asdict(each) for each in aside],
             "skips": stands.skips,
             "flags": len(flags(store, study_id, actor=actor)),
-            "reasons": _reasons(votes),
+            "reasons": {} if votes is None else _reasons(votes),
         },
         "grades": None,
         "warnings": list(_warnings(study, stands)),
     }
     try:
-        if study.design.kind == "grade":
+        if votes is None:
             summary["grades"] = _grades(store, study, confidence, seed, actor)
             return summary
         if votes.num_rows:
@@ -282,8 +282,6 @@ def _add_sequence(
 
 def _reasons(votes: pa.Table) -> dict[str, int]:
     """How many of the latest votes give each reason."""
-    if "reasons" not in votes.column_names:
-        return {}
     given = Counter(
         reason.strip()
         for text in votes["reasons"].to_pylist()

@@ -1,0 +1,111 @@
+"""`evalkit db` and `evalkit annotate`: the database of studies, and the way to the pages."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from study_shop import FILES, for_treatment, vote, write_shop
+
+from evalkit.store import find_study, open_store, progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Run = Callable[..., Any]
+
+DB = "sqlite:///evalkit.db"
+
+
+@pytest.fixture
+def run(evalkit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command beside a database with a study and its votes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EVALKIT_DB", raising=False)
+    write_shop()
+    done = evalkit("study", "create", "shoes", *FILES, "--overlap", 1, "--open")
+    assert done.code == 0, done.err
+    vote(DB, "shoes", ["ann"], for_treatment(1))
+    return evalkit
+
+
+def test_an_upgraded_database_is_left_as_it_is(run: Run) -> None:
+    done = run("db", "upgrade")
+    assert done.code == 0, done.err
+    assert done.out.startswith("The database is up to date (schema ")
+
+
+def test_a_sound_database_passes_the_check(run: Run) -> None:
+    done = run("db", "check")
+    assert (done.code, done.out) == (0, "Nothing is wrong with the database.\n")
+
+
+def test_damage_is_told_and_ends_with_2(run: Run) -> None:
+    with sqlite3.connect("evalkit.db") as connection:
+        connection.execute("UPDATE slot SET state = 'free' WHERE state = 'done'")
+    connection.close()
+    done = run("db", "check")
+    assert done.code == 2
+    assert "free places are held by somebody." in done.out
+
+
+def test_a_backup_is_a_whole_database(run: Run) -> None:
+    done = run("db", "backup", "copy.db")
+    assert (done.code, done.out) == (0, "Wrote copy.db\n")
+    with open_store("sqlite:///copy.db") as store:
+        assert progress(store, find_study(store, "shoes").id).votes == 10
+
+
+def test_backups_of_a_folder_are_pruned(run: Run) -> None:
+    Path("copies").mkdir()
+    for _ in range(3):
+        assert run("db", "backup", "copies", "--keep", 2).code == 0
+    assert len(list(Path("copies").iterdir())) == 2
+
+
+BAD: dict[str, tuple[tuple[object, ...], str]] = {
+    "a backup over a file": (("db", "backup", "queries.csv"), "queries.csv exists"),
+    "a backup without a folder": (("db", "backup", "no/copy.db"), "make it first"),
+    "keep without a folder": (("db", "backup", "copy.db", "--keep", 2), "folder of backups"),
+    "nothing to copy": (("db", "backup", "copy.db", "--db", "gone.db"), "no study database at"),
+    "nothing to upgrade": (("db", "upgrade", "--db", "gone.db"), "no study database at"),
+    "nothing to check": (("db", "check", "--db", "gone.db"), "no study database at"),
+    "no database": (("db", "check", "--db", "queries.csv"), "file is not a database"),
+    "nothing to vote on": (("annotate", "--db", "gone.db"), "evalkit study create makes one"),
+    "no port": (("annotate", "--port", 0), "Invalid value for '--port'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_done_is_told_in_one_line(run: Run, case: str) -> None:
+    words, said = BAD[case]
+    before = sorted(path for path in Path().iterdir() if "evalkit.db" not in path.name)
+    done = run(*words)
+    assert (done.code, done.out) == (2, ""), done.err
+    assert done.err.count("\n") == 1
+    assert said in done.err
+    assert sorted(path for path in Path().iterdir() if "evalkit.db" not in path.name) == before
+
+
+def test_pages_that_are_not_installed_are_told_with_the_line_that_adds_them(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == "streamlit" else found(name, *rest),
+    )
+    done = run("annotate")
+    assert (done.code, done.out) == (2, "")
+    assert "run pip install 'evalkit-search[app]'." in done.err
+
+
+@pytest.mark.parametrize("words", [("db", w) for w in ("upgrade", "check", "backup")])
+def test_every_help_ends_with_an_example(run: Run, words: tuple[str, ...]) -> None:
+    assert f"Example: evalkit {' '.join(words)}" in run(*words, "--help").out
+    assert "Example: evalkit annotate" in run("annotate", "--help").out
