@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-__all__ = ["Alpha", "Level", "coincidences", "estimate_alpha", "krippendorff_alpha", "resampled"]
+__all__ = [
+    "Alpha",
+    "Level",
+    "alphas",
+    "coincidences",
+    "estimate_alpha",
+    "krippendorff_alpha",
+    "resampled",
+]
 
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
 
@@ -152,7 +160,7 @@ def estimate_alpha(
     interval = None
     if draws and len(each) > 1:
         sums = resampled(each, seed=seed, draws=draws)
-        found = _alphas(sums.reshape(-1, int(used.sum()), int(used.sum())), domain[used], level)
+        found = alphas(sums.reshape(-1, int(used.sum()), int(used.sum())), domain[used], level)
         found = found[np.isfinite(found)]
         if len(found):
             tail = (1 - confidence) / 2
@@ -191,7 +199,7 @@ def resampled(columns: Floats, *, seed: int, draws: int) -> Floats:
     return np.concatenate(sums)
 
 
-def _alphas(sums: Floats, domain: Floats, level: Level) -> Floats:
+def alphas(sums: Floats, domain: Floats, level: Level) -> Floats:
     """Alpha of every coincidence matrix, float64[draws]; NaN where all values are equal."""
     totals = sums.sum(axis=2)
     weights = _disagreement(totals, domain, level)
