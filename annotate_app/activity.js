@@ -2,32 +2,35 @@
 //
 // A report is sent in the same moment as the vote itself: Streamlit gathers everything that
 // changes within one event into one message, so that no vote costs a second run of the script.
-// It also keeps a held key from voting again and again, and sends the comment while it is being
-// written, so that a refresh loses nothing.
+// Two more things can only be done here. A held key, or a second press before the answer to the
+// first has come, would meet the buttons of a bar that is about to change: it is ignored. And the
+// comment is sent while it is being written, so that a refresh loses nothing.
 
-const IDLE = 30000;
-const PAUSE = 700;
+const IDLE = 30000; // milliseconds without a sign of life that still count as looking
+const PAUSE = 700; // milliseconds without typing after which the comment is sent
+const ANSWER = 2500; // milliseconds after which the bar is free again without an answer
+
 let task = null;
+let votes = [];
 let keys = [];
 let send = () => {};
 let active = 0;
 let seen = 0;
+let busy = 0;
 let timer = null;
 
-function now() {
-  return performance.now();
-}
-
 function look() {
-  const moment = now();
+  const moment = performance.now();
   if (document.visibilityState === "visible") active += Math.min(moment - seen, IDLE);
   seen = moment;
 }
 
-function writing(event) {
-  const target = event.composedPath ? event.composedPath()[0] : event.target;
+function box(event) {
+  const target = event.composedPath()[0];
   if (!target || !target.closest) return null;
-  return target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable=true]");
+  return target.closest(
+    "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable=true]",
+  );
 }
 
 function report(method) {
@@ -40,32 +43,40 @@ function report(method) {
   });
 }
 
-function pressed(event) {
-  const key = event.key.toLowerCase();
-  const box = writing(event);
-  if (box) {
-    if (key === "escape") box.blur();
-    return;
-  }
-  if (event.ctrlKey || event.metaKey || event.altKey || !keys.includes(key)) return look();
-  if (event.repeat) {
+// True when this press may go on to the button.
+function passes(event) {
+  if (event.repeat || performance.now() < busy) {
     event.preventDefault();
     event.stopImmediatePropagation();
+    return false;
+  }
+  busy = performance.now() + ANSWER;
+  return true;
+}
+
+function pressed(event) {
+  const key = event.key.toLowerCase();
+  const writing = box(event);
+  if (writing) {
+    if (key === "escape") writing.blur();
     return;
   }
-  report("key");
+  look();
+  if (event.ctrlKey || event.metaKey || event.altKey || !keys.includes(key)) return;
+  if (passes(event) && votes.includes(key)) report("key");
 }
 
 function clicked(event) {
-  const button = event.target.closest && event.target.closest("[class*=st-key-vote-] button");
-  if (!button) return look();
+  look();
+  const button = event.target.closest && event.target.closest(".st-key-votes button");
+  if (!button || button.disabled || !passes(event)) return;
   report(event.detail === 0 ? "key" : event.pointerType || "mouse");
 }
 
 function wrote(event) {
-  const box = event.target;
-  if (box.tagName !== "TEXTAREA" || !box.closest("[class*=st-key-comment-]")) return;
-  const [about, text] = [task, box.value];
+  const area = event.target;
+  if (area.tagName !== "TEXTAREA" || !area.closest("[class*=st-key-comment-]")) return;
+  const [about, text] = [task, area.value];
   clearTimeout(timer);
   timer = setTimeout(() => send("draft", { task: about, text }), PAUSE);
 }
@@ -81,11 +92,21 @@ if (!window.evalkitActivity) {
 }
 
 export default function (component) {
+  const shown = component.data;
   send = component.setStateValue;
-  keys = component.data.keys;
-  if (component.data.task !== task) {
-    task = component.data.task;
+  votes = shown.votes;
+  keys = [...shown.votes, ...shown.keys];
+  busy = 0;
+  if (shown.task !== task) {
+    task = shown.task;
     active = 0;
-    seen = now();
+    seen = performance.now();
   }
+  document.documentElement.dataset.ekReady = task;
+  document.documentElement.dataset.ekRun = shown.run;
+  return () => {
+    votes = [];
+    keys = [];
+    delete document.documentElement.dataset.ekReady;
+  };
 }

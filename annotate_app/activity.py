@@ -38,12 +38,19 @@ def _component() -> Any:
     return st.components.v2.component("evalkit.activity", js=script)
 
 
-def mount_activity(task: str, keys: Sequence[str], on_draft: Callable[[str, str], None]) -> None:
-    """Put the component on the page.
+def mount_activity(
+    task: str,
+    *,
+    votes: Sequence[str],
+    keys: Sequence[str],
+    on_draft: Callable[[str, str], None],
+) -> None:
+    """Put the component on the page, below the bar whose keys it watches.
 
     Args:
         task: assignment and revision that are shown.
-        keys: keys that give a vote; a held one counts once.
+        votes: keys that give a vote.
+        keys: the other keys of the bar.
         on_draft: is called with task and text while a comment is being written.
     """
     if not runtime.exists():  # a script test without a browser
@@ -54,9 +61,11 @@ def mount_activity(task: str, keys: Sequence[str], on_draft: Callable[[str, str]
         if isinstance(draft, dict) and isinstance(draft.get("text"), str):
             on_draft(str(draft.get("task")), draft["text"])
 
+    # a number that changes with every run tells the browser that its last press was answered
+    run = st.session_state["activity_run"] = st.session_state.get("activity_run", 0) + 1
     _component()(
         key=_KEY,
-        data={"task": task, "keys": list(keys)},
+        data={"task": task, "votes": list(votes), "keys": list(keys), "run": run},
         height=1,
         on_act_change=lambda: None,
         on_draft_change=changed,

@@ -6,31 +6,28 @@ a whole with the last page grade.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from annotate_app.ballot_words import FLAG_REASONS, PAGE_GRADES, SKIP_REASONS
+from annotate_app.ballot_words import PAGE_GRADES
 from annotate_app.bar import (
     action,
-    again,
-    answered,
-    ask,
+    ask_why,
     ballot_for,
-    comment_box,
-    go_back,
+    drawing,
     key_of,
     note,
-    open_mode,
+    open_question,
+    other_actions,
     saved_line,
     send,
     task_of,
-    toggle_guide,
+    vote_button,
     watch,
 )
-from annotate_app.comparing import flag_task, skip_task
 from annotate_app.lists import lists_html, pooled_html
+from annotate_app.prose import label_of
 from annotate_app.session import open_database
 from annotate_app.top import top_line
 from evalkit.errors import StoreError
@@ -44,47 +41,48 @@ if TYPE_CHECKING:
 
 __all__ = ["show_grading"]
 
-_PRESS = 0.15  # seconds between two grades below which the second is a held key
-_PAGES = ("left", "right")
+_SIDES = ("left", "right")
+_OTHER_KEYS = ("ArrowLeft", "ArrowRight", "S", "F", "U", "G")
 
 
 def show_grading(served: Served, person: Person) -> None:
     """Draw the step that is next: a product, or a list."""
     task = task_of(served)
-    top_line(served, person)
     grades = _grades(served)
     place = _place(served, task, grades)
-    if place is not None:
-        words = dict(served.levels)
-        st.html(
-            pooled_html(
-                served.query,
-                served.pooled,
-                task=task,
-                grades={
-                    item: words.get(grade, str(grade))
-                    for item, grade in grades.items()
-                    if isinstance(grade, int)
-                },
-                current=place,
-                hosts=served.image_hosts,
-            )
-        )
-    else:
-        st.html(
-            lists_html(served.query, served.left, served.right, task=task, hosts=served.image_hosts)
-        )
+    top_line(served, person)
+    st.html(_pool(served, grades, place) if place is not None else _lists(served))
     with st.bottom:
-        mode = st.session_state.get("mode")
-        if mode == (task, "skip"):
-            ask(served, task, "Why skip it?", "skip", SKIP_REASONS, person, skip_task)
-        elif mode == (task, "flag"):
-            ask(served, task, "What is wrong?", "flag", FLAG_REASONS, person, flag_task)
+        question = open_question(task)
+        if question is not None:
+            ask_why(served, question, person)
         elif place is not None:
-            _ask_item(served, task, place, person)
+            _ask_item(served, place, grades, person)
         else:
-            _ask_page(served, task, person)
+            _ask_page(served, person)
     mark_shown(open_database(), served.assignment_id, person)
+
+
+def _pool(served: Served, grades: Mapping[str, str | int], place: int) -> str:
+    words = dict(served.levels)
+    return pooled_html(
+        served.query,
+        served.pooled,
+        task=task_of(served),
+        grades={
+            item: words.get(grade, str(grade))
+            for item, grade in grades.items()
+            if isinstance(grade, int)
+        },
+        current=place,
+        hosts=served.image_hosts,
+    )
+
+
+def _lists(served: Served) -> str:
+    return lists_html(
+        served.query, served.left, served.right, task=task_of(served), hosts=served.image_hosts
+    )
 
 
 def _grades(served: Served) -> Mapping[str, str | int]:
@@ -105,99 +103,75 @@ def _place(served: Served, task: str, grades: Mapping[str, str | int]) -> int | 
     return None
 
 
-def _ask_item(served: Served, task: str, place: int, person: Person) -> None:
+def _ask_item(served: Served, place: int, grades: Mapping[str, str | int], person: Person) -> None:
+    task = task_of(served)
+    stage = f"{place}-{task}"
+    drawing(stage)
     saved_line(person)
-    item = served.pooled[place]
-    given = _grades(served).get(item.product_id)
+    given = grades.get(served.pooled[place].product_id)
     with st.container(horizontal=True, gap="xsmall", key="votes"):
         for key, (grade, word) in enumerate(served.levels, 1):
-            args = (served, task, place, grade, person)
-            if st.button(
-                word,
-                key=f"vote-item{place}-{key}-{task}",
-                shortcut=str(key),
+            vote_button(
+                label_of(word),
+                str(key),
+                f"vote-{key}",
+                stage,
+                _grade,
+                served,
+                place,
+                grade,
+                person,
                 type="primary" if given == grade else "secondary",
-                width="stretch",
-                wrap=True,
-                on_click=_grade,
-                args=args,
-            ):
-                again(_grade, *args)
+            )
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="extras"):
-        st.html(
-            element(
-                "div",
-                f"Product {place + 1} of {len(served.pooled)}",
-                class_="ek-saved",
-                id="ek-step",
-                data_step=place,
-            ),
-            width="content",
-        )
+        _step(f"Product {place + 1} of {len(served.pooled)}", place)
         st.space("stretch")
-        action("Previous", "Left", f"before-{place}-{task}", _go_to, task, max(0, place - 1))
-        after = place + 1 if place + 1 < len(served.pooled) else None
-        if after is not None or len(_grades(served)) >= len(served.pooled):
-            action("Next", "Right", f"after-{place}-{task}", _go_to, task, after)
-        _extras(served, task, person)
-    watch(served, task, [str(key) for key in range(1, len(served.levels) + 1)], person)
+        action("Previous", "Left", "before", stage, _go_to, task, max(0, place - 1))
+        last = place + 1 == len(served.pooled)
+        if not last or len(grades) >= len(served.pooled):
+            action("Next", "Right", "after", stage, _go_to, task, None if last else place + 1)
+        other_actions(served, stage, person)
+    watch(served, _numbers(len(served.levels)), _OTHER_KEYS, person)
 
 
-def _ask_page(served: Served, task: str, person: Person) -> None:
+def _ask_page(served: Served, person: Person) -> None:
+    task = task_of(served)
+    side = next(side for side in _SIDES if side not in _pages(task))
+    stage = f"{side}-{task}"
+    drawing(stage)
     saved_line(person)
-    pages = _pages(task)
-    side = next(side for side in _PAGES if side not in pages)
     with st.container(horizontal=True, gap="xsmall", key="votes"):
         for key, word in enumerate(PAGE_GRADES, 1):
-            args = (served, task, side, word, person)
-            if st.button(
+            vote_button(
                 f"{side.capitalize()} list: {word}",
-                key=f"vote-{side}-{key}-{task}",
-                shortcut=str(key),
-                width="stretch",
-                wrap=True,
-                on_click=_grade_page,
-                args=args,
-            ):
-                again(_grade_page, *args)
+                str(key),
+                f"vote-{key}",
+                stage,
+                _grade_page,
+                served,
+                side,
+                word,
+                person,
+            )
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="extras"):
-        st.html(
-            element(
-                "div",
-                f"How good is the {side} list as a whole?",
-                class_="ek-saved",
-                id="ek-step",
-                data_step=side,
-            ),
-            width="content",
-        )
+        _step(f"How good is the {side} list as a whole?", side)
         st.space("stretch")
-        last = len(served.pooled) - 1
-        action("Previous", "Left", f"before-{side}-{task}", _go_to, task, last)
-        _extras(served, task, person)
-    watch(served, task, [str(key) for key in range(1, len(PAGE_GRADES) + 1)], person)
+        action("Previous", "Left", "before", stage, _go_to, task, len(served.pooled) - 1)
+        other_actions(served, stage, person)
+    watch(served, _numbers(len(PAGE_GRADES)), _OTHER_KEYS, person)
 
 
-def _extras(served: Served, task: str, person: Person) -> None:
-    comment_box(served, task, person)
-    action("Skip", "S", f"skip-{task}", open_mode, task, "skip")
-    action("Flag", "F", f"flag-{task}", open_mode, task, "flag")
-    action("Undo", "U", f"undo-{task}", go_back, served.study_id, person)
-    action("Guidelines", "G", f"guide-{task}", toggle_guide)
+def _step(text: str, step: object) -> None:
+    st.html(element("div", text, class_="ek-saved", id="ek-step", data_step=step), width="content")
 
 
 def _pages(task: str) -> dict[str, str]:
-    """Page grades of this task so far; the left one is asked again after a restart."""
+    """Page grades of this task so far; the left one is asked again after a refresh."""
     kept = st.session_state.get("page_grades")
     return dict(kept[1]) if kept is not None and kept[0] == task else {}
 
 
-def _grade(served: Served, task: str, place: int, grade: int, person: Person) -> None:
-    answered()
-    now = time.monotonic()
-    if now - st.session_state.get("pressed", 0.0) < _PRESS:
-        return
-    st.session_state["pressed"] = now
+def _grade(served: Served, place: int, grade: int, person: Person) -> None:
     grades = {**_grades(served), served.pooled[place].product_id: grade}
     try:
         save_draft(open_database(), served.assignment_id, person, items=grades)
@@ -205,26 +179,20 @@ def _grade(served: Served, task: str, place: int, grade: int, person: Person) ->
         note(f"Not stored: {error}", warn=True)
         return
     note("")
-    chosen = st.session_state.get("place")
-    if chosen is not None and chosen[0] == task:
-        after = place + 1 if place + 1 < len(served.pooled) else None
-        if after is None or served.pooled[after].product_id not in grades:
-            st.session_state.pop("place", None)
-        else:
-            st.session_state["place"] = (task, after)
+    after = place + 1
+    if after < len(served.pooled) and served.pooled[after].product_id in grades:
+        st.session_state["place"] = (task_of(served), after)
+    else:
+        st.session_state.pop("place", None)
 
 
-def _grade_page(served: Served, task: str, side: str, word: str, person: Person) -> None:
-    answered()
-    now = time.monotonic()
-    if now - st.session_state.get("pressed", 0.0) < _PRESS:
-        return
-    st.session_state["pressed"] = now
+def _grade_page(served: Served, side: str, word: str, person: Person) -> None:
+    task = task_of(served)
     pages = {**_pages(task), side: word}
-    if set(pages) != set(_PAGES):
+    if set(pages) != set(_SIDES):
         st.session_state["page_grades"] = (task, pages)
         return
-    ballot = ballot_for(served, task, items=dict(_grades(served)), pages=pages)
+    ballot = ballot_for(served, items=dict(_grades(served)), pages=pages)
     outcome = send(lambda: submit(open_database(), *key_of(served), ballot, person))
     if outcome is not None and outcome.status == "stored":
         note("Saved · U takes it back")
@@ -232,7 +200,10 @@ def _grade_page(served: Served, task: str, side: str, word: str, person: Person)
         st.session_state.pop("page_grades", None)
 
 
+def _numbers(count: int) -> list[str]:
+    return [str(key) for key in range(1, count + 1)]
+
+
 def _go_to(task: str, place: int | None) -> None:
-    answered()
     st.session_state["place"] = (task, place)
     st.session_state.pop("page_grades", None)

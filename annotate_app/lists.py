@@ -1,8 +1,7 @@
 """Two result lists side by side, as one escaped block of HTML.
 
 All that is shown comes from catalogues and query logs, so every text is escaped here and nothing
-of it ever goes through Markdown. The block says "left" and "right" and no more: whether a list is
-the control or the treatment is not known to this module.
+of it ever goes through Markdown. Whether a list is the control or the treatment is not known here.
 """
 
 from __future__ import annotations
@@ -74,6 +73,7 @@ def lists_html(
     task: str,
     hosts: Sequence[str] | None = None,
     differences: bool = False,
+    names: tuple[str, str] = ("Left", "Right"),
 ) -> Html:
     """Both lists, rows aligned by rank.
 
@@ -85,6 +85,7 @@ def lists_html(
         task: stands in `data-task`, where tests and the activity component find it.
         hosts: hosts that images may come from; None allows any http(s) address.
         differences: leave out the ranks at which both lists hold the same product.
+        names: what the lists are called; other names are for analysts only.
     """
     hidden = same_ranks(left, right) if differences else frozenset()
     images = any(image_allowed(item.image, hosts) for item in (*left, *right))
@@ -95,8 +96,11 @@ def lists_html(
         said = f"The same on both sides: rank {_spans(hidden)}" if hidden else "No rank is the same"
         note = element("p", said, class_="ek-same")
     sides = [
-        _side(name, items, other, hidden=hidden, images=images, hosts=hosts, words=words)
-        for name, items, other in (("left", left, right), ("right", right, left))
+        _side(name, against, items, other, hidden=hidden, images=images, hosts=hosts, words=words)
+        for name, against, items, other in (
+            (names[0], names[1], left, right),
+            (names[1], names[0], right, left),
+        )
     ]
     return element(
         "div",
@@ -138,7 +142,7 @@ def pooled_html(
             chip = element(
                 "span", word or "not graded", class_="ek-chip ek-given" if word else "ek-chip"
             )
-            row = _row(item, place + 1, chip, "", images=images, hosts=hosts, words=words)
+            row = _row(item, place + 1, chip, images=images, hosts=hosts, words=words)
             now = place == current
             rows.append(
                 element(
@@ -161,6 +165,7 @@ def pooled_html(
 
 def _side(
     name: str,
+    against: str,
     items: Sequence[Any],
     other: Sequence[Any],
     *,
@@ -169,7 +174,6 @@ def _side(
     hosts: Sequence[str] | None,
     words: frozenset[str],
 ) -> Html:
-    opposite = "right" if name == "left" else "left"
     elsewhere = {item.product_id: place for place, item in enumerate(other, 1)}
     rows = []
     for place, item in enumerate(items, 1):
@@ -179,24 +183,22 @@ def _side(
         kind = "ek-only" if rank is None else "ek-both"
         chip = element(
             "span",
-            f"only {name}" if rank is None else f"{opposite} #{rank}",
+            f"only {name.lower()}" if rank is None else f"{against.lower()} #{rank}",
             class_=f"ek-chip {kind}",
         )
-        row = _row(item, place, chip, name, images=images, hosts=hosts, words=words)
+        row = _row(item, place, chip, images=images, hosts=hosts, words=words)
         rows.append(element("li", row, class_=f"ek-row {kind}"))
-    label = name.capitalize()
-    heading = element("h2", label, class_="ek-side-name")
-    body = element("ol", *rows, class_="ek-list", aria_label=f"{label} list")
+    heading = element("h2", name, class_="ek-side-name")
+    body = element("ol", *rows, class_="ek-list", aria_label=f"{name} list")
     if not items:
         body = element("p", "No results", class_="ek-empty")
-    return element("section", heading, body, class_="ek-side", aria_label=label)
+    return element("section", heading, body, class_="ek-side", aria_label=name)
 
 
 def _row(
     item: Any,
     rank: int,
     chip: Html,
-    side: str,
     *,
     images: bool,
     hosts: Sequence[str] | None,

@@ -9,9 +9,20 @@ import re
 
 from evalkit.reports.markup import Html, element, join
 
-__all__ = ["prose_html"]
+__all__ = ["label_of", "prose_html"]
 
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
+_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:$<>&])")
+
+
+def label_of(text: str) -> str:
+    r"""A text as the label of a widget, which Streamlit reads as Markdown: every mark is escaped.
+
+    Example:
+        >>> label_of("a *b* :red[c]")
+        'a \\*b\\* \\:red\\[c\\]'
+    """
+    return _MARKS.sub(r"\\\1", text)
 
 
 def prose_html(text: str) -> Html:

@@ -52,6 +52,8 @@ CONFIG: Mapping[str, Any] = {
     "client.showErrorLinks": False,
     "client.showSidebarNavigation": False,
     "client.toolbarMode": "minimal",
+    # what stays the same from vote to vote, like the style sheet, is sent once
+    "global.minCachedMessageSize": 2000,
     "logger.hideWelcomeMessage": True,
     "runner.magicEnabled": False,
     "server.enableAgentApi": False,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COOKIE",
     "current_person",
+    "forget_person",
     "may",
     "oidc_configured",
     "open_database",
@@ -81,6 +82,11 @@ def current_person() -> Person | None:
         return None
     st.session_state["who"] = (found, time.monotonic() + _CHECKED_FOR)
     return found
+
+
+def forget_person() -> None:
+    """Ask the database again who this is, at the next run."""
+    st.session_state.pop("who", None)
 
 
 def _look_up() -> Person | None:

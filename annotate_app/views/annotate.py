@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from annotate_app.bar import action, answered, saved_line
+from annotate_app.bar import action, drawing, drawn, saved_line
 from annotate_app.comparing import show_comparison
 from annotate_app.grading import show_grading
 from annotate_app.session import open_database
@@ -45,7 +45,7 @@ def show(person: Person) -> None:
         show_grading(found, person)
     else:
         show_comparison(found, person)
-    st.session_state.pop("handled", None)
+    drawn()
 
 
 def _next(person: Person) -> Served | Finished | None:
@@ -68,6 +68,7 @@ def _id(study: Study) -> int:
 
 
 def _feedback(person: Person) -> None:
+    drawing("feedback")
     plain_top(person, "Practice")
     st.html(
         element(
@@ -77,15 +78,15 @@ def _feedback(person: Person) -> None:
             id="ek-feedback",
         )
     )
-    action("Continue", "Enter", "continue", _continue)
+    action("Continue", "Enter", "continue", "feedback", _continue)
 
 
 def _continue() -> None:
-    answered()
     st.session_state.pop("feedback", None)
 
 
 def _rest(person: Person, text: str, finished: Finished | None) -> None:
+    drawing("rest")
     plain_top(person, "Thank you")
     done = f"You have answered {finished.my_done:,}." if finished and finished.my_done else None
     st.html(
@@ -99,4 +100,4 @@ def _rest(person: Person, text: str, finished: Finished | None) -> None:
         )
     )
     saved_line(person)
-    action("Look again", "Enter", "look-again", _continue)
+    action("Look again", "Enter", "look", "rest", _continue)

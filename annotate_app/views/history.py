@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from annotate_app.bar import note
 from annotate_app.navigation import heading
 from annotate_app.session import open_database
+from annotate_app.showing import when
 from evalkit.errors import StoreError
 from evalkit.reports.markup import element
 from evalkit.store import my_votes, reopen, studies
@@ -46,7 +47,7 @@ def show(person: Person) -> None:
 def _line(vote: MyVote, person: Person) -> None:
     key = f"{vote.assignment_id}-{vote.revision}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"mine-{key}"):
-        facts = [_when(vote.submitted_at), *vote.reasons]
+        facts = [when(vote.submitted_at), *vote.reasons]
         if vote.revision > 1:
             facts.append(f"changed {vote.revision - 1}×")
         st.html(
@@ -69,24 +70,7 @@ def _change(vote: MyVote, person: Person) -> None:
     try:
         served = reopen(open_database(), vote.assignment_id, person)
     except StoreError as error:
-        st.session_state["said"] = {"text": str(error), "warn": True, "vote_id": None, "tags": ()}
+        note(str(error), warn=True)
         return
-    st.session_state["said"] = {
-        "text": f"You answered: {vote.words}. A new answer replaces it.",
-        "warn": False,
-        "vote_id": None,
-        "tags": (),
-    }
+    note(f"You answered: {vote.words}. A new answer replaces it.")
     st.session_state["go_annotate"] = str(served.study_id)
-
-
-def _when(milliseconds: int) -> str:
-    """A moment in the time zone of the browser."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    moment = datetime.fromtimestamp(milliseconds / 1000, tz=UTC)
-    try:
-        zone = ZoneInfo(st.context.timezone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        zone = ZoneInfo("UTC")
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
