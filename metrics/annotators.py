@@ -58,14 +58,16 @@ def _answers(votes: Votes) -> NDArray[np.int8]:
 
 
 def _kappa(one: Any, other: Any, weights: str | None) -> float | None:
+    from sklearn import config_context
     from sklearn.metrics import cohen_kappa_score
 
     labels = np.union1d(one, other)
-    if len(labels) < 2:
+    if len(one) < 2 or len(labels) < 2:
         return None
     # linear weights go by the distance of the values, also of those that nobody used
     scale = np.arange(labels[0], labels[-1] + 1) if weights else labels
-    value = float(cohen_kappa_score(one, other, labels=scale, weights=weights))
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        value = float(cohen_kappa_score(one, other, labels=scale, weights=weights))
     return value if np.isfinite(value) else None
 
 

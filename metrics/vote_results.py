@@ -203,7 +203,8 @@ class PairScored:
         annotator_b: the other, later in the alphabet.
         shared: queries that both voted on.
         percent: share of those on which both said Good, both Same or both Bad.
-        kappa: Cohen's kappa of Good, Same, Bad.
+        kappa: Cohen's kappa of Good, Same, Bad; None on a single query, or where both always gave
+            one and the same answer.
         weighted_kappa: Cohen's kappa of the preferences with linear weights.
     """
 

@@ -37,6 +37,11 @@ _TEXTS = ("treatment_side", "kind", "task_id", "twin_of", "study")
 _FLAGS = {"both_bad": False, "set_aside": False, "counts": True}
 _NUMBERS = ("position", "gold_preference", "seconds")
 _SIDES = {"left": -1, "right": 1}
+# names that the results give to what they hold of a query
+_RESERVED = frozenset(
+    {*_REQUIRED, *_FLAGS, *_NUMBERS, "automatic", "votes", "good", "same", "bad", "mean_sign"}
+    | {"mean_preference", "verdict", "p_bad", "p_same", "p_good"}
+)
 
 
 @dataclass(frozen=True)
@@ -185,10 +190,12 @@ def collect_votes(votes: Any, by: Sequence[str] = ()) -> tuple[Votes, Frames]:
     """
     lazy, frames = as_lazy(votes, "votes")
     there = require_columns(lazy, "votes", [*_REQUIRED, *by])
-    taken = [name for name in by if name in (*_REQUIRED, *_FLAGS, *_NUMBERS, "verdict")]
+    taken = [name for name in by if name in _RESERVED]
     if taken or len(set(by)) < len(by):
         raise MetricsError(
-            f"column {taken[0]!r} cannot be a segment" if taken else "a segment is named twice"
+            f"column {taken[0]!r} cannot be a segment: that name is taken; rename the column"
+            if taken
+            else f"segments are named twice: {', '.join(by)}"
         )
     if not lazy.collect_schema()["preference"].is_numeric():
         raise MetricsError(

@@ -282,12 +282,13 @@ def test_a_segment_is_a_property_of_the_query() -> None:
     [
         ({"by": ["nowhere"]}, "column 'nowhere' not found in votes"),
         ({"by": ["preference"]}, "cannot be a segment"),
+        ({"by": ["task_id", "task_id"]}, "segments are named twice"),
         ({"aggregate": "mean"}, "aggregate must be one of majority, votes, dawid_skene"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(MetricsError, match=message):
-        gsb_from_votes(small(("q", "ann", 1)), **options)
+        gsb_from_votes(small(("q", "ann", 1), task_id=["t"]), **options)
 
 
 def test_no_votes_at_all_are_refused() -> None:
