@@ -32,6 +32,7 @@ NOT_RUN = {
     "make ": "installs packages and runs everything, this test included",
     "pip install": "would change the environment that the tests run in",
     "--model intfloat/e5-small-v2": "downloads a model from the hub",
+    "evalkit annotate": "serves pages until it is stopped",
 }
 
 _WIDTH: dict[str, Any] = {"terminal_width": 80, "max_content_width": 80}

@@ -71,7 +71,7 @@ def test_commands_run_and_print_what_is_shown(
             problems: list[str] = []
             doctest.DocTestRunner().run(example, out=problems.append)
             assert not problems, "".join(problems)
-    assert shown == 3
+    assert shown == 4
 
 
 def test_only_the_named_commands_are_not_run() -> None:
@@ -85,9 +85,11 @@ def test_only_the_named_commands_are_not_run() -> None:
     assert [command.split(" \\")[0] for command in left_out] == [
         "make demo",
         "make test",
+        ".venv/bin/evalkit annotate --db demo/evalkit.db",
         "pip install evalkit-search",
         "pip install 'torch>=2.4,<2.14' --index-url https://download.pytorch.org/whl/cpu",
         "pip install 'evalkit-search[models,offline]'",
+        "evalkit annotate --db demo/pages.db",
         "evalkit index --products sample_data/products.jsonl --model intfloat/e5-small-v2",
     ]
 
@@ -155,11 +157,16 @@ def test_the_extras_are_those_of_the_package() -> None:
 def test_options_that_are_named_exist() -> None:
     from evalkit.cli import cli
 
-    known = {"--index-url", "--help"}
-    for name in cli.list_commands(click.Context(cli)):
-        command = cli.get_command(click.Context(cli), name)
-        assert command is not None
-        known |= {option for each in command.params for option in each.opts}
+    def options(command: click.Command) -> set[str]:
+        found = {option for each in command.params for option in each.opts}
+        if isinstance(command, click.Group):
+            for name in command.list_commands(click.Context(command)):
+                inner = command.get_command(click.Context(command), name)
+                assert inner is not None
+                found |= options(inner)
+        return found
+
+    known = {"--index-url", "--help"} | options(cli)
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT))
     assert named - known == set()
 
