@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -206,7 +208,19 @@ def create(name: str | None, at_once: bool, url: str | None, **given: Any) -> No
         made = create_study(store, design, draft.tasks)
         if at_once:
             made = set_state(store, made.id, "open")
-        emit(format_draft(made, draft.counts, draft.warnings, store.url), None)
+        text = format_draft(
+            made, draft.counts, draft.warnings, store.url, option=_database_words(url)
+        )
+    emit(text, None)
+
+
+def _database_words(url: str | None) -> str:
+    """What further commands must say to find the database; a password is not repeated."""
+    if url is None or "EVALKIT_DB" in os.environ:
+        return ""
+    if url.startswith("sqlite:///"):
+        return f" --db {shlex.quote(url.removeprefix('sqlite:///'))}"
+    return " --db …"
 
 
 def _design(name: str | None, given: dict[str, Any]) -> StudyDesign:

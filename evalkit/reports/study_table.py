@@ -29,7 +29,12 @@ _LABEL = 28
 
 
 def format_draft(
-    study: Study, counts: Mapping[str, int], warnings: Sequence[str], database: str
+    study: Study,
+    counts: Mapping[str, int],
+    warnings: Sequence[str],
+    database: str,
+    *,
+    option: str = "",
 ) -> str:
     """What a new study holds, and what to do next.
 
@@ -38,6 +43,7 @@ def format_draft(
         counts: tasks by kind, places and products.
         warnings: sentences to look at before it is opened.
         database: where it is.
+        option: what the next commands need to find the database.
     """
     design = study.design
     form = (
@@ -74,7 +80,7 @@ def format_draft(
             out += wrap(plain(warning), _WIDTH, first="! ", rest="  ")
     steps = [] if study.state == "open" else [f"evalkit study open {plain(study.name)}"]
     steps += ["evalkit study invite NAME", "evalkit annotate"]
-    return "\n".join([*out, "", f"Next: {', '.join(steps)}"]) + "\n"
+    return "\n".join([*out, "", "Next:", *(f"  {step}{option}" for step in steps)]) + "\n"
 
 
 def format_studies(rows: Sequence[Mapping[str, Any]]) -> str:

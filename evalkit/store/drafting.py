@@ -24,7 +24,7 @@ from evalkit.store.study_files import (
     query_set,
     read_tables,
     segment_columns,
-    system_name,
+    system_names,
 )
 from evalkit.store.values import Answer, Item, TaskDraft
 
@@ -111,10 +111,11 @@ def draft_study(
         warnings.append(
             f"{counted(without, 'query has', 'queries have')} no figure in {files.per_query}."
         )
+    control, treatment = system_names(connection, tables, warnings)
     made = replace(
         design,
-        control_system=system_name(connection, tables["control"]),
-        treatment_system=system_name(connection, tables["treatment"]),
+        control_system=control,
+        treatment_system=treatment,
         segments=tuple(segments),
         design=_provenance(files, tables, counts, warnings)
         | {"drawn": {"twins": twins, "sample": sample, "measure": measure}},

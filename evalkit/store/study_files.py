@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from evalkit.errors import InputError, Problem, SettingsError
@@ -32,7 +31,7 @@ __all__ = [
     "query_set",
     "read_tables",
     "segment_columns",
-    "system_name",
+    "system_names",
 ]
 
 _SHOWN = 10
@@ -366,13 +365,26 @@ def automated_deltas(
     return dict(rows)
 
 
-def system_name(connection: DuckDBPyConnection, run: Table) -> str:
-    """Return the run's own name for its system, or the file's."""
-    if "system" in run.columns:
-        row = connection.execute(f"SELECT min(system) FROM {run.name}").fetchone()
-        if row and row[0]:
-            return str(row[0])
-    return Path(run.path).name.split(".")[0] or "run"
+def system_names(
+    connection: DuckDBPyConnection, tables: Mapping[str, Table], warnings: list[str]
+) -> tuple[str, str]:
+    """Return what control and treatment are called: as the runs say, else just that.
+
+    Page grades are exported under these names, and `evalkit score` finds the runs by them.
+    """
+    named = []
+    for side in ("control", "treatment"):
+        name = None
+        if "system" in tables[side].columns:
+            row = connection.execute(f"SELECT min(system) FROM {tables[side].name}").fetchone()
+            name = row[0] if row else None
+        named.append(str(name) if name else side)
+    if named[0] != named[1]:
+        return named[0], named[1]
+    warnings.append(
+        f"Both runs call their system {named[0]!r}; here they are control and treatment."
+    )
+    return "control", "treatment"
 
 
 def lot(seed: int, purpose: str, name: str) -> bytes:

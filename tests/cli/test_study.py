@@ -64,7 +64,9 @@ def test_create_says_what_it_made(run: Run) -> None:
     assert re.search(r"tasks +10  30 votes wanted", done.out)
     assert re.search(r"automatic +2  identical lists", done.out)
     assert re.search(r"twin +2  shown again", done.out)
-    assert "Next: evalkit study open shoes, evalkit study invite NAME, evalkit annotate" in done.out
+    assert done.out.endswith(
+        "Next:\n  evalkit study open shoes\n  evalkit study invite NAME\n  evalkit annotate\n"
+    )
     assert done.err == "Reading the files\nStoring 14 tasks\n"
 
 
@@ -88,7 +90,7 @@ def test_create_freezes_the_lists(run: Run) -> None:
 def test_create_can_open_at_once(run: Run) -> None:
     done = run("create", "shoes", *FILES, "--open")
     assert "; open." in done.out
-    assert "Next: evalkit study invite NAME, evalkit annotate" in done.out
+    assert "Next:\n  evalkit study invite NAME\n  evalkit annotate\n" in done.out
 
 
 def test_a_study_without_a_name_gets_a_number(run: Run) -> None:
@@ -115,7 +117,8 @@ def test_settings_of_a_study_are_kept(run: Run) -> None:
 
 
 def test_the_database_is_where_it_is_said_to_be(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    run("create", "one", *FILES, "--db", "one.db")
+    done = run("create", "one", *FILES, "--db", "one.db")
+    assert "  evalkit annotate --db one.db\n" in done.out
     monkeypatch.setenv("EVALKIT_DB", "sqlite:///two.db")
     run("create", "two", *FILES)
     assert (

@@ -173,9 +173,14 @@ def test_without_a_queries_file_the_common_queries_are_taken(draft: Any) -> None
     assert any("3 queries have no text" in warning for warning in found.warnings)
 
 
-def test_systems_are_those_of_the_runs_or_of_their_files(draft: Any) -> None:
+def test_systems_are_called_as_the_runs_say(draft: Any, folder: Path) -> None:
     design = draft().design
     assert (design.control_system, design.treatment_system) == ("lexical", "treatment")
+    Path("treatment.csv").write_text("query_id,product_id,rank,system\nq1,a,1,lexical\n")
+    found = draft()
+    assert found.design.control_system == "control"
+    assert found.design.treatment_system == "treatment"
+    assert any("Both runs call their system 'lexical'" in text for text in found.warnings)
 
 
 # products
