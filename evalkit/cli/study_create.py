@@ -176,6 +176,7 @@ def create(name: str | None, at_once: bool, url: str | None, **given: Any) -> No
     from evalkit.engines import open_engine
     from evalkit.reports.study_table import format_draft
     from evalkit.store import create_study, set_state
+    from evalkit.store.designs import check_design, check_tasks
     from evalkit.store.drafting import draft_study
     from evalkit.store.engine import parse_url
 
@@ -185,7 +186,8 @@ def create(name: str | None, at_once: bool, url: str | None, **given: Any) -> No
         twins = 0.0 if given["kind"] == "grade" else _TWINS
     if name is not None and not name.strip():
         raise SettingsError("the study's name is empty; give one, or none at all.")
-    design, files = _design(name, given), _files(given)
+    design, files = _design(name or "study-1", given), _files(given)
+    check_design(design)
     with open_engine(given["memory_limit"]) as connection:
         click.echo("Reading the files", err=True)
         draft = draft_study(
@@ -202,6 +204,7 @@ def create(name: str | None, at_once: bool, url: str | None, **given: Any) -> No
             "there is nothing to vote on: the lists of every query are the same; compare other "
             "runs, or give --identical show."
         )
+    check_tasks(draft.design, draft.tasks)
     click.echo(f"Storing {len(draft.tasks):,} tasks", err=True)
     with opened(url, create=True) as store:
         design = draft.design if name is not None else _named(store, draft.design)
@@ -223,7 +226,7 @@ def _database_words(url: str | None) -> str:
     return " --db …"
 
 
-def _design(name: str | None, given: dict[str, Any]) -> StudyDesign:
+def _design(name: str, given: dict[str, Any]) -> StudyDesign:
     from evalkit.store import StudyDesign
 
     grades = given["kind"] == "grade"
@@ -235,7 +238,7 @@ def _design(name: str | None, given: dict[str, Any]) -> StudyDesign:
         raise SettingsError("--stop-width and --stop-when-decided are for side-by-side studies.")
     hosts = given["image_hosts"]
     return StudyDesign(
-        name or "",
+        name,
         kind=given["kind"],
         scale=int(given["scale"] or 3),
         levels=_levels(given["levels"] or "3"),

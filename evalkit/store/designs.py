@@ -88,7 +88,7 @@ def _problem(design: StudyDesign, draft: TaskDraft, tasks: Sequence[TaskDraft]) 
     control, treatment = _ids(draft.control), _ids(draft.treatment)
     if len(set(control)) < len(control) or len(set(treatment)) < len(treatment):
         return "a list has the same product twice"
-    if not control and not treatment:
+    if not control and not treatment and draft.kind != "automatic":
         return "both lists are empty"
     if draft.kind == "automatic" and control != treatment:
         return "its lists differ, so it must be shown"

@@ -98,6 +98,8 @@ def draft_study(
     by_id = {query.query_id: query for query in queries}
     gold = _complete_gold(connection, tables.get("gold"), queries, design)
     queries = _without_practice(queries, gold, warnings)
+    if design.kind == "grade":
+        queries = _with_products(queries, warnings)
     queries, probabilities = draw(queries, sample, design.seed, tables.get("queries"))
     products, counts = _products(connection, tables, files, queries, gold, warnings)
     tasks = _comparisons(queries, design, deltas, probabilities, products)
@@ -236,6 +238,15 @@ def _without_practice(
     return kept
 
 
+def _with_products(queries: list[QueryLists], warnings: list[str]) -> list[QueryLists]:
+    """Leave out queries with nothing to grade."""
+    kept = [query for query in queries if not query.empty]
+    if len(kept) < len(queries):
+        left = counted(len(queries) - len(kept), "query has", "queries have")
+        warnings.append(f"{left} no results in either run and nothing to grade; left out.")
+    return kept
+
+
 def _products(
     connection: DuckDBPyConnection,
     tables: Mapping[str, Table],
@@ -283,7 +294,7 @@ def _comparisons(
     counted_as_same = design.kind == "sbs" and design.identical == "skip"
     return [
         TaskDraft(
-            kind="automatic" if counted_as_same and query.identical else "real",
+            kind="automatic" if query.empty or (counted_as_same and query.identical) else "real",
             query_id=query.query_id,
             query=query.text or query.query_id,
             query_type=_text(query.columns.get("query_type")),

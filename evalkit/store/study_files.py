@@ -92,6 +92,11 @@ class QueryLists:
         """Whether the two lists are the same products in the same order."""
         return self.control == self.treatment
 
+    @property
+    def empty(self) -> bool:
+        """Whether neither run answers it."""
+        return not self.control and not self.treatment
+
 
 def read_tables(
     connection: DuckDBPyConnection, files: StudyFiles, *, kind: str, depth: int

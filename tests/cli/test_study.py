@@ -137,6 +137,15 @@ def test_gold_and_practice_are_counted(run: Run) -> None:
     assert "! 1 query of the query set serve for practice" in done.out
 
 
+def test_a_query_without_any_results_is_counted(run: Run) -> None:
+    with open("queries.csv", "a") as file:
+        file.write("q13,unheard of,negative,shoes\n")
+    done = run("create", "shoes", *FILES)
+    assert done.code == 0, done.err
+    assert re.search(r"automatic +3 ", done.out)
+    assert "! 1 query has no results in the treatment." in done.out
+
+
 # votes
 
 
@@ -450,6 +459,7 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
         ("--treatment", "control.run", "--open"),
         "there is nothing to vote on: the lists of every query are the same",
     ),
+    "a reason of two": (("--reasons", "price;brand"), "without a semicolon"),
     "an empty name": (("--", " "), "the study's name is empty"),
 }
 

@@ -159,10 +159,14 @@ def test_identical_lists_count_as_the_same_without_being_shown(draft: Any) -> No
     assert (found.counts["real"], found.counts["automatic"], found.counts["slots"]) == (2, 2, 6)
 
 
-def test_two_empty_lists_are_identical(draft: Any, folder: Path) -> None:
+def test_a_query_that_neither_run_answers_counts_as_the_same(draft: Any, folder: Path) -> None:
     with open("queries.csv", "a") as file:
         file.write("q5,unheard of,negative,\n")
     assert task(draft(), "q5").kind == "automatic"
+    assert task(draft(identical="show"), "q5").kind == "automatic"  # there is nothing to show
+    grades = draft(kind="grade")
+    assert "q5" not in {t.query_id for t in grades.tasks}
+    assert any("nothing to grade" in warning for warning in grades.warnings)
 
 
 def test_without_a_queries_file_the_common_queries_are_taken(draft: Any) -> None:
