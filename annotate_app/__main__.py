@@ -25,7 +25,10 @@ def main() -> int:
     except EvalkitError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
-    serve(options.host, options.port)
+    try:
+        serve(options.host, options.port)
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

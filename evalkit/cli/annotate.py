@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import socket
 import subprocess
 import sys
 
@@ -39,6 +40,7 @@ def annotate(url: str | None, host: str, port: int) -> None:
             )
     with opened(url):
         pass
+    _refuse_taken(host, port)
     command = [sys.executable, "-m", "annotate_app", "--host", host, "--port", str(port)]
     # In the environment, since a URL may hold a password and others can read command lines.
     environment = {**os.environ, **({"EVALKIT_DB": url} if url is not None else {})}
@@ -47,3 +49,23 @@ def annotate(url: str | None, host: str, port: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(sys.executable, command, environment)  # noqa: S606
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Refuse an address where nothing can listen.
+
+    Raises:
+        SettingsError: with what to do.
+    """
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[
+            0
+        ]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as error:
+        raise SettingsError(
+            f"nothing can listen on {host}:{port} ({error.strerror or error}); give another "
+            "--port, or another --host."
+        ) from error

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import socket
 import sqlite3
+import subprocess
+import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +109,40 @@ def test_pages_that_are_not_installed_are_told_with_the_line_that_adds_them(
     done = run("annotate")
     assert (done.code, done.out) == (2, "")
     assert "run pip install 'evalkit-search[app]'." in done.err
+
+
+def test_a_port_that_is_taken_is_told(run: Run) -> None:
+    with socket.create_server(("localhost", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("annotate", "--port", port)
+    assert (done.code, done.out) == (2, "")
+    assert f"nothing can listen on localhost:{port} (Address already in use)" in done.err
+
+
+def test_the_pages_are_served_until_ctrl_c(run: Run, program: list[str]) -> None:
+    with socket.create_server(("localhost", 0)) as free:
+        port = free.getsockname()[1]
+    words = [*program, "annotate", "--db", "evalkit.db", "--port", str(port)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            assert b'"status":"ok"' in _answer(f"http://localhost:{port}/healthz")
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=30) == 130
+            assert process.stderr is not None
+            assert b"Traceback" not in process.stderr.read()
+
+
+def _answer(url: str) -> bytes:
+    """What a server says once it is up."""
+    for _ in range(300):
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                found: bytes = answer.read()
+                return found
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    pytest.fail(f"nothing answers at {url}")
 
 
 @pytest.mark.parametrize("words", [("db", w) for w in ("upgrade", "check", "backup")])
