@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from evalkit.cli.database import database_option, opened
 from evalkit.cli.options import column_names
 from evalkit.cli.output import check_outputs
-from evalkit.errors import SettingsError
+from evalkit.errors import InputError, SettingsError
 
 __all__ = ["export", "import_"]
 
@@ -110,6 +112,11 @@ def import_(
         found = find_study(store, study)
         mapping = column_names(mapped).mapping("votes")
         table = read("votes", path, connection, format=form, mapping=mapping)
-        done = import_votes(store, found.id, table.relation.to_arrow_table())
+        try:
+            done = import_votes(store, found.id, table.relation.to_arrow_table())
+        except InputError as error:
+            # The store counts the rows of the table, which are not those of the file.
+            problems = [replace(problem, row=None) for problem in error.problems]
+            raise InputError(path, problems, remedy=error.remedy, total=error.total) from error
     already = f"; {done.already:,} were there already" if done.already else ""
     click.echo(f"Added {done.votes:,} votes of {study}{already}.")

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -283,7 +288,9 @@ def test_a_bad_file_of_votes_changes_nothing(run: Run) -> None:
     assert "tool.csv: row 3, column preference" in done.err
     assert "splendid" in done.err
     Path("tool.csv").write_text("query_id,annotator,preference\nq01,ann,good\nzz,ann,good\n")
-    assert run("import", "shoes", "tool.csv").code == 2
+    done = run("import", "shoes", "tool.csv")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("evalkit: tool.csv: query 'zz'")
     assert status(run)["progress"]["votes"] == 0
 
 
@@ -538,3 +545,38 @@ def test_what_is_not_there_is_told_in_one_line(shoes: Run, case: str) -> None:
 def test_every_help_ends_with_an_example(run: Run, word: str) -> None:
     done = run(word, "--help")
     assert f"Example: evalkit study {word}" in " ".join(done.out.split())
+
+
+# the process
+
+
+def test_studies_load_no_model_library(shoes: Run) -> None:
+    vote(DB, "shoes", ["ann", "bob"], for_treatment(1))
+    program = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        "from evalkit.cli import main\n"
+        "main()\n"
+    )
+    for words in (("create", "again", *FILES), ("status", "shoes"), ("list",)):
+        done = subprocess.run(
+            [sys.executable, "-c", program, "study", *words],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        loaded = {name.split(".")[0] for name in done.stderr.split()}
+        assert "sqlalchemy" in loaded
+        assert not loaded & {"torch", "transformers", "faiss", "streamlit", "plotly"}
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing(run: Run, program: list[str]) -> None:
+    os.mkfifo("never.csv")
+    words = [*program, "study", "create", "shoes", *FILES, "--per-query", "never.csv"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        writer = os.open("never.csv", os.O_WRONLY)  # opens when the reader waits for the pipe
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+        os.close(writer)
+    assert not Path("evalkit.db").exists()
