@@ -65,7 +65,8 @@ def mount_activity(
     run = st.session_state["activity_run"] = st.session_state.get("activity_run", 0) + 1
     _component()(
         key=_KEY,
-        data={"task": task, "votes": list(votes), "keys": list(keys), "run": run},
+        # tuples, since Streamlit loads pandas to see whether a list is a data frame: 80 MB
+        data={"task": task, "votes": tuple(votes), "keys": tuple(keys), "run": run},
         height=1,
         on_act_change=lambda: None,
         on_draft_change=changed,

@@ -56,6 +56,9 @@ CONFIG: Mapping[str, Any] = {
     "global.minCachedMessageSize": 2000,
     "logger.hideWelcomeMessage": True,
     "runner.magicEnabled": False,
+    # a full collection after every vote stops everybody for longer than the vote itself takes;
+    # Python still collects when there is reason to
+    "runner.postScriptGC": False,
     "server.enableAgentApi": False,
     "server.enableStaticServing": False,
     "server.fileWatcherType": "none",
