@@ -174,6 +174,17 @@ def test_figures_are_those_of_the_votes(store: Store, made: Any) -> None:
     json.dumps(summary, allow_nan=False)
 
 
+def test_a_query_enters_the_sequence_when_it_has_all_its_votes(store: Store, made: Any) -> None:
+    study = made(drafts(6))
+    give(store, study, invite(store, "ann")[0], 1)
+    summary = study_summary(store, study)
+    assert summary["gsb"]["overall"]["good"] == 6
+    assert (summary["sequential"]["queries"], summary["sequential"]["incomplete"]) == (0, 6)
+    assert summary["stopping"]["queries_to_come"] == 6
+    give(store, study, invite(store, "bob")[0], 1)
+    assert study_summary(store, study)["sequential"]["queries"] == 6
+
+
 def test_segments_can_be_left_out_or_refused(store: Store, made: Any) -> None:
     study = made(drafts(2))
     give(store, study, invite(store, "ann")[0], 1)
