@@ -136,8 +136,8 @@ def machine() -> dict[str, Any]:
     }
 
 
-def versions(python: str) -> dict[str, str]:
-    """Tell the version of an interpreter and of those packages of interest that it has."""
+def versions(python: str, packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
+    """Tell the version of an interpreter and of those packages that it has."""
     code = (
         "import importlib.metadata as m, json, platform, sys\n"
         "found = {'python': platform.python_version()}\n"
@@ -147,6 +147,6 @@ def versions(python: str) -> dict[str, str]:
         "print(json.dumps(found))"
     )
     done = subprocess.run(
-        [python, "-c", code, *_PACKAGES], capture_output=True, text=True, check=False
+        [python, "-c", code, *packages], capture_output=True, text=True, check=False
     )
     return dict(json.loads(done.stdout)) if done.returncode == 0 else {}

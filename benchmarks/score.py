@@ -352,7 +352,7 @@ def main() -> int:
             given.json.parent.mkdir(parents=True, exist_ok=True)
             given.json.write_text(json.dumps(results[0], indent=2) + "\n", encoding="utf-8")
     if given.page:
-        put_into_page(given.page, as_markdown(results))
+        put_into_page(given.page, "score.py", as_markdown(results))
     print(as_markdown(results) if given.markdown else as_text(results))
     wrong = [
         f"{size['rows']:,} rows: {entry['label']} differs from evalkit: {entry['disagreements']}"

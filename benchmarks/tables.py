@@ -1,4 +1,4 @@
-"""Tables of what `score.py` measured: plain text for the terminal, Markdown for the page."""
+"""Tables of what `score.py` measured, and where the scripts put theirs on the page."""
 
 from __future__ import annotations
 
@@ -11,12 +11,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["as_markdown", "as_text", "put_into_page"]
+__all__ = ["aligned", "as_markdown", "as_text", "markdown_table", "put_into_page"]
 
-START = "<!-- benchmarks/score.py: start -->"
-END = "<!-- benchmarks/score.py: end -->"
 _HEADER = ["program", "wall s", "CPU s", "peak MB", "spilled MB"]
 _HEADER += ["wall ratio", "CPU ratio", "memory ratio", "figures"]
+
+
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table for a terminal; the first column stands left, the others right."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]
+
+
+def markdown_table(table: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of the same table in Markdown."""
+    header, *rows = table
+    return [
+        f"| {' | '.join(header)} |",
+        f"| --- |{' ---: |' * (len(header) - 1)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
 
 
 def _present(values: Sequence[float | None]) -> list[float]:
@@ -155,15 +175,7 @@ def as_text(results: Sequence[dict[str, Any]]) -> str:
     for result in results:
         lines += [*_facts(result), ""]
     for title, table, below in _sections(results):
-        lines.append(title)
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        for row in table:
-            cells = [
-                cell.ljust(width) if place == 0 else cell.rjust(width)
-                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ]
-            lines.append("  ".join(cells).rstrip())
-        lines += [*below, ""]
+        lines += [title, *aligned(table), *below, ""]
     return "\n".join(lines).rstrip()
 
 
@@ -175,26 +187,24 @@ def as_markdown(results: Sequence[dict[str, Any]]) -> str:
         lines += [f"- {line}" for line in facts]
         lines += ["", "```sh", command.removeprefix("Command: "), "```", ""]
     for title, table, below in _sections(results):
-        header, *rows = table
-        lines += [f"### {title}", "", f"| {' | '.join(header)} |"]
-        lines.append(f"| --- |{' ---: |' * (len(header) - 1)}")
-        lines += [f"| {' | '.join(row)} |" for row in rows]
+        lines += [f"### {title}", "", *markdown_table(table)]
         lines += ["", *(f"- {line}" for line in below)]
         lines += [""] if below else []
     return "\n".join(lines).rstrip()
 
 
-def put_into_page(page: Path, markdown: str) -> None:
-    """Replace what stands between the page's marks.
+def put_into_page(page: Path, script: str, markdown: str) -> None:
+    """Replace what stands between a script's marks on the page.
 
     Raises:
         SystemExit: the page has no marks.
     """
+    first, last = (f"<!-- benchmarks/{script}: {which} -->" for which in ("start", "end"))
     text = page.read_text(encoding="utf-8")
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
+    before, start, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not start or not end:
-        raise SystemExit(f"{page}: has no lines {START} and {END}; add them.")
+        raise SystemExit(f"{page}: has no lines {first} and {last}; add them.")
     partial = page.with_name(page.name + ".partial")
-    partial.write_text(f"{before}{START}\n\n{markdown}\n\n{END}{after}", encoding="utf-8")
+    partial.write_text(f"{before}{first}\n\n{markdown}\n\n{last}{after}", encoding="utf-8")
     os.replace(partial, page)
