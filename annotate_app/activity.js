@@ -63,6 +63,8 @@ function pressed(event) {
   }
   look();
   if (event.ctrlKey || event.metaKey || event.altKey || !keys.includes(key)) return;
+  // without a connection the bar is disabled, and a press must not be waited for
+  if (!document.querySelector(".st-key-votes button:not(:disabled)")) return;
   if (passes(event) && votes.includes(key)) report("key");
 }
 
