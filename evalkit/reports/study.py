@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.errors import SettingsError, StoreError
+from evalkit.reports.study_grades import graders_of, grades_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,7 +88,15 @@ def study_summary(
         StoreError: there is no such study, or the person may not read results.
         SettingsError: the tasks have no such segment.
     """
-    from evalkit.store import export_votes, flags, progress, set_asides, studies
+    from evalkit.store import (
+        export_judgments,
+        export_page_grades,
+        export_votes,
+        flags,
+        progress,
+        set_asides,
+        studies,
+    )
     from metrics import MetricsError
 
     study = next((each for each in studies(store) if each.id == study_id), None)
@@ -117,9 +126,11 @@ def study_summary(
     }
     try:
         if votes is None:
-            summary["grades"] = _grades(store, study, confidence, seed, actor)
-            return summary
-        if votes.num_rows:
+            items = export_judgments(store, study_id, actor=actor)
+            pages = export_page_grades(store, study_id, actor=actor)
+            summary["grades"] = grades_of(items, pages, study, confidence=confidence, seed=seed)
+            summary["annotators"] = graders_of(store, study, items, actor=actor)
+        elif votes.num_rows:
             segments = _segments(study, votes, by)
             _add_figures(summary, votes, aggregate, segments, confidence, seed)
             _add_sequence(
@@ -289,33 +300,3 @@ def _reasons(votes: pa.Table) -> dict[str, int]:
         if reason.strip()
     )
     return dict(given.most_common())
-
-
-def _grades(
-    store: Store, study: Study, confidence: float, seed: int, actor: Person | None
-) -> dict[str, Any]:
-    """What a grade study has collected."""
-    from evalkit.store import export_judgments, export_page_grades
-    from metrics import grade_agreement
-
-    items = export_judgments(store, study.id, actor=actor)
-    pages = export_page_grades(store, study.id, actor=actor)
-    grades = Counter(items["grade"].to_pylist())
-    by_system: dict[str, Counter[str]] = {}
-    for system, grade in zip(
-        pages["system"].to_pylist(), pages["page_grade"].to_pylist(), strict=True
-    ):
-        by_system.setdefault(system, Counter())[grade] += 1
-    return {
-        "items": [
-            {"grade": grade, "word": word, "number": grades[grade]}
-            for grade, word in study.design.levels
-        ],
-        "pages": [
-            {"system": system, **{grade: found[grade] for grade in ("good", "mid", "bad")}}
-            for system, found in sorted(by_system.items())
-        ],
-        "agreement": grade_agreement(items, confidence=confidence, seed=seed).to_dict()
-        if items.num_rows
-        else None,
-    }

@@ -176,7 +176,8 @@ def format_annotators(summary: Mapping[str, Any]) -> str:
     ]
     legend = (
         "agrees: with the others on the same queries; gold, twins: share right, share the same "
-        "both times (and how many); left: share of decided votes for the left list."
+        "both times (and how many, in products for grades); left: share of decided votes for the "
+        "left list."
     )
     return "\n".join([*_table(header, lines, left=1, last_left=True), "", *wrap(legend, _WIDTH)])
 

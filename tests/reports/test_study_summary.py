@@ -294,6 +294,28 @@ def test_a_grade_study_tells_grades_instead_of_gsb(store: Store, made: Any) -> N
     assert "GSB" not in text
 
 
+def test_graders_are_compared_with_gold_and_with_each_other(store: Store, made: Any) -> None:
+    tasks = drafts(3)
+    known = Answer((), {"c_g": (0,), "t_g": (2,)})
+    tasks.append(TaskDraft("gold", "g", "known", None, {}, items("c_g"), items("t_g"), known))
+    study = made(tasks, kind="grade")
+    # ann is right; bob gives 2 to everything
+    for name, grade in (("ann", {"c": 0, "t": 2}), ("bob", {"c": 2, "t": 2})):
+        person = invite(store, name)[0]
+        while isinstance(served := next_task(store, study, person, now=START), Served):
+            mark_shown(store, served.assignment_id, person, now=START)
+            grades = {item.product_id: grade[item.product_id[0]] for item in served.pooled}
+            ballot = Ballot(items=grades, pages={"left": "mid", "right": "mid"})
+            submit(store, served.assignment_id, served.revision, ballot, person, now=START + 9000)
+    summary = study_summary(store, study)
+    rows = {row["annotator"]: row for row in summary["annotators"]}
+    assert (rows["ann"]["gold_accuracy"], rows["bob"]["gold_accuracy"]) == (1, 0.5)
+    assert (rows["ann"]["votes"], rows["ann"]["gold_answered"]) == (3, 2)
+    # three queries: same grade for `t`, another one for `c`
+    assert (rows["ann"]["compared"], rows["ann"]["agreement"]) == (6, 0.5)
+    assert "50.0% (2)" in format_annotators(summary)
+
+
 def test_an_annotator_may_not_read_results(store: Store, made: Any) -> None:
     study = made(drafts(2))
     ann = invite(store, "ann")[0]
