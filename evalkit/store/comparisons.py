@@ -54,15 +54,12 @@ def comparisons(
         tasks = connection.execute(
             sa.select(task).join(page, page.c.id == task.c.id).order_by(task.c.position)
         ).all()
-        votes = latest_votes(study_id)
-        rows = connection.execute(
-            sa.select(votes).join(page, page.c.id == votes.c.task_id).order_by(votes.c.id)
-        ).all()
+        votes = latest_votes(study_id, within=page)
+        rows = connection.execute(sa.select(votes).order_by(votes.c.id)).all()
         reasons: dict[int, list[str]] = {}
         for row in connection.execute(
             sa.select(vote_reason.c.vote_id, vote_reason.c.reason)
             .join(votes, votes.c.id == vote_reason.c.vote_id)
-            .join(page, page.c.id == votes.c.task_id)
             .order_by(vote_reason.c.id)
         ):
             reasons.setdefault(row.vote_id, []).append(row.reason)

@@ -9,7 +9,9 @@ from evalkit.store.schema import assignment, person, set_aside, slot, study, tas
 __all__ = ["latest_votes"]
 
 
-def latest_votes(study_id: int, *, all_revisions: bool = False) -> sa.Subquery:
+def latest_votes(
+    study_id: int, *, all_revisions: bool = False, within: sa.Subquery | None = None
+) -> sa.Subquery:
     """Return a query for the votes of a study, skips left out.
 
     A vote counts when it is the latest answer of its assignment and, on a real task, fills a
@@ -19,40 +21,21 @@ def latest_votes(study_id: int, *, all_revisions: bool = False) -> sa.Subquery:
     Args:
         study_id: the study.
         all_revisions: also give votes that a later answer replaced; they never count.
+        within: a query for the ids of the tasks that are wanted; all tasks by default.
+
+    Everything is one pass over the votes with windows: joins with grouped subqueries made
+    PostgreSQL choose nested loops after a large import.
 
     Returns:
         The columns of `vote`, those of its assignment, task and person that exports need, and
         `counts` and `set_aside`.
     """
-    newest = (
-        sa.select(vote.c.assignment_id, sa.func.max(vote.c.revision).label("revision"))
-        .join(assignment, vote.c.assignment_id == assignment.c.id)
-        .join(task, assignment.c.task_id == task.c.id)
-        .where(task.c.study_id == study_id)
-        .group_by(vote.c.assignment_id)
-        .subquery("newest")
-    )
-    filled = (
-        sa.select(slot.c.task_id, sa.func.count().label("places"))
-        .join(task, slot.c.task_id == task.c.id)
-        .where(task.c.study_id == study_id, slot.c.state == "done")
-        .group_by(slot.c.task_id)
-        .subquery("filled")
-    )
-    latest = vote.c.revision == newest.c.revision
-    placed = slot.c.id.is_not(None)
-    turn = sa.func.row_number().over(
-        partition_by=(task.c.id, sa.case((sa.and_(latest, ~placed), 1), else_=0)),
-        order_by=(assignment.c.id, vote.c.revision),
-    )
-    wanted = turn <= study.c.overlap - sa.func.coalesce(filled.c.places, 0)
-    counts = sa.case((latest, sa.or_(task.c.kind != "real", placed, wanted)), else_=sa.false())
-    aside = sa.exists().where(
-        set_aside.c.study_id == study_id,
-        set_aside.c.person_id == assignment.c.person_id,
-        set_aside.c.restored_at.is_(None),
-    )
-    votes = (
+    wanted = task.c.study_id == study_id
+    if within is not None:
+        wanted = task.c.id.in_(sa.select(within.c.id))
+    placed = sa.case((slot.c.id.is_not(None), 1), else_=0)
+    newest = sa.func.max(vote.c.revision).over(partition_by=vote.c.assignment_id)
+    answers = (
         sa.select(
             *vote.c,
             assignment.c.task_id,
@@ -65,21 +48,40 @@ def latest_votes(study_id: int, *, all_revisions: bool = False) -> sa.Subquery:
             task.c.query_type,
             task.c.segments,
             task.c.inclusion_probability,
-            latest.label("latest"),
-            sa.type_coerce(counts, sa.Boolean).label("counts"),
-            aside.label("set_aside"),
+            study.c.overlap,
+            placed.label("placed"),
+            (vote.c.revision == newest).label("latest"),
         )
         .join(assignment, vote.c.assignment_id == assignment.c.id)
-        .join(newest, newest.c.assignment_id == assignment.c.id)
         .join(task, assignment.c.task_id == task.c.id)
         .join(study, task.c.study_id == study.c.id)
         .join(person, assignment.c.person_id == person.c.id)
         .outerjoin(slot, sa.and_(slot.c.assignment_id == assignment.c.id, slot.c.state == "done"))
-        .outerjoin(filled, filled.c.task_id == task.c.id)
-        .where(task.c.study_id == study_id, vote.c.action == "vote")
+        .where(wanted)
+        .subquery("answers")
     )
-    # the filter comes after the window, which must see every revision alike
-    everything = votes.subquery("everything")
+    of_task = sa.case((answers.c.latest, answers.c.task_id))
+    filled = sa.func.sum(answers.c.placed).over(partition_by=of_task)
+    turn = sa.func.row_number().over(
+        partition_by=(of_task, answers.c.placed), order_by=answers.c.assignment_id
+    )
+    needed = sa.or_(answers.c.placed == 1, turn <= answers.c.overlap - filled)
+    aside = sa.exists().where(
+        set_aside.c.study_id == study_id,
+        set_aside.c.person_id == answers.c.person_id,
+        set_aside.c.restored_at.is_(None),
+    )
+    votes = (
+        sa.select(
+            answers,
+            sa.type_coerce(
+                sa.and_(answers.c.latest, sa.or_(answers.c.kind != "real", needed)), sa.Boolean
+            ).label("counts"),
+            aside.label("set_aside"),
+        )
+        .where(answers.c.action == "vote")
+        .subquery("votes")
+    )
     if all_revisions:
-        return everything
-    return sa.select(everything).where(everything.c.latest).subquery("latest_votes")
+        return votes
+    return sa.select(votes).where(votes.c.latest).subquery("latest_votes")

@@ -26,6 +26,7 @@ __all__ = [
     "milliseconds",
     "open_store",
     "parse_url",
+    "refresh_statistics",
     "sqlite_path",
     "without_secrets",
 ]
@@ -168,6 +169,12 @@ def without_secrets(url: sa.URL) -> str:
     """
     secret = [name for name in url.query if "pass" in name.lower()]
     return url.difference_update_query(secret).render_as_string(hide_password=True)
+
+
+def refresh_statistics(connection: sa.Connection) -> None:
+    """Tell PostgreSQL how much there is now, after many rows at once; its own clock is a minute."""
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql("ANALYZE task, slot, assignment, vote, vote_reason")
 
 
 def milliseconds(now: int | None = None) -> int:

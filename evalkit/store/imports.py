@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from evalkit.errors import Problem, StoreError
-from evalkit.store.engine import milliseconds
+from evalkit.store.engine import milliseconds, refresh_statistics
 from evalkit.store.rights import log, require
 from evalkit.store.schema import assignment, person, set_aside, slot, task, vote, vote_reason
 from evalkit.store.studies import add_tasks, study_by_id
@@ -80,6 +80,7 @@ def import_votes(
         annotators = _make_people(connection, [row.annotator for row in new], now)
         ids = _people(connection)
         _store(connection, new, tasks, ids, now)
+        refresh_statistics(connection)
         aside = sorted({row.annotator for row in votes if row.set_aside})
         _put_aside(connection, study_id, [ids[name] for name in aside], actor, now)
         done = Imported(

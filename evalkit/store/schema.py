@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 __all__ = [
     "APPEND_ONLY",
+    "UNFILLED",
     "AnyRow",
     "assignment",
     "audit",
@@ -177,6 +178,7 @@ slot = sa.Table(
     "slot",
     metadata,
     _id(),
+    _to("study_id", "study"),  # that of the task, for counting without a join
     _to("task_id", "task"),
     sa.Column("slot_no", sa.Integer, nullable=False),
     sa.Column("side", sa.Text, nullable=False),
@@ -186,7 +188,17 @@ slot = sa.Table(
     _one_of("side", "left", "right"),
     _one_of("state", "free", "leased", "done"),
     sa.UniqueConstraint("task_id", "slot_no"),
+    sa.Index(
+        "ix_slot_unfilled",
+        "study_id",
+        "task_id",
+        sqlite_where=sa.text("state <> 'done'"),
+        postgresql_where=sa.text("state <> 'done'"),
+    ),
 )
+
+UNFILLED = sa.literal_column("slot.state <> 'done'", sa.Boolean)
+"""A place without a vote, in the words of its index; SQLite does not look into parameters."""
 
 vote = sa.Table(
     "vote",

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from evalkit.store.engine import milliseconds
 from evalkit.store.guidelines import newest_guideline
 from evalkit.store.rights import act_for, not_yours
-from evalkit.store.schema import assignment, draft, slot, task, vote, vote_reason
+from evalkit.store.schema import UNFILLED, assignment, draft, slot, task, vote, vote_reason
 from evalkit.store.slots import claim, held_until, lease
 from evalkit.store.studies import items_of, study_by_id
 from evalkit.store.values import Ballot, Draft, Finished, Served
@@ -132,8 +132,8 @@ def served(connection: sa.Connection, assignment_id: int) -> Served:
     ).one()
     study = study_by_id(connection, row.study_id)
     control, treatment = items_of(row.control_items), items_of(row.treatment_items)
-    left, right = (control, treatment) if row.side == "right" else (treatment, control)
-    done, total = _places(connection, row.study_id)
+    lists = (control, treatment) if row.side == "right" else (treatment, control)
+    done, total, left = _to_do(connection, row.study_id, study.design.overlap, row.person_id)
     return Served(
         assignment_id=row.id,
         revision=row.revision,
@@ -142,8 +142,8 @@ def served(connection: sa.Connection, assignment_id: int) -> Served:
         study_kind=study.design.kind,
         query=row.query,
         query_type=row.query_type,
-        left=left,
-        right=right,
+        left=lists[0],
+        right=lists[1],
         scale=study.design.scale,
         levels=study.design.levels if study.design.kind == "grade" else (),
         pooled=_pooled(row.pooled, (*control, *treatment)),
@@ -153,7 +153,7 @@ def served(connection: sa.Connection, assignment_id: int) -> Served:
         previous=_previous(connection, row.id, row.side) if row.revision > 1 else None,
         guideline_version=newest_guideline(connection, row.study_id, row.query_type).version,
         my_done=_answered(connection, row.study_id, row.person_id),
-        my_left=_left(connection, row.study_id, row.person_id),
+        my_left=left,
         study_done=done,
         study_total=total,
         practice=row.kind == "practice",
@@ -402,7 +402,7 @@ def _others_hold(connection: sa.Connection, study_id: int, person_id: int) -> bo
         .where(
             task.c.study_id == study_id,
             task.c.kind == "real",
-            slot.c.state != "done",
+            UNFILLED,
             ~_had(person_id),
         )
         .limit(1)
@@ -424,26 +424,31 @@ def _answered(connection: sa.Connection, study_id: int, person_id: int) -> int:
     return answered
 
 
-def _left(connection: sa.Connection, study_id: int, person_id: int) -> int:
-    unfilled = sa.exists().where(slot.c.task_id == task.c.id, slot.c.state != "done")
-    left: int = connection.execute(
-        sa.select(sa.func.count())
-        .select_from(task)
-        .where(task.c.study_id == study_id, task.c.kind == "real", unfilled, ~_had(person_id))
+def _to_do(
+    connection: sa.Connection, study_id: int, overlap: int, person_id: int
+) -> tuple[int, int, int]:
+    """Places that are filled, all places, and tasks that this person could still get."""
+    tasks = connection.execute(
+        sa.select(sa.func.count()).where(task.c.study_id == study_id, task.c.kind == "real")
     ).scalar_one()
-    return left
-
-
-def _places(connection: sa.Connection, study_id: int) -> tuple[int, int]:
-    done, total = connection.execute(
-        sa.select(
-            sa.func.coalesce(sa.func.sum(sa.case((slot.c.state == "done", 1), else_=0)), 0),
-            sa.func.count(),
+    places, unfilled = connection.execute(
+        sa.select(sa.func.count(), sa.func.count(sa.distinct(slot.c.task_id))).where(
+            slot.c.study_id == study_id, UNFILLED
         )
-        .join(task, slot.c.task_id == task.c.id)
-        .where(task.c.study_id == study_id)
     ).one()
-    return int(done), int(total)
+    mine = connection.execute(
+        sa.select(sa.func.count())
+        .select_from(assignment)
+        .join(task, assignment.c.task_id == task.c.id)
+        .where(
+            assignment.c.person_id == person_id,
+            task.c.study_id == study_id,
+            sa.exists().where(
+                slot.c.study_id == study_id, slot.c.task_id == assignment.c.task_id, UNFILLED
+            ),
+        )
+    ).scalar_one()
+    return tasks * overlap - places, tasks * overlap, unfilled - mine
 
 
 def _drawn(study: Study, name: str, what: str) -> random.Random:

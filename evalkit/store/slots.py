@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
 
-from evalkit.store.schema import assignment, slot, task, vote
+from evalkit.store.schema import UNFILLED, assignment, slot, task, vote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ def claim(
     place = (
         sa.select(slot.c.id)
         .join(task, slot.c.task_id == task.c.id)
-        .where(task.c.study_id == study_id, task.c.kind == "real", _takeable(now), ~had)
+        .where(task.c.study_id == study_id, task.c.kind == "real", UNFILLED, _takeable(now), ~had)
         .order_by(task.c.priority, task.c.position, slot.c.side != side, slot.c.slot_no)
         .limit(1)
         .with_for_update(of=slot, skip_locked=True)
@@ -148,7 +148,7 @@ def _take(
 ) -> None:
     place = (
         sa.select(slot.c.id)
-        .where(slot.c.task_id == task_id, _takeable(now))
+        .where(slot.c.task_id == task_id, UNFILLED, _takeable(now))
         .order_by(slot.c.side != side, slot.c.slot_no)
         .limit(1)
         .with_for_update(skip_locked=True)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from evalkit.errors import StoreError
 from evalkit.store.designs import check_design, check_tasks
-from evalkit.store.engine import milliseconds
+from evalkit.store.engine import milliseconds, refresh_statistics
 from evalkit.store.priorities import first_priority
 from evalkit.store.rights import log, require
 from evalkit.store.schema import person, slot, study, task
@@ -94,6 +94,7 @@ def create_study(
             .returning(study.c.id)
         ).scalar_one()
         add_tasks(connection, study_id, design, tasks)
+        refresh_statistics(connection)
         log(
             connection,
             actor,
@@ -218,7 +219,13 @@ def add_tasks(
     )
     starts = _starts(design.seed, len(real))
     places = [
-        {"task_id": ids[place], "slot_no": number, "side": side, "state": "free"}
+        {
+            "study_id": study_id,
+            "task_id": ids[place],
+            "slot_no": number,
+            "side": side,
+            "state": "free",
+        }
         for place, start in zip(real, starts, strict=True)
         for number, side in enumerate(_alternating(start, design.overlap))
     ]

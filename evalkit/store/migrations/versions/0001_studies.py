@@ -221,6 +221,7 @@ def upgrade() -> None:
     op.create_table(
         "slot",
         sa.Column("id", KEY, nullable=False),
+        sa.Column("study_id", KEY, nullable=False),
         sa.Column("task_id", KEY, nullable=False),
         sa.Column("slot_no", sa.Integer(), nullable=False),
         sa.Column("side", sa.Text(), nullable=False),
@@ -232,10 +233,18 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["assignment_id"], ["assignment.id"], name="fk_slot_assignment_id_assignment"
         ),
+        sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_slot_study_id_study"),
         sa.ForeignKeyConstraint(["task_id"], ["task.id"], name="fk_slot_task_id_task"),
         sa.PrimaryKeyConstraint("id", name="pk_slot"),
         sa.UniqueConstraint("assignment_id", name="uq_slot_assignment_id"),
         sa.UniqueConstraint("task_id", "slot_no", name="uq_slot_task_id_slot_no"),
+    )
+    op.create_index(
+        "ix_slot_unfilled",
+        "slot",
+        ["study_id", "task_id"],
+        sqlite_where=sa.text("state <> 'done'"),
+        postgresql_where=sa.text("state <> 'done'"),
     )
     op.create_table(
         "vote",
