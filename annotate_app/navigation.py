@@ -1,7 +1,6 @@
 """Which pages a person has, and the menu that leads to them.
 
-Only the pages of one's own role are known to the browser at all; the store refuses the rest a
-second time.
+A page that is not for one's role says so and draws nothing else; the store refuses a second time.
 """
 
 from __future__ import annotations
@@ -39,22 +38,19 @@ _PAGES = (
 
 
 def navigate(person: Person | None) -> StreamlitPage:
-    """The page to run for a person; without one there is only the sign-in page."""
-    if person is None:
-        from annotate_app.views.sign_in import show
-
-        return st.navigation([st.Page(show, title="Sign in", default=True)], position="hidden")
+    """The page to run for a person; without one, every address is the sign-in page."""
     pages = {
         name: st.Page(
-            _runner(name, person),
-            title=title,
+            _runner(name, role, person),
+            title=title if person is not None else "Sign in",
             url_path=None if name == "annotate" else name,
             default=name == "annotate",
         )
         for name, title, role in _PAGES
-        if may(person, role)
     }
-    st.session_state["pages"] = pages
+    st.session_state["pages"] = {
+        name: pages[name] for name, _, role in _PAGES if person is not None and may(person, role)
+    }
     return st.navigation(list(pages.values()), position="hidden")
 
 
@@ -89,8 +85,13 @@ def heading(person: Person, title: str, lead: str = "") -> None:
         menu(person)
 
 
-def _runner(name: str, person: Person) -> Callable[[], None]:
+def _runner(name: str, role: str, person: Person | None) -> Callable[[], None]:
     def run() -> None:
-        import_module(f"annotate_app.views.{name}").show(person)
+        if person is None:
+            import_module("annotate_app.views.sign_in").show()
+        elif not may(person, role):
+            heading(person, "Not for you", f"This page is for people with the role {role}.")
+        else:
+            import_module(f"annotate_app.views.{name}").show(person)
 
     return run

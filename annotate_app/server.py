@@ -14,9 +14,9 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 
-from annotate_app.session import COOKIE, open_database
-from evalkit.errors import EvalkitError, StoreError
-from evalkit.store import sign_in, studies
+from annotate_app.session import COOKIE, open_database, person_of_link
+from evalkit.errors import EvalkitError, RateLimited
+from evalkit.store import studies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,8 +108,8 @@ def accept_invite(request: Request) -> Response:
     token = request.path_params["token"]
     client = request.client.host if request.client else "unknown"
     try:
-        person = sign_in(open_database(), token, client=client)
-    except StoreError as error:
+        person = person_of_link(token, client)
+    except RateLimited as error:
         return PlainTextResponse(str(error), status_code=429)
     if person is None:
         return RedirectResponse("/?link=unknown", status_code=303)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from functools import cache
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from evalkit.errors import StoreError
+from evalkit.errors import RateLimited
 from evalkit.store import open_store, person_by_email, sign_in
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = [
     "may",
     "oidc_configured",
     "open_database",
+    "person_of_link",
     "signed_in_address",
 ]
 
@@ -29,6 +31,7 @@ COOKIE = "evalkit_link"
 
 _CHECKED_FOR = 30.0  # seconds for which a session trusts what the database said of its cookie
 _ROLES = ("annotator", "analyst", "admin")
+_worked: set[str] = set()  # hashes of links that have signed somebody in since the start
 
 
 @cache
@@ -84,6 +87,25 @@ def current_person() -> Person | None:
     return found
 
 
+def person_of_link(token: str, address: str) -> Person | None:
+    """Whose link this is; None for nobody's.
+
+    Failures are counted against the address. A link that has worked in this process is counted by
+    itself: whoever guesses links from the same office must not sign everybody else there out.
+
+    Raises:
+        RateLimited: too many failures.
+    """
+    mark = hashlib.sha256(token.encode()).hexdigest()
+    client = f"link {mark}" if mark in _worked else address
+    found = sign_in(open_database(), token, client=client)
+    if found is None:
+        _worked.discard(mark)
+    else:
+        _worked.add(mark)
+    return found
+
+
 def forget_person() -> None:
     """Ask the database again who this is, at the next run."""
     st.session_state.pop("who", None)
@@ -93,8 +115,8 @@ def _look_up() -> Person | None:
     token = st.context.cookies.get(COOKIE)
     if token:
         try:
-            return sign_in(open_database(), token, client=st.context.ip_address or "127.0.0.1")
-        except StoreError:
+            return person_of_link(token, st.context.ip_address or "127.0.0.1")
+        except RateLimited:
             return None
     address = signed_in_address()
     return person_by_email(open_database(), address) if address else None

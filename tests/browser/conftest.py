@@ -55,8 +55,8 @@ def free_port() -> int:
 class Server:
     """`python -m annotate_app` on a free port, which stays the same over restarts."""
 
-    def __init__(self, database: str, log: Path, **environment: str) -> None:
-        self.database, self.log, self.port = database, log, free_port()
+    def __init__(self, database: str, log: Path, port: int, **environment: str) -> None:
+        self.database, self.log, self.port = database, log, port
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = environment
         self.process: subprocess.Popen[bytes] | None = None
@@ -96,9 +96,9 @@ def serve(tmp_path_factory):
     """Start servers that end with the module."""
     servers = []
 
-    def start(database: str, **environment: str) -> Server:
+    def start(database: str, port: int | None = None, **environment: str) -> Server:
         log = tmp_path_factory.mktemp("server") / "log.txt"
-        server = Server(database, log, **environment).start()
+        server = Server(database, log, port or free_port(), **environment).start()
         servers.append(server)
         return server
 
