@@ -113,6 +113,24 @@ def test_knowing_who_is_reliable_finds_the_truth_more_often_than_the_majority() 
     assert right["model"] > right["majority"] + 60
 
 
+def test_two_equally_probable_classes_are_same() -> None:
+    votes = [
+        {"query_id": "q", "annotator": "ann", "preference": 1},
+        {"query_id": "q", "annotator": "bob", "preference": -1},
+    ]
+    (row,) = dawid_skene(frame(votes)).labels.rows(named=True)
+    assert row["p_good"] == pytest.approx(row["p_bad"])
+    assert row["verdict"] == 0
+
+
+def test_the_order_of_rows_changes_no_digit() -> None:
+    votes, _ = crowd(seed=5, queries=150)
+    mixed = [votes[place] for place in np.random.default_rng(0).permutation(len(votes))]
+    first, second = (dawid_skene(frame(each)) for each in (votes, mixed))
+    assert first.labels.equals(second.labels)
+    assert first.confusion == second.confusion
+
+
 def test_confusion_matrices_hold_what_each_annotator_does() -> None:
     votes, _ = crowd(seed=1, queries=300, skill=(0.9, 0.9, 0.9, 0.5))
     model = dawid_skene(frame(votes))

@@ -353,6 +353,7 @@ def test_text_in_html_is_escaped() -> None:
 # ------------------------------------------------------------------ a plain second implementation
 
 
+@settings(deadline=None)
 @given(plain.tables())
 def test_majority_is_what_plain_counting_finds(votes: list[plain.Vote]) -> None:
     verdicts = [plain.majority(signs) for signs in plain.by_query(votes).values()]
@@ -371,6 +372,7 @@ def test_majority_is_what_plain_counting_finds(votes: list[plain.Vote]) -> None:
     assert row.votes == len(plain.counted(votes))
 
 
+@settings(deadline=None)
 @given(plain.tables())
 def test_all_votes_are_what_plain_counting_finds(votes: list[plain.Vote]) -> None:
     value, error = plain.clustered(votes)
@@ -385,6 +387,7 @@ def test_all_votes_are_what_plain_counting_finds(votes: list[plain.Vote]) -> Non
 # ------------------------------------------------------------------ properties
 
 
+@settings(deadline=None)
 @given(plain.tables(), st.randoms(use_true_random=False), st.sampled_from(["majority", "votes"]))
 def test_the_order_of_rows_says_nothing(
     votes: list[plain.Vote], shuffle: random.Random, aggregate: str
@@ -416,6 +419,7 @@ def test_dawid_skene_does_not_depend_on_the_order_of_rows(
     assert first == second
 
 
+@settings(deadline=None)
 @given(plain.tables(), st.sampled_from(["majority", "votes"]))
 def test_exchanging_control_and_treatment_mirrors_gsb_and_interval(
     votes: list[plain.Vote], aggregate: str
@@ -452,6 +456,7 @@ def test_exchanging_control_and_treatment_mirrors_dawid_skene() -> None:
     assert mirror.ci_high == pytest.approx(-row.ci_low, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(plain.tables(), st.sampled_from(["majority", "votes"]))
 def test_figures_stay_in_their_bounds(votes: list[plain.Vote], aggregate: str) -> None:
     row = overall(pl.DataFrame(plain.columns(votes), infer_schema_length=None), aggregate=aggregate)
@@ -466,16 +471,20 @@ def test_figures_stay_in_their_bounds(votes: list[plain.Vote], aggregate: str) -
     assert row.good + row.same + row.bad == total
 
 
+@settings(deadline=None)
 @given(plain.tables())
 def test_new_names_of_queries_change_nothing(votes: list[plain.Vote]) -> None:
     renamed = [{**vote, "query_id": vote["query_id"][::-1] + "x"} for vote in votes]
     first, second = (
-        overall(pl.DataFrame(plain.columns(each), infer_schema_length=None))
+        overall(pl.DataFrame(plain.columns(each), infer_schema_length=None)).to_dict()
         for each in (votes, renamed)
     )
+    # the mean preference is a sum in another order
+    assert second.pop("mean_preference") == near(first.pop("mean_preference"))
     assert first == second
 
 
+@settings(deadline=None)
 @given(plain.tables(some_left_out=False), st.integers(0, 5))
 def test_votes_left_out_are_as_if_they_were_not_there(votes: list[plain.Vote], more: int) -> None:
     extra = [
