@@ -7,8 +7,9 @@ BIN := $(VENV)/bin
 MODEL_ENV := EVALKIT_CACHE=$(CURDIR)/demo/cache HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false GOMP_SPINCOUNT=0
 SHOP := sample_data
 OUT := demo
+AXE := axe-core@4.14.1
 
-.PHONY: demo test test-all lint typecheck wheel docs sample-data clean
+.PHONY: demo test test-all lint typecheck wheel docs sample-data axe clean
 
 demo: $(VENV)/.installed-demo
 	@mkdir -p $(OUT)
@@ -40,11 +41,11 @@ demo: $(VENV)/.installed-demo
 	@echo "$(BIN)/evalkit annotate --db $(OUT)/evalkit.db"
 	@cat $(OUT)/links.txt
 
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-dev axe
 	@echo "== Default tests (everything not marked slow)"
 	@$(MODEL_ENV) $(BIN)/python -m pytest -m "not slow" -n 2 --doctest-modules
 
-test-all: $(VENV)/.installed-dev
+test-all: $(VENV)/.installed-dev axe
 	@echo "== All tests"
 	@$(MODEL_ENV) $(BIN)/python -m pytest -n 2 --doctest-modules
 
@@ -68,6 +69,15 @@ docs: $(VENV)/.installed-dev
 
 sample-data: $(VENV)/.installed-dev
 	@$(BIN)/python $(SHOP)/generate.py
+
+# The accessibility tests run axe-core (MPL-2.0) in the browser; without it they are skipped.
+axe: build/$(AXE)/fetched
+
+build/$(AXE)/fetched:
+	@mkdir -p $(@D)
+	@if ! command -v npm >/dev/null; then echo "== npm is missing: accessibility will not be tested"; \
+	elif npm install --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error $(AXE) >/dev/null; \
+	then touch $@; else echo "== $(AXE) could not be fetched: accessibility will not be tested"; fi
 
 clean:
 	rm -rf $(OUT) build dist
