@@ -74,6 +74,7 @@ def lists_html(
     hosts: Sequence[str] | None = None,
     differences: bool = False,
     names: tuple[str, str] = ("Left", "Right"),
+    links: bool = False,
 ) -> Html:
     """Both lists, rows aligned by rank.
 
@@ -86,6 +87,7 @@ def lists_html(
         hosts: hosts that images may come from; None allows any http(s) address.
         differences: leave out the ranks at which both lists hold the same product.
         names: what the lists are called; other names are for analysts only.
+        links: link to the products' pages; for analysts, since an address can tell a system.
     """
     hidden = same_ranks(left, right) if differences else frozenset()
     images = any(image_allowed(item.image, hosts) for item in (*left, *right))
@@ -96,7 +98,17 @@ def lists_html(
         said = f"The same on both sides: rank {_spans(hidden)}" if hidden else "No rank is the same"
         note = element("p", said, class_="ek-same")
     sides = [
-        _side(name, against, items, other, hidden=hidden, images=images, hosts=hosts, words=words)
+        _side(
+            name,
+            against,
+            items,
+            other,
+            hidden,
+            images=images,
+            hosts=hosts,
+            words=words,
+            links=links,
+        )
         for name, against, items, other in (
             (names[0], names[1], left, right),
             (names[1], names[0], right, left),
@@ -168,11 +180,12 @@ def _side(
     against: str,
     items: Sequence[Any],
     other: Sequence[Any],
-    *,
     hidden: frozenset[int],
+    *,
     images: bool,
     hosts: Sequence[str] | None,
     words: frozenset[str],
+    links: bool,
 ) -> Html:
     elsewhere = {item.product_id: place for place, item in enumerate(other, 1)}
     rows = []
@@ -186,6 +199,9 @@ def _side(
             f"only {name.lower()}" if rank is None else f"{against.lower()} #{rank}",
             class_=f"ek-chip {kind}",
         )
+        if links and image_allowed(item.url, None):
+            link = element("a", "open", href=item.url.strip(), target="_blank", class_="ek-open")
+            chip = element("span", chip, " ", link, class_="ek-chips")
         row = _row(item, place, chip, images=images, hosts=hosts, words=words)
         rows.append(element("li", row, class_=f"ek-row {kind}"))
     heading = element("h2", name, class_="ek-side-name")

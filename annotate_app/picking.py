@@ -27,6 +27,7 @@ def pick_study(person: Person) -> Study | None:
     if not there:
         st.html(element("p", "There is no study yet.", class_="ek-quiet"))
         return None
+    there.sort(key=lambda study: study.state != "open")  # the newest open one first
     by_id = {study.id: study for study in there}
     wanted = st.query_params.get("study", "")
     if len(there) == 1:
@@ -37,6 +38,7 @@ def pick_study(person: Person) -> Study | None:
         index=list(by_id).index(int(wanted)) if wanted.isdigit() and int(wanted) in by_id else 0,
         format_func=lambda key: label(by_id[key], person),
         key="study-choice",
+        width=480,
     )
     st.query_params["study"] = str(chosen)
     return by_id[chosen]

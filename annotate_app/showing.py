@@ -50,7 +50,18 @@ def table_html(
         element(
             "table",
             element("caption", caption),
-            element("thead", element("tr", *[element("th", name, scope="col") for name in header])),
+            element(
+                "thead",
+                element(
+                    "tr",
+                    *[
+                        element(
+                            "th", name, scope="col", class_="ek-words" if place < left else None
+                        )
+                        for place, name in enumerate(header)
+                    ],
+                ),
+            ),
             element(
                 "tbody",
                 *[

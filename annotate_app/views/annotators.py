@@ -48,11 +48,12 @@ def show(person: Person) -> None:
         format_func=lambda key: by_id[key].name,
         index=None,
         key="who-changes",
+        width=480,
     )
     if chosen is None:
         return
     one = by_id[chosen]
-    st.selectbox("Role", ROLES, index=ROLES.index(one.role), key=f"role-{one.id}")
+    st.selectbox("Role", ROLES, index=ROLES.index(one.role), key=f"role-{one.id}", width=480)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.button(
             "Change the role", key=f"set-role-{one.id}", on_click=_set_role, args=(one, person)

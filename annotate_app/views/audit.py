@@ -22,7 +22,7 @@ __all__ = ["show"]
 def show(person: Person) -> None:
     """Draw the page."""
     heading(person, "Audit", "Everything that changed, newest first.")
-    limit = st.selectbox("Entries", [100, 500, 2000], key="audit-limit")
+    limit = st.selectbox("Entries", [100, 500, 2000], key="audit-limit", width=160)
     try:
         entries = audit(open_database(), limit=limit, actor=person)
     except StoreError as error:

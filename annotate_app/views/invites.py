@@ -23,7 +23,7 @@ __all__ = ["show"]
 def show(person: Person) -> None:
     """Draw the page."""
     heading(person, "Invites", "A new link for somebody ends the one they had.")
-    with st.form("invite", border=False):
+    with st.form("invite", border=False, width=480):
         name = st.text_input("Name, as it will stand in exports", key="invite-name")
         email = st.text_input(
             "E-mail, if they sign in through your organisation", key="invite-email", type="email"

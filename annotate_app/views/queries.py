@@ -169,5 +169,6 @@ def _one(study: Study, entry: Comparison) -> None:
             task=f"query-{entry.task_id}",
             hosts=study.design.image_hosts,
             names=("Control", "Treatment"),
+            links=True,
         )
     )

@@ -119,7 +119,7 @@ def _aside(study: Study, person: Person) -> None:
             )
     gone = {row.person_id for row in aside}
     names = {one.id: one.name for one in everybody if one.id not in gone}
-    with st.form(f"aside-{study.id}", border=False):
+    with st.form(f"aside-{study.id}", border=False, width=480):
         chosen = st.selectbox(
             "Annotator",
             list(names),

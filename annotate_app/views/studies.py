@@ -39,9 +39,10 @@ def show(person: Person) -> None:
     if summary["gsb"] is not None:
         _gsb(summary)
         _bias(summary["position_bias"])
-    _sequence(summary)
     if summary["grades"] is not None:
         _grades(summary["grades"])
+    else:
+        _sequence(summary)
     _quality(summary["quality"])
     _flags(study.id, person)
 
@@ -172,6 +173,8 @@ def _sequence(summary: Mapping[str, Any]) -> None:
             ]
         )
     )
+    counted = f"{found['queries']:,} complete queries, {found['incomplete']:,} with votes are not."
+    st.html(element("p", f"{counted} {found['note']}".strip(), class_="ek-quiet"))
     if stopping["available"]:
         if stopping["may_stop"]:
             text = f"The study may stop: {' and '.join(stopping['reasons'])}."
