@@ -276,7 +276,7 @@ def _store(
                 "shown_at": row.shown_at,
                 "submitted_at": row.submitted_at or now,
                 "active_ms": row.more.get("active_ms"),
-                "input_method": row.more.get("input_method", "imported"),
+                "input_method": row.more.get("input_method"),
                 "viewport": row.more.get("viewport"),
                 "app_version": row.more.get("app_version"),
                 "guideline_version": row.more.get("guideline_version"),

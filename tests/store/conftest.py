@@ -6,13 +6,16 @@ import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 
 from evalkit.store import Store, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 DATABASES = ("sqlite", "postgresql")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -25,6 +24,9 @@ from evalkit.store import (
     set_state,
     submit,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 NOW = 1_790_000_000_000
 MINUTE = 60_000

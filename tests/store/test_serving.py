@@ -101,7 +101,7 @@ def test_nothing_that_is_served_names_a_run_or_a_side_or_gold(store: Store) -> N
     study = open_study(
         store, tasks, control_system="bm25-v1", treatment_system="dense-v2", overlap=1
     )
-    said = repr([task(store, study, annotator(store))] + work(store, study, annotator(store)))
+    said = repr([task(store, study, annotator(store)), *work(store, study, annotator(store))])
     for word in ("bm25", "dense", "control", "treatment", "gold", "twin", "side"):
         assert word not in said
 
@@ -219,7 +219,9 @@ def test_votes_against_the_automated_score_go_first_under_uncertain(store: Store
     ann, bob = annotator(store), annotator(store, "bob")
     for _ in tasks:
         served = task(store, study, ann)
-        for_treatment = -1 if queries([served]) == ["q2"] else (1 if deltas[served.query[6:]] > 0 else -1)
+        for_treatment = (
+            -1 if queries([served]) == ["q2"] else (1 if deltas[served.query[6:]] > 0 else -1)
+        )
         vote(store, served, ann, for_treatment if side_of(served) == "right" else -for_treatment)
     assert queries([task(store, study, bob)]) == ["q2"]
 
