@@ -327,7 +327,7 @@ def _dump(url: sa.URL, partial: Path) -> None:
         env=environment,
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise StoreError(
-            f"pg_dump of {without_secrets(url)} failed: {said[-1] if said else 'no reason given'}"
+        said = "; ".join(
+            line.removeprefix("pg_dump: ") for line in done.stderr.strip().splitlines()
         )
+        raise StoreError(f"pg_dump of {without_secrets(url)} failed: {said or 'no reason given'}.")

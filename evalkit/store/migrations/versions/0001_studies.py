@@ -23,7 +23,9 @@ def upgrade() -> None:
         sa.Column("email", sa.Text()),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger()),
-        sa.CheckConstraint("role IN ('annotator', 'analyst', 'admin')", name="ck_person_role"),
+        sa.CheckConstraint(
+            "role IN ('annotator', 'analyst', 'admin')", name=op.f("ck_person_role")
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_person"),
         sa.UniqueConstraint("email", name="uq_person_email"),
         sa.UniqueConstraint("name", name="uq_person_name"),
@@ -73,12 +75,14 @@ def upgrade() -> None:
         sa.Column("design", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("created_by", KEY),
-        sa.CheckConstraint("identical IN ('skip', 'show')", name="ck_study_identical"),
-        sa.CheckConstraint("kind IN ('sbs', 'grade')", name="ck_study_kind"),
+        sa.CheckConstraint("identical IN ('skip', 'show')", name=op.f("ck_study_identical")),
+        sa.CheckConstraint("kind IN ('sbs', 'grade')", name=op.f("ck_study_kind")),
         sa.CheckConstraint(
-            "policy IN ('random', 'disagreement', 'uncertain')", name="ck_study_policy"
+            "policy IN ('random', 'disagreement', 'uncertain')", name=op.f("ck_study_policy")
         ),
-        sa.CheckConstraint("state IN ('draft', 'open', 'paused', 'closed')", name="ck_study_state"),
+        sa.CheckConstraint(
+            "state IN ('draft', 'open', 'paused', 'closed')", name=op.f("ck_study_state")
+        ),
         sa.ForeignKeyConstraint(["created_by"], ["person.id"], name="fk_study_created_by_person"),
         sa.PrimaryKeyConstraint("id", name="pk_study"),
         sa.UniqueConstraint("name", name="uq_study_name"),
@@ -156,7 +160,7 @@ def upgrade() -> None:
         sa.Column("inclusion_probability", sa.Float()),
         sa.Column("priority", sa.Float(), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('real', 'gold', 'twin', 'practice', 'automatic')", name="ck_task_kind"
+            "kind IN ('real', 'gold', 'twin', 'practice', 'automatic')", name=op.f("ck_task_kind")
         ),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_task_study_id_study"),
         sa.ForeignKeyConstraint(["twin_of"], ["task.id"], name="fk_task_twin_of_task"),
@@ -181,8 +185,10 @@ def upgrade() -> None:
         sa.Column("claimed_at", sa.BigInteger(), nullable=False),
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("shown_at", sa.BigInteger()),
-        sa.CheckConstraint("side IN ('left', 'right')", name="ck_assignment_side"),
-        sa.CheckConstraint("state IN ('open', 'voted', 'skipped')", name="ck_assignment_state"),
+        sa.CheckConstraint("side IN ('left', 'right')", name=op.f("ck_assignment_side")),
+        sa.CheckConstraint(
+            "state IN ('open', 'voted', 'skipped')", name=op.f("ck_assignment_state")
+        ),
         sa.ForeignKeyConstraint(
             ["person_id"], ["person.id"], name="fk_assignment_person_id_person"
         ),
@@ -228,8 +234,8 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("assignment_id", KEY),
         sa.Column("lease_until", sa.BigInteger()),
-        sa.CheckConstraint("side IN ('left', 'right')", name="ck_slot_side"),
-        sa.CheckConstraint("state IN ('free', 'leased', 'done')", name="ck_slot_state"),
+        sa.CheckConstraint("side IN ('left', 'right')", name=op.f("ck_slot_side")),
+        sa.CheckConstraint("state IN ('free', 'leased', 'done')", name=op.f("ck_slot_state")),
         sa.ForeignKeyConstraint(
             ["assignment_id"], ["assignment.id"], name="fk_slot_assignment_id_assignment"
         ),
@@ -266,10 +272,10 @@ def upgrade() -> None:
         sa.Column("viewport", sa.Text()),
         sa.Column("app_version", sa.Text()),
         sa.Column("guideline_version", sa.Integer()),
-        sa.CheckConstraint("action IN ('vote', 'skip')", name="ck_vote_action"),
-        sa.CheckConstraint("side IN ('left', 'right')", name="ck_vote_side"),
-        sa.CheckConstraint("NOT both_bad OR preference = 0", name="ck_vote_both_bad"),
-        sa.CheckConstraint("preference BETWEEN -2 AND 2", name="ck_vote_preference"),
+        sa.CheckConstraint("action IN ('vote', 'skip')", name=op.f("ck_vote_action")),
+        sa.CheckConstraint("side IN ('left', 'right')", name=op.f("ck_vote_side")),
+        sa.CheckConstraint("NOT both_bad OR preference = 0", name=op.f("ck_vote_both_bad")),
+        sa.CheckConstraint("preference BETWEEN -2 AND 2", name=op.f("ck_vote_preference")),
         sa.ForeignKeyConstraint(
             ["assignment_id"], ["assignment.id"], name="fk_vote_assignment_id_assignment"
         ),
