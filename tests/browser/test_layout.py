@@ -159,19 +159,19 @@ def test_the_cues_differ_by_more_than_colour(world, visit):
 def test_the_keyboard_reaches_everything_and_says_where_it_is(world, visit):
     ann = visit(*world)
     ann.page.evaluate("document.activeElement.blur()")
-    reached, outlines = set(), []
+    reached, silent = set(), []
     for _ in range(60):
         ann.page.keyboard.press("Tab")
         found = ann.page.evaluate(
             "(() => { const now = document.activeElement;"
             " const style = getComputedStyle(now);"
-            " return [now.innerText || now.ariaLabel || now.tagName, style.outlineStyle,"
-            " style.outlineWidth, style.boxShadow]; })()"
+            " return { words: now.innerText || now.ariaLabel || '',"
+            " tag: now.outerHTML.slice(0, 150),"
+            " seen: now === document.body || style.outlineStyle !== 'none'"
+            " || style.boxShadow !== 'none' }; })()"
         )
-        reached.add(found[0].split("\n")[0])
-        if not ann.page.evaluate("document.activeElement === document.body"):
-            outlines.append(found)
+        reached.add(found["words"].split("\n")[0])
+        if not found["seen"]:
+            silent.append(found["tag"])
     assert {"Left much better", "Both bad", "Skip", "Undo", "Guidelines", "Menu"} <= reached
-    assert all(
-        style != "none" or shadow != "none" for _, style, _, shadow in outlines if style != ""
-    ), [found for found in outlines if found[1] == "none" and found[3] == "none"]
+    assert silent == []
