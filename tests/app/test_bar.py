@@ -25,7 +25,7 @@ def page():
 
 
 def votes(page):
-    return page.session_state["votes"] if "votes" in page.session_state else []
+    return page.session_state.filtered_state.get("votes", [])
 
 
 def test_a_press_is_one_answer(page):
