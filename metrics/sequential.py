@@ -49,13 +49,16 @@ def sequential_gsb(votes: Any, *, alpha: float = 0.05, overlap: int | None = Non
       (Waudby-Smith and Ramdas 2024, JRSS B 86:1-27, section 4).
 
     Both sequences are intersected over time. Identical lists (kind `automatic`) are Sames and
-    enter as far as serving has come.
+    enter as far as serving has come: those before the last complete query, and those that follow
+    it at once. A query stays complete when votes of it are set aside, because nobody is asked in
+    their place; its value is that of the others, and without any it does not enter.
 
     Args:
         votes: frame with `query_id, annotator, preference, position` (the seeded serving order)
             and the optional columns of a votes table.
         alpha: the chance of an error over all looks together, between 0 and 1.
-        overlap: votes that complete a query; without it every query with a vote is complete.
+        overlap: votes that complete a query, set aside or not; without it every query with a vote
+            is complete.
 
     Returns:
         The figures of now, and their path.
@@ -86,9 +89,13 @@ def sequential_gsb(votes: Any, *, alpha: float = 0.05, overlap: int | None = Non
             f"query {query!r} has no position; the sequential figures need the order in which "
             "queries were served, as a column `position`"
         )
-    complete = counts.votes >= (1 if overlap is None else overlap)
-    reached = collected.position[complete].max(initial=-np.inf)
-    automatic = collected.automatic & (collected.position <= reached)
+    given = collected.live & collected.is_kind("real")
+    gathered = np.bincount(collected.query[given], minlength=len(collected.queries))
+    full = gathered >= (1 if overlap is None else overlap)
+    complete = full & (counts.votes > 0)
+    automatic = collected.automatic & (
+        collected.position <= _reached(collected.position, full, collected.automatic)
+    )
     enters = np.flatnonzero(complete | automatic)
     order = enters[np.lexsort((enters, collected.position[enters]))]
     signs = np.sign(counts.good - counts.bad)[order]
@@ -136,6 +143,14 @@ def sequential_gsb(votes: Any, *, alpha: float = 0.05, overlap: int | None = Non
         note="; ".join(notes),
         frames=frames,
     )
+
+
+def _reached(position: Floats, full: Mask, automatic: Mask) -> float:
+    """How far serving has come: to the last query with all its votes, and the Sames behind it."""
+    last = float(position[full].max(initial=-np.inf))
+    behind = np.unique(position[automatic & (position > last)])
+    following = behind == last + np.arange(1, len(behind) + 1)
+    return last + float(np.logical_and.accumulate(following).sum())
 
 
 def win_rate_sequence(signs: Floats, alpha: float) -> tuple[Floats, Floats, Floats]:

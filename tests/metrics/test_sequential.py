@@ -193,6 +193,58 @@ def test_identical_lists_enter_as_far_as_serving_has_come() -> None:
     assert found.path["gsb"].tolist() == [0.0, 0.5]
 
 
+def test_identical_lists_after_the_last_query_enter_with_it() -> None:
+    votes = pa.table(
+        {
+            "query_id": ["q1", "s1", "s2", "q2", "s3"],
+            "annotator": ["ann", None, None, "ann", None],
+            "preference": [1, 0, 0, 1, 0],
+            "position": [0, 1, 2, 3, 4],
+            "kind": ["real", "automatic", "automatic", "real", "automatic"],
+        }
+    )
+    whole = sequential_gsb(votes)
+    assert (whole.queries, whole.automatic) == (5, 3)
+    # q2 is served next: the lists before it are behind, those after it are not
+    begun = sequential_gsb(votes.filter(pa.array([True, True, True, False, True])))
+    assert (begun.queries, begun.automatic) == (3, 2)
+    # a query that waits for a vote is not passed over
+    waiting = sequential_gsb(pa.concat_tables([votes, votes.slice(0, 1).set_column(
+        1, "annotator", pa.array(["bob"])
+    )]), overlap=2)  # fmt: skip
+    assert (waiting.queries, waiting.automatic, waiting.incomplete) == (3, 2, 1)
+
+
+def test_a_query_stays_complete_when_a_vote_of_it_is_set_aside() -> None:
+    votes = pa.table(
+        {
+            "query_id": ["q1", "q1", "q2", "q2", "q3", "q3", "q4"],
+            "annotator": ["ann", "bob"] * 3 + ["ann"],
+            "preference": [1, -1, 1, -1, -1, 1, 1],
+            "position": [1, 1, 2, 2, 3, 3, 4],
+            "set_aside": [False, True, False, True, True, True, False],
+        }
+    )
+    found = sequential_gsb(votes, overlap=2)
+    # q3 has nothing left to say, and q4 still waits for its second vote
+    assert (found.queries, found.votes, found.incomplete) == (2, 2, 1)
+    assert (found.gsb, found.wins) == (1.0, 2)
+    assert sequential_gsb(votes).queries == 3
+
+
+def test_votes_that_do_not_count_complete_nothing() -> None:
+    votes = pa.table(
+        {
+            "query_id": ["q1", "q1"],
+            "annotator": ["ann", "bob"],
+            "preference": [1, 1],
+            "position": [1, 1],
+            "counts": [True, False],
+        }
+    )
+    assert sequential_gsb(votes, overlap=2).queries == 0
+
+
 def test_votes_without_a_serving_order_are_refused() -> None:
     votes = study([1]).drop_columns(["position"])
     with pytest.raises(MetricsError, match="query 'q00000' has no position"):
