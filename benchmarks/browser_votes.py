@@ -11,9 +11,9 @@ from crowd import summary
 if TYPE_CHECKING:
     from annotation import Server
 
-__all__ = ["chromium_path", "vote_in_browser"]
+__all__ = ["FLAGS", "chromium_path", "vote_in_browser"]
 
-_FLAGS = (
+FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -59,8 +59,8 @@ _WATCH = """
       vote.received = vote.got;
       afterPaint(now => { vote.shown = now; });
     }
-    const bar = document.querySelector(`[class*="st-key-vote-1-${task}"] button:enabled`);
-    if (task && task !== vote.before && bar && vote.ready === undefined) {
+    const listens = document.documentElement.dataset.ekReady === task;
+    if (task && task !== vote.before && listens && vote.ready === undefined) {
       vote.ready = -1;
       afterPaint(now => { vote.ready = now; });
     }
@@ -104,11 +104,11 @@ def vote_in_browser(
     taken: dict[str, list[dict[str, float]]] = {"key": [], "mouse": []}
     unheard: list[str] = []
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium_path(), args=list(_FLAGS))
+        browser = driver.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))
         page = browser.new_page(viewport={"width": 1366, "height": 768})
         page.add_init_script(_WATCH)
         page.goto(f"{server.url}/invite/{token}")
-        page.wait_for_selector("#ek-task")
+        page.wait_for_selector("[data-ek-ready] #ek-task")
         for number in range(-warm_up, 2 * votes):
             # beyond the minimum dwell, as somebody who reads would be
             page.wait_for_timeout(draw.uniform(900, 1200))
