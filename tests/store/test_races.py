@@ -33,6 +33,7 @@ from evalkit.store import (
     submit,
     undo,
 )
+from evalkit.store.priorities import priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +123,27 @@ def test_fifty_threads_fill_two_hundred_tasks_exactly(store: Store) -> None:
 @pytest.mark.slow
 def test_fifty_annotators_in_processes_fill_two_hundred_tasks_exactly(database: str) -> None:
     race_processes(database, processes=5, threads=10, tasks=200, overlap=3)
+
+
+def test_priorities_follow_the_votes_that_race(store: Store) -> None:
+    study = open_study(store, real_tasks(4), overlap=8, min_dwell_ms=0, policy="disagreement")
+
+    def vote_on(person: Person) -> None:
+        drawn = random.Random(person.name)
+        while isinstance(served := next_task(store, study.id, person), Served):
+            ballot = Ballot(drawn.choice((-1, 0, 1)))
+            submit(store, served.assignment_id, 1, ballot, person)
+
+    at_once(*[lambda person=person: vote_on(person) for person in annotators(store, 8)])
+    given: dict[int, list[int]] = {}
+    for row in export_votes(store, study.id).to_pylist():
+        given.setdefault(row["task_id"], []).append(row["preference"])
+    assert [len(votes) for votes in given.values()] == [8] * 4
+    found = {row.id: row.priority for row in rows(store, "SELECT id, priority FROM task")}
+    assert found == {
+        number: pytest.approx(priority("disagreement", None, votes))
+        for number, votes in given.items()
+    }
 
 
 # the same instant

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from collections import Counter
 
 import pytest
@@ -255,6 +256,17 @@ def test_the_realised_left_share_is_one_half(store: Store) -> None:
         sides = Counter(side_of(served) for served in work(store, study, person))
         assert sides["left"] == sides["right"] == 10  # each person sees both equally often
     assert progress(store, study.id).left_share == 0.5
+
+
+def test_a_person_gets_the_side_they_had_less_often(store: Store) -> None:
+    study = open_study(store, real_tasks(40), overlap=3)
+    people = annotators(store, 3)
+    turns = random.Random(9)
+    sides: dict[str, Counter[str]] = {person.name: Counter() for person in people}
+    for _ in range(60):  # in no order, so that nobody is first everywhere
+        person = turns.choice(people)
+        sides[person.name][side_of(vote_next(store, study, person, NOW))] += 1
+    assert max(abs(had["left"] - had["right"]) for had in sides.values()) <= 2
 
 
 # leases

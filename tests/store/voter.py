@@ -5,6 +5,7 @@ python voter.py URL STUDY_ID PERSON_ID...   one thread a person
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -27,7 +28,8 @@ def vote_until_done(store: Store, study_id: int, person: Person) -> list[int]:
         if done.status == "stored":
             assert done.vote_id is not None
             stored.append(done.vote_id)
-            print(done.vote_id, served.assignment_id, flush=True)
+            line = f"{done.vote_id} {served.assignment_id}\n"
+            os.write(1, line.encode())  # one call, so that threads do not mix their lines
 
 
 def main(url: str, study_id: int, people: list[int]) -> None:
