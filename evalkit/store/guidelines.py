@@ -67,7 +67,7 @@ def save_guideline(
     kind = query_type or ""
     with store.writing() as connection:
         require(connection, actor, "admin")
-        study_by_id(connection, study_id, lock=True)
+        study_by_id(connection, study_id, lock="change")
         row = connection.execute(_newest(study_id, kind)).one_or_none()
         if row is not None and row.text == text:
             return Guideline(*row)

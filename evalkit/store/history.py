@@ -162,7 +162,7 @@ def _open_again(connection: sa.Connection, assignment_id: int, person: Person, n
     ).one_or_none()
     if row is None:
         raise not_yours(assignment_id)
-    study = study_by_id(connection, row.study_id)
+    study = study_by_id(connection, row.study_id, lock="answer")
     if study.state not in ("open", "paused"):
         raise StoreError(
             f"Study {study.name!r} is {study.state}; answers can no longer be changed."

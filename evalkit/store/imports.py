@@ -65,7 +65,7 @@ def import_votes(
     now = milliseconds(now)
     with store.writing() as connection:
         require(connection, actor, "admin")
-        study = study_by_id(connection, study_id, lock=True)
+        study = study_by_id(connection, study_id, lock="change")
         if study.design.kind != "sbs":
             raise StoreError(f"Study {study.name!r} collects grades; votes cannot be added to it.")
         if study.state == "closed":

@@ -43,7 +43,7 @@ def set_aside(
         raise StoreError("Say why the votes are set aside; every figure repeats it.")
     with store.writing() as connection:
         require(connection, actor, "admin")
-        study_by_id(connection, study_id, lock=True)
+        study_by_id(connection, study_id, lock="change")
         name = _name(connection, person_id)
         if connection.execute(_now(study_id, person_id)).first():
             raise StoreError(f"The votes of {name!r} are set aside already.")

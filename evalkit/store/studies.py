@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import sqlalchemy as sa
 
@@ -31,6 +31,8 @@ __all__ = [
     "studies",
     "study_by_id",
 ]
+
+Lock: TypeAlias = Literal["answer", "change", "state"]
 
 _MOVES: Mapping[State, tuple[State, ...]] = {
     "draft": ("open",),
@@ -145,7 +147,7 @@ def set_state(
     now = milliseconds(now)
     with store.writing() as connection:
         require(connection, actor, "admin")
-        before = study_by_id(connection, study_id, lock=True)
+        before = study_by_id(connection, study_id, lock="state")
         if before.state == state:
             return before
         if state not in _MOVES[before.state]:
@@ -161,14 +163,23 @@ def set_state(
         return study_by_id(connection, study_id)
 
 
-def study_by_id(connection: sa.Connection, study_id: int, *, lock: bool = False) -> Study:
-    """Return a study within a transaction; `lock` keeps others from changing it meanwhile.
+def study_by_id(connection: sa.Connection, study_id: int, *, lock: Lock | None = None) -> Study:
+    """Return a study within a transaction.
+
+    Args:
+        connection: the transaction.
+        study_id: the study.
+        lock: what must not happen until the transaction ends; on SQLite writers take turns anyway.
+            `answer`: the state stays, so that no answer is stored after its study has closed.
+            `change`: nobody else changes what belongs to the study; answers go on.
+            `state`: neither; waits for the answers that are being stored.
 
     Raises:
         StoreError: there is none.
     """
-    if lock:
-        connection.execute(sa.select(study.c.id).where(study.c.id == study_id).with_for_update())
+    if lock is not None:
+        rows = sa.select(study.c.id).where(study.c.id == study_id)
+        connection.execute(rows.with_for_update(read=lock == "answer", key_share=lock != "state"))
     row = connection.execute(_STUDIES.where(study.c.id == study_id)).one_or_none()
     if row is None:
         raise StoreError(f"There is no study {study_id}; evalkit study status lists them.")

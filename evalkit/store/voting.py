@@ -199,7 +199,7 @@ def add_reasons(
         ).one_or_none()
         if row is None:
             raise not_yours(vote_id)
-        study = study_by_id(connection, row.study_id)
+        study = study_by_id(connection, row.study_id, lock="answer")
         if study.state == "closed":
             raise StoreError(f"Study {study.name!r} is closed; votes can no longer be changed.")
         _add_reasons(connection, study, vote_id, reasons, now)
@@ -280,7 +280,7 @@ def _open_for(
         .join(task, assignment.c.task_id == task.c.id)
         .where(assignment.c.id == assignment_id)
     ).one()
-    study = study_by_id(connection, row.study_id)
+    study = study_by_id(connection, row.study_id, lock="answer")
     before = connection.execute(
         sa.select(vote.c.id).where(
             vote.c.assignment_id == assignment_id, vote.c.revision == revision

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -50,6 +52,7 @@ from evalkit.store import (
     submit,
     undo,
 )
+from evalkit.store.ballots import check_ballot
 
 
 def votes(store: Store) -> int:
@@ -333,6 +336,37 @@ def test_a_closed_study_takes_no_vote(store: Store) -> None:
     with pytest.raises(StoreError, match="closed"):
         add_reasons(store, one(store, "SELECT id FROM vote"), ["price"], ann)
     assert votes(store) == 1
+
+
+def test_no_vote_arrives_after_a_study_has_closed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = open_study(store, real_tasks(1))
+    ann = annotator(store)
+    served = task(store, study, ann)
+    looked, go_on = threading.Event(), threading.Event()
+    kept = check_ballot
+
+    def slowly(*given: Any) -> None:
+        looked.set()
+        go_on.wait(20)
+        kept(*given)
+
+    # between the look at the study's state and the vote
+    monkeypatch.setattr("evalkit.store.voting.check_ballot", slowly)
+
+    def close_and_count() -> int:
+        set_state(store, study.id, "closed")
+        return export_votes(store, study.id).num_rows
+
+    with ThreadPoolExecutor(2) as pool:
+        voting = pool.submit(submit, store, served.assignment_id, 1, Ballot(1), ann, now=NOW + 5000)
+        assert looked.wait(20)
+        closing = pool.submit(close_and_count)
+        wait([closing], timeout=0.5)
+        go_on.set()
+        assert voting.result(20).status == "stored"
+        assert closing.result(20) == 1
 
 
 def test_a_paused_study_takes_what_was_served(store: Store) -> None:
