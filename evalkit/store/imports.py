@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from evalkit.errors import Problem, StoreError
+from evalkit.store.counting import latest_votes
 from evalkit.store.engine import milliseconds, refresh_statistics
 from evalkit.store.rights import log, require
 from evalkit.store.schema import assignment, person, set_aside, slot, task, vote, vote_reason
@@ -47,8 +48,9 @@ def import_votes(
 
     Annotators are found by name, and made where they are new; they cannot sign in before they are
     invited. A vote fills a free place of its task, one of its side if there is one; beyond the
-    overlap, or where the table says that it does not count, it is kept as surplus. A vote that is
-    there already, with the same preference, is left alone: importing a table twice changes nothing.
+    overlap it is kept as surplus. So is one that does not count in the table; where the overlap
+    would let it count it is refused. A vote that is there already, with the same preference, is
+    left alone: importing a table twice changes nothing.
 
     Args:
         store: the database.
@@ -80,6 +82,7 @@ def import_votes(
         annotators = _make_people(connection, [row.annotator for row in new], now)
         ids = _people(connection)
         _store(connection, new, tasks, ids, now)
+        _refuse_wanted(connection, study_id, new, tasks)
         refresh_statistics(connection)
         aside = sorted({row.annotator for row in votes if row.set_aside})
         _put_aside(connection, study_id, [ids[name] for name in aside], actor, now)
@@ -252,9 +255,9 @@ def _store(
                 "side": row.side,
                 "state": "voted",
                 "revision": 1,
-                "claimed_at": row.shown_at or row.submitted_at or now,
-                "opened_at": row.shown_at or row.submitted_at or now,
-                "shown_at": row.shown_at,
+                "claimed_at": _shown_at(row, now) or row.submitted_at or now,
+                "opened_at": _shown_at(row, now) or row.submitted_at or now,
+                "shown_at": _shown_at(row, now),
             }
             for row, task_id in zip(votes, task_ids, strict=True)
         ],
@@ -273,7 +276,7 @@ def _store(
                 "pages": {},
                 "comment": row.comment,
                 "side": row.side,
-                "shown_at": row.shown_at,
+                "shown_at": _shown_at(row, now),
                 "submitted_at": row.submitted_at or now,
                 "active_ms": row.more.get("active_ms"),
                 "input_method": row.more.get("input_method"),
@@ -292,6 +295,37 @@ def _store(
     if reasons:
         connection.execute(sa.insert(vote_reason), reasons)
     _fill_places(connection, placed)
+
+
+def _shown_at(row: VoteRow, now: int) -> int | None:
+    """When a task was shown; a table may say only how long its vote took."""
+    if row.shown_at is None and row.seconds is not None:
+        return (row.submitted_at or now) - round(row.seconds * 1000)
+    return row.shown_at
+
+
+def _refuse_wanted(
+    connection: sa.Connection, study_id: int, new: Sequence[VoteRow], tasks: Mapping[Key, int]
+) -> None:
+    """Refuse votes that do not count in the table and would be counted here."""
+    idle = {(tasks[row.kind, row.query_id], row.annotator): row for row in new if not row.counts}
+    if not idle:
+        return
+    stored = latest_votes(study_id)
+    counted = connection.execute(
+        sa.select(stored.c.task_id, stored.c.annotator, stored.c.overlap).where(stored.c.counts)
+    )
+    refuse(
+        [
+            Problem(
+                f"the vote does not count in the table, but would here, where {overlap} are wanted",
+                row=idle[task_id, annotator].row,
+                query_id=idle[task_id, annotator].query_id,
+            )
+            for task_id, annotator, overlap in counted
+            if (task_id, annotator) in idle
+        ]
+    )
 
 
 def _fill_places(connection: sa.Connection, placed: Sequence[tuple[VoteRow, int, int]]) -> None:

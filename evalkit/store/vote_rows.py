@@ -20,6 +20,7 @@ __all__ = ["VoteRow", "refuse", "votes_in"]
 
 _NAME = "the votes"
 _SHOWN = 10
+_LONGEST = 1e9  # seconds; 30 years
 _REMEDY = "Correct these rows or leave them out; nothing was imported."
 _TAKEN_OVER = ("active_ms", "input_method", "viewport", "app_version", "guideline_version")
 
@@ -47,6 +48,7 @@ class VoteRow:
         comment: the comment.
         submitted_at: UTC milliseconds or None.
         shown_at: UTC milliseconds or None.
+        seconds: from shown to submitted, or None.
         more: the other columns of a vote that the table has.
     """
 
@@ -68,6 +70,7 @@ class VoteRow:
     comment: str
     submitted_at: int | None
     shown_at: int | None
+    seconds: float | None
     more: dict[str, Any]
 
 
@@ -147,14 +150,14 @@ def _row(number: int, fields: dict[str, Any], scale: int, segments: Sequence[str
     both_bad = bool(fields.get("both_bad"))
     if preference and (both_bad or kind == "automatic"):
         raise _WrongError(f"{'both bad' if both_bad else 'identical lists'} go with preference 0")
+    counts, aside = fields.get("counts") is not False, bool(fields.get("set_aside"))
+    if kind == "automatic" and (aside or not counts):
+        raise _WrongError("identical lists always count and are nobody's to set aside")
     side = fields.get("treatment_side") or None
     if side not in ("left", "right", None):
         raise _WrongError(f"treatment_side is left or right, not {side!r}")
     submitted_at = _time(fields.get("submitted_at"), "submitted_at")
     shown_at = _time(fields.get("shown_at"), "shown_at")
-    seconds = fields.get("seconds")
-    if shown_at is None and submitted_at is not None and seconds is not None:
-        shown_at = submitted_at - round(float(seconds) * 1000)
     gold = _whole(fields.get("gold_preference"), "gold_preference")
     return VoteRow(
         row=number,
@@ -164,8 +167,8 @@ def _row(number: int, fields: dict[str, Any], scale: int, segments: Sequence[str
         preference=preference,
         both_bad=both_bad,
         side=side,
-        counts=fields.get("counts") is not False,
-        set_aside=bool(fields.get("set_aside")),
+        counts=counts,
+        set_aside=aside,
         position=_whole(fields.get("position"), "position"),
         query=_text(fields.get("query")),
         query_type=_text(fields.get("query_type")),
@@ -179,6 +182,7 @@ def _row(number: int, fields: dict[str, Any], scale: int, segments: Sequence[str
         comment=clean(str(fields.get("comment") or "")),
         submitted_at=submitted_at,
         shown_at=shown_at,
+        seconds=_seconds(fields.get("seconds")),
         more={
             name: _whole(fields[name], name)
             if name in ("active_ms", "guideline_version")
@@ -203,6 +207,18 @@ def _whole(value: object, name: str) -> int | None:
     if not number.is_integer():
         raise _WrongError(f"{name} is no whole number: {value!r}")
     return int(number)
+
+
+def _seconds(value: object) -> float | None:
+    if value is None:
+        return None
+    try:
+        number = float(str(value))
+    except ValueError:
+        raise _WrongError(f"seconds is no number: {value!r}") from None
+    if not 0 <= number < _LONGEST:
+        raise _WrongError(f"seconds is no time that a vote takes: {value!r}")
+    return number
 
 
 def _time(value: object, name: str) -> int | None:

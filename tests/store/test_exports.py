@@ -307,6 +307,27 @@ def test_a_vote_that_did_not_count_takes_no_place(store: Store) -> None:
     }
 
 
+def test_a_vote_that_would_count_here_but_did_not_there_is_refused(store: Store) -> None:
+    study = create_study(store, StudyDesign("shoes", overlap=3), [])
+    table = votes_table(
+        query_id=["q000", "q000"],
+        annotator=["ann", "bob"],
+        preference=[1, -1],
+        counts=[True, False],
+    )
+    with pytest.raises(InputError, match=r"row 2, query 'q000': the vote does not count .* 3 are"):
+        import_votes(store, study.id, table)
+    assert one(store, "SELECT count(*) FROM vote") == 0
+    assert people(store) == []
+
+
+def test_how_long_a_vote_took_is_kept_without_its_time(store: Store) -> None:
+    study = create_study(store, StudyDesign("shoes"), [])
+    table = votes_table(query_id=["q000"], annotator=["ann"], preference=[1], seconds=[7.5])
+    import_votes(store, study.id, table)
+    assert export_votes(store, study.id)["seconds"].to_pylist() == [7.5]
+
+
 def test_the_same_votes_a_second_time_change_nothing(store: Store) -> None:
     study = open_study(store, real_tasks(3))
     table = votes_table(query_id=["q000", "q001"], annotator=["ann", "ann"], preference=[1, 0])
@@ -373,6 +394,20 @@ def test_the_same_votes_a_second_time_change_nothing(store: Store) -> None:
                 "set_aside": [True, False],
             },
             "some votes of 'a' are set aside",
+        ),
+        (
+            {
+                "query_id": ["q000"],
+                "annotator": [""],
+                "preference": [0],
+                "kind": ["automatic"],
+                "set_aside": [True],
+            },
+            "identical lists always count",
+        ),
+        (
+            {"query_id": ["q000"], "annotator": ["a"], "preference": [1], "seconds": [-1.0]},
+            "no time that a vote takes",
         ),
     ],
 )
