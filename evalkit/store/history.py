@@ -91,7 +91,12 @@ def reopen(store: Store, assignment_id: int, person: Person, *, now: int | None 
 
 
 def my_votes(store: Store, study_id: int, person: Person, *, limit: int = 200) -> list[MyVote]:
-    """Return the person's own latest answers, newest first."""
+    """Return the person's own latest answers, newest first.
+
+    Raises:
+        NotAllowed: the person's access has ended.
+        StoreError: there is no such study.
+    """
     newest = (
         sa.select(sa.func.max(vote.c.revision))
         .where(vote.c.assignment_id == assignment.c.id)
@@ -99,6 +104,7 @@ def my_votes(store: Store, study_id: int, person: Person, *, limit: int = 200) -
         .scalar_subquery()
     )
     with store.reading() as connection:
+        act_for(connection, person, lock=False)
         study = study_by_id(connection, study_id)
         rows = connection.execute(
             sa.select(vote, task.c.query, task.c.query_type)

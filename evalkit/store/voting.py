@@ -313,16 +313,25 @@ def _store(connection: sa.Connection, row: AnyRow, ballot: Ballot, now: int, **a
             side=row.side,
             shown_at=row.shown_at,
             submitted_at=now,
-            active_ms=ballot.active_ms,
-            input_method=ballot.input_method,
-            viewport=ballot.viewport,
-            app_version=ballot.app_version,
+            active_ms=_bounded(ballot.active_ms),
+            input_method=_text(ballot.input_method),
+            viewport=_text(ballot.viewport),
+            app_version=_text(ballot.app_version),
             guideline_version=ballot.guideline_version,
             **answer,
         )
         .returning(vote.c.id)
     ).scalar_one()
     return vote_id
+
+
+def _bounded(number: int | None) -> int | None:
+    """A browser's figure as a column holds it: no vote is lost over a clock that has gone mad."""
+    return None if number is None else max(0, min(number, 2**31 - 1))
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else clean(text)
 
 
 def _answered(connection: sa.Connection, assignment_id: int, state: str) -> None:

@@ -479,6 +479,20 @@ def test_reasons_are_added_to_a_vote_once(store: Store) -> None:
         add_reasons(store, done.vote_id, ["colour"], ann)
 
 
+def test_nothing_that_a_browser_tells_of_itself_costs_a_vote(store: Store) -> None:
+    study = open_study(store, real_tasks(2))
+    ann = annotator(store)
+    odd = {
+        "active_ms": 2**40,
+        "viewport": "1\x00\ud800",
+        "input_method": "\x00",
+        "app_version": "\x00",
+    }
+    assert vote(store, task(store, study, ann), ann, 1, **odd).status == "stored"
+    (found,) = export_votes(store, study.id).to_pylist()
+    assert (found["active_ms"], found["viewport"], found["input_method"]) == (2**31 - 1, "1?", "")
+
+
 # somebody else's
 
 
@@ -520,6 +534,7 @@ def test_whose_access_has_ended_cannot_vote(store: Store) -> None:
         lambda: undo(store, study.id, ann),
         lambda: reopen(store, served.assignment_id, ann),
         lambda: next_task(store, study.id, ann),
+        lambda: my_votes(store, study.id, ann),
     ):
         with pytest.raises(NotAllowed, match="access has ended"):
             attempt()
