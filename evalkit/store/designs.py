@@ -36,8 +36,15 @@ def check_design(design: StudyDesign) -> None:
             design.identical in ("skip", "show"),
             f"Identical lists are skip or show, not {design.identical}.",
         ),
-        (design.lease_ms > 0, "A lease lasts longer than nothing."),
-        (design.min_dwell_ms >= 0, "The minimum dwell is not negative."),
+        (
+            0 < design.lease_ms < 2**31,
+            "A lease lasts longer than nothing and at most 35,000 minutes.",
+        ),
+        (
+            0 <= design.min_dwell_ms < 2**31,
+            "The minimum dwell is not negative and at most 35,000 minutes.",
+        ),
+        (abs(design.seed) < 2**63, "The seed is a whole number of at most 18 digits."),
         (design.stop_width is None or design.stop_width > 0, "The width to stop at is positive."),
         (
             design.control_system != design.treatment_system,

@@ -445,6 +445,8 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
     "five levels": (("--kind", "grade", "--levels", "5"), "are not 2, 3 or 4 different words"),
     "a level twice": (("--kind", "grade", "--levels", "Good,good"), "different words"),
     "stopping grades": (("--kind", "grade", "--stop-when-decided"), "for side-by-side studies."),
+    "a seed without end": (("--seed", 10**19), "at most 18 digits"),
+    "a lease without end": (("--lease", 10**7), "at most 35,000 minutes"),
     "no depth": (("--depth", 0), "Invalid value for '--depth'"),
     "no overlap": (("--overlap", 0), "Invalid value for '--overlap'"),
     "too many twins": (("--twins", 1.5), "Invalid value for '--twins'"),
