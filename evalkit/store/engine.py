@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Store",
     "connect",
+    "explained",
     "milliseconds",
     "open_store",
     "parse_url",
@@ -67,7 +68,7 @@ class Store:
         Raises:
             StoreError: the database cannot be reached.
         """
-        with _explained(self.url), self.engine.connect() as connection, connection.begin():
+        with explained(self.url), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -77,7 +78,7 @@ class Store:
         Raises:
             StoreError: the database cannot be reached, or stays locked.
         """
-        with _explained(self.url):
+        with explained(self.url):
             if not self._sqlite:
                 with self._writers.begin() as connection:
                     yield connection
@@ -113,7 +114,7 @@ def open_store(url: str | None = None, *, create: bool = False) -> Store:
         )
     engine = connect(target)
     try:
-        with _explained(without_secrets(target)):
+        with explained(without_secrets(target)):
             if create:
                 upgrade_engine(engine, only_if_empty=True)
             refuse_other_schema(engine)
@@ -231,7 +232,7 @@ def connect(url: sa.URL, *, foreign_keys: bool = True) -> sa.Engine:
 
 
 @contextmanager
-def _explained(url: str) -> Iterator[None]:
+def explained(url: str) -> Iterator[None]:
     """Turn what an administrator can mend into a sentence; everything else keeps its traceback."""
     try:
         yield

@@ -15,7 +15,14 @@ import sqlalchemy as sa
 
 from evalkit.errors import StoreError
 from evalkit.files import replacing_file
-from evalkit.store.engine import connect, milliseconds, parse_url, sqlite_path
+from evalkit.store.engine import (
+    connect,
+    explained,
+    milliseconds,
+    parse_url,
+    sqlite_path,
+    without_secrets,
+)
 from evalkit.store.schema import APPEND_ONLY, assignment, slot, study, task, vote
 
 if TYPE_CHECKING:
@@ -41,7 +48,8 @@ def upgrade(url: str | None = None) -> tuple[str | None, str]:
         raise StoreError(f"There is no study database at {path}; evalkit study create makes one.")
     engine = connect(target)
     try:
-        return upgrade_engine(engine)
+        with explained(without_secrets(target)):
+            return upgrade_engine(engine)
     finally:
         engine.dispose()
 
@@ -302,8 +310,6 @@ def _dump(url: sa.URL, partial: Path) -> None:
             "A backup of PostgreSQL needs pg_dump of the server's version on the PATH (Debian: "
             "apt install postgresql-client); or use your server's own backups."
         )
-    from evalkit.store.engine import without_secrets
-
     options: dict[str, Any] = url.translate_connect_args(username="user", database="dbname")
     environment = dict(os.environ)
     if "password" in options:  # arguments can be read by everybody on the machine

@@ -77,6 +77,7 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
     "keep without a folder": (("db", "backup", "copy.db", "--keep", 2), "folder of backups"),
     "nothing to copy": (("db", "backup", "copy.db", "--db", "gone.db"), "no study database at"),
     "nothing to upgrade": (("db", "upgrade", "--db", "gone.db"), "no study database at"),
+    "upgrading no database": (("db", "upgrade", "--db", "queries.csv"), "file is not a database"),
     "nothing to check": (("db", "check", "--db", "gone.db"), "no study database at"),
     "no database": (("db", "check", "--db", "queries.csv"), "file is not a database"),
     "nothing to vote on": (("annotate", "--db", "gone.db"), "evalkit study create makes one"),
