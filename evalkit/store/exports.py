@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from evalkit.store.schema import AnyRow
     from evalkit.store.values import Person, Study
 
-__all__ = ["export_judgments", "export_page_grades", "export_votes"]
+__all__ = ["VOTE_COLUMNS", "export_judgments", "export_page_grades", "export_votes"]
 
 
 def export_votes(
@@ -176,7 +176,7 @@ def _in_figures(votes: sa.Subquery) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _segments(study: Study) -> list[str]:
-    return [name for name in study.design.segments if name not in _CANONICAL]
+    return [name for name in study.design.segments if name not in VOTE_COLUMNS]
 
 
 def _votes(study: Study, *, all_revisions: bool) -> sa.Select[*tuple[Any, ...]]:
@@ -277,9 +277,9 @@ def _votes_table(
     columns["scale"] = [study.design.scale] * len(columns["kind"])
     if not any(columns["query_type"]):
         del columns["query_type"]
-    order = [name for name in (*_CANONICAL, *segments) if name in columns]
+    order = [name for name in (*VOTE_COLUMNS, *segments) if name in columns]
     table = pa.table(
-        {name: pa.array(columns[name], _arrow(_CANONICAL.get(name, "string"))) for name in order}
+        {name: pa.array(columns[name], _arrow(VOTE_COLUMNS.get(name, "string"))) for name in order}
     )
     return table.sort_by([("position", "ascending"), ("assignment_id", "ascending")])
 
@@ -302,7 +302,7 @@ def _arrow(name: str) -> pa.DataType:
 
 
 # the columns in the order of the table; segments follow
-_CANONICAL = {
+VOTE_COLUMNS = {
     "study": "string",
     "query_id": "string",
     "annotator": "string",

@@ -267,7 +267,7 @@ def segment_columns(queries: Table | None, asked: Sequence[str] | None) -> list[
     """Columns of the queries by which figures are reported: those asked for, or `query_type`.
 
     Raises:
-        SettingsError: the queries have no such column.
+        SettingsError: the queries have no such column, or votes have another one of its name.
     """
     there = [name for name in (queries.columns if queries else ()) if name not in OWN_COLUMNS]
     if asked is None:
@@ -277,6 +277,14 @@ def segment_columns(queries: Table | None, asked: Sequence[str] | None) -> list[
         has = ", ".join(there) or "no further columns"
         raise SettingsError(
             f"--by {', '.join(unknown)}: the queries have no such column; they have: {has}."
+        )
+    from evalkit.store.exports import VOTE_COLUMNS
+
+    taken = [name for name in asked if name in VOTE_COLUMNS and name != "query_type"]
+    if taken:
+        raise SettingsError(
+            f"--by {', '.join(taken)}: votes have a column of that name themselves; give the "
+            "queries' column another one."
         )
     return list(dict.fromkeys(asked))
 

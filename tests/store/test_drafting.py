@@ -289,6 +289,13 @@ def test_all_columns_of_the_queries_are_kept_and_some_are_reported_by(draft: Any
     assert draft(by=["department"]).design.segments == ("department",)
 
 
+def test_a_column_that_votes_have_themselves_is_no_segment(draft: Any, folder: Path) -> None:
+    Path("queries.csv").write_text("query_id,query,kind\nq1,red shoes,long\n")
+    assert task(draft(), "q1", "real").segments == {"kind": "long"}
+    with pytest.raises(SettingsError, match="--by kind: votes have a column of that name"):
+        draft(by=["kind"])
+
+
 def test_the_automated_score_comes_from_the_per_query_file(draft: Any, folder: Path) -> None:
     Path("scores.csv").write_text(
         "query_id,measure,cutoff,control,treatment,delta\n"
