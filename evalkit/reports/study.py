@@ -224,6 +224,8 @@ def _add_figures(
     """GSB, position bias and agreement, where there is a vote that counts."""
     from metrics import MetricsError, agreement, gsb_from_votes
 
+    if aggregate == "dawid_skene" and not _of_people(votes):
+        aggregate = "majority"  # the model needs a vote; without any, both say the same
     try:
         found = gsb_from_votes(
             votes, aggregate=aggregate, by=by, confidence=confidence, seed=seed
@@ -249,6 +251,15 @@ def _add_figures(
     summary["agreement"] = agreed
     if found is None:
         summary["quality"]["left_out"] = agreed["left_out"]
+
+
+def _of_people(votes: pa.Table) -> bool:
+    """Whether a vote of a person counts."""
+    import pyarrow.compute as pc
+
+    real = pc.equal(votes["kind"], "real")
+    counted = pc.and_not(pc.and_(real, votes["counts"]), votes["set_aside"])
+    return bool(pc.any(counted).as_py())
 
 
 def _add_sequence(

@@ -149,6 +149,9 @@ def test_a_study_of_identical_lists_only_is_all_the_same(store: Store) -> None:
     overall = summary["gsb"]["overall"]
     assert (overall["same"], overall["gsb"], overall["automatic"]) == (4, 0, 4)
     assert format_study(summary)
+    # a model of annotators needs a vote, the state of a study does not
+    modelled = study_summary(store, study.id, aggregate="dawid_skene")
+    assert modelled["gsb"]["overall"]["same"] == 4
 
 
 def test_figures_are_those_of_the_votes(store: Store, made: Any) -> None:
