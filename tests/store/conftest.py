@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 import pytest
-import sqlalchemy as sa
+from databases import named, run_sql
 
 from evalkit.store import Store, open_store
 
@@ -35,21 +35,6 @@ def postgres() -> Iterator[str]:
     yield running.get_uri()
     running.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def run_sql(address: str, *statements: str) -> None:
-    engine = sa.create_engine(
-        sa.make_url(address).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
-    engine.dispose()
-
-
-def named(address: str, name: str) -> str:
-    url = sa.make_url(address).set(drivername="postgresql+psycopg", database=name)
-    return url.render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")

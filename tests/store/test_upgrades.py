@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from databases import named, run_sql
 from studying import (
     NOW,
     annotator,
@@ -350,8 +351,6 @@ def test_a_backup_holds_every_row(
     if database.startswith("sqlite"):
         restored = f"sqlite:///{made}"
     else:
-        from conftest import named, run_sql
-
         server = request.getfixturevalue("postgres")
         run_sql(server, "DROP DATABASE IF EXISTS restored", "CREATE DATABASE restored")
         restored = named(server, "restored")
