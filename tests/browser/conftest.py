@@ -52,6 +52,12 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+@pytest.fixture(scope="module")
+def port():
+    """A free port, for those who must know it before the server runs."""
+    return free_port()
+
+
 class Server:
     """`python -m annotate_app` on a free port, which stays the same over restarts."""
 

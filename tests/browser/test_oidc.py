@@ -105,10 +105,7 @@ def url(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(url, serve, provider):
-    from conftest import free_port
-
-    port = free_port()
+def server(url, serve, provider, port):
     return serve(
         url,
         port,
