@@ -5,6 +5,9 @@
 // Two more things can only be done here. A held key, or a second press before the answer to the
 // first has come, would meet the buttons of a bar that is about to change: it is ignored. And the
 // comment is sent while it is being written, so that a refresh loses nothing.
+//
+// Marks of single products are painted here: a page drawn anew for every mark would close what is
+// open in the lists and take the focus off the button.
 
 const IDLE = 30000; // milliseconds without a sign of life that still count as looking
 const PAUSE = 700; // milliseconds without typing after which the comment is sent
@@ -13,6 +16,7 @@ const ANSWER = 2500; // milliseconds after which the bar is free again without a
 let task = null;
 let votes = [];
 let keys = [];
+let marks = {};
 let send = () => {};
 let active = 0;
 let seen = 0;
@@ -54,6 +58,10 @@ function passes(event) {
   return true;
 }
 
+function again({ key, code, keyCode, repeat }) {
+  return { key, code, keyCode, which: keyCode, repeat, bubbles: true, cancelable: true };
+}
+
 function pressed(event) {
   const key = event.key.toLowerCase();
   const writing = box(event);
@@ -63,13 +71,40 @@ function pressed(event) {
   }
   look();
   if (event.ctrlKey || event.metaKey || event.altKey || !keys.includes(key)) return;
+  // a switch that has the focus keeps every key to itself
+  const { type } = document.activeElement || {};
+  if (event.isTrusted && (type === "checkbox" || type === "radio")) {
+    event.stopImmediatePropagation();
+    document.activeElement.blur();
+    document.body.dispatchEvent(new KeyboardEvent("keydown", again(event)));
+    return;
+  }
   // without a connection the bar is disabled, and a press must not be waited for
   if (!document.querySelector(".st-key-votes button:not(:disabled)")) return;
   if (passes(event) && votes.includes(key)) report("key");
 }
 
+function paint() {
+  for (const button of document.querySelectorAll(".ek-mark")) {
+    const { item, mark } = button.dataset;
+    button.setAttribute("aria-pressed", marks[item] === mark);
+  }
+  const there = document.querySelector("#ek-task");
+  if (keys.length && (!there || there.dataset.task !== task)) requestAnimationFrame(paint);
+}
+
+function marked(button) {
+  const { item, mark } = button.dataset;
+  const { [item]: before, ...others } = marks;
+  marks = before === mark ? others : { ...others, [item]: mark };
+  paint();
+  send("marks", { task, items: marks });
+}
+
 function clicked(event) {
   look();
+  const mark = event.target.closest && event.target.closest(".ek-mark");
+  if (mark) return marked(mark);
   const button = event.target.closest && event.target.closest(".st-key-votes button");
   if (!button || button.disabled || !passes(event)) return;
   report(event.detail === 0 ? "key" : event.pointerType || "mouse");
@@ -101,9 +136,11 @@ export default function (component) {
   busy = 0;
   if (shown.task !== task) {
     task = shown.task;
+    marks = shown.marks;
     active = 0;
     seen = performance.now();
   }
+  paint();
   document.documentElement.dataset.ekReady = task;
   document.documentElement.dataset.ekRun = shown.run;
   return () => {

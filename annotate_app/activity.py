@@ -15,9 +15,11 @@ import streamlit as st
 from streamlit import runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Activity", "mount_activity", "reported_activity"]
+    from evalkit.store import Served
+
+__all__ = ["Activity", "mount_activity", "reported_activity", "reported_marks", "task_of"]
 
 _KEY = "activity"
 _METHODS = {"key", "mouse", "touch", "pen"}
@@ -32,6 +34,11 @@ class Activity:
     viewport: str | None = None
 
 
+def task_of(served: Served) -> str:
+    """Assignment and revision: what every widget of a task carries in its key."""
+    return f"{served.assignment_id}-{served.revision}"
+
+
 @cache
 def _component() -> Any:
     script = (Path(__file__).parent / "activity.js").read_text(encoding="utf-8")
@@ -43,7 +50,9 @@ def mount_activity(
     *,
     votes: Sequence[str],
     keys: Sequence[str],
+    marks: Mapping[str, str],
     on_draft: Callable[[str, str], None],
+    on_marks: Callable[[str], None],
 ) -> None:
     """Put the component on the page, below the bar whose keys it watches.
 
@@ -51,7 +60,9 @@ def mount_activity(
         task: assignment and revision that are shown.
         votes: keys that give a vote.
         keys: the other keys of the bar.
+        marks: marks of products when the task appears, by their number on the page.
         on_draft: is called with task and text while a comment is being written.
+        on_marks: is called with the task when its marks changed (`reported_marks`).
     """
     if not runtime.exists():  # a script test without a browser
         return
@@ -61,15 +72,27 @@ def mount_activity(
         if isinstance(draft, dict) and isinstance(draft.get("text"), str):
             on_draft(str(draft.get("task")), draft["text"])
 
+    def marked() -> None:
+        sent = _state().get("marks")
+        if isinstance(sent, dict):
+            on_marks(str(sent.get("task")))
+
     # a number that changes with every run tells the browser that its last press was answered
     run = st.session_state["activity_run"] = st.session_state.get("activity_run", 0) + 1
     _component()(
         key=_KEY,
         # tuples, since Streamlit loads pandas to see whether a list is a data frame: 80 MB
-        data={"task": task, "votes": tuple(votes), "keys": tuple(keys), "run": run},
+        data={
+            "task": task,
+            "votes": tuple(votes),
+            "keys": tuple(keys),
+            "marks": dict(marks),
+            "run": run,
+        },
         height=1,
         on_act_change=lambda: None,
         on_draft_change=changed,
+        on_marks_change=marked,
     )
 
 
@@ -84,6 +107,15 @@ def reported_activity(task: str) -> Activity:
         input_method=method if method in _METHODS else None,
         viewport=viewport[:32] if isinstance(viewport, str) else None,
     )
+
+
+def reported_marks(task: str) -> dict[str, str] | None:
+    """The marks of a task by number, unchecked; None where none were made on this page."""
+    sent = _state().get("marks")
+    if not isinstance(sent, dict) or sent.get("task") != task:
+        return None
+    items = sent.get("items")
+    return dict(items) if isinstance(items, dict) else None
 
 
 def _state() -> Any:

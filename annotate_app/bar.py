@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from annotate_app import APP_VERSION
-from annotate_app.activity import mount_activity, reported_activity
+from annotate_app.activity import mount_activity, reported_activity, task_of
 from annotate_app.ballot_words import FLAG_REASONS, SKIP_REASONS
+from annotate_app.marking import keep_marks, marks_by_number
 from annotate_app.prose import label_of
 from annotate_app.session import open_database
 from evalkit.errors import StoreError
@@ -38,7 +39,6 @@ __all__ = [
     "other_actions",
     "saved_line",
     "send",
-    "task_of",
     "vote_button",
     "watch",
 ]
@@ -52,11 +52,6 @@ _QUESTIONS = {
     "skip": ("Why skip it?", SKIP_REASONS),
     "flag": ("What is wrong?", FLAG_REASONS),
 }
-
-
-def task_of(served: Served) -> str:
-    """Assignment and revision: what every widget of a task carries in its key."""
-    return f"{served.assignment_id}-{served.revision}"
 
 
 def key_of(served: Served) -> tuple[int, int]:
@@ -144,18 +139,27 @@ def other_actions(served: Served, stage: str, person: Person) -> None:
 
 
 def watch(served: Served, votes: Sequence[str], keys: Sequence[str], person: Person) -> None:
-    """Let the browser tell how the vote was given, and keep the comment while it is written."""
+    """Let the browser tell how the vote was given, and keep comment and marks as they are made."""
     task = task_of(served)
 
     def draft(about: str, text: str) -> None:
         if about == task:
             _keep_comment(served.assignment_id, text, person)
 
+    def marked(about: str) -> None:
+        if about == task and served.study_kind == "sbs":
+            try:
+                keep_marks(served, person)
+            except StoreError as error:
+                note(str(error), warn=True)
+
     mount_activity(
         task,
         votes=[key.lower() for key in votes],
         keys=[key.lower() for key in keys],
+        marks=marks_by_number(served),
         on_draft=draft,
+        on_marks=marked,
     )
 
 

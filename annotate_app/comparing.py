@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from annotate_app.activity import task_of
 from annotate_app.ballot_words import choices, said
 from annotate_app.bar import (
+    action,
     ask_why,
     ballot_for,
     drawing,
@@ -17,11 +19,11 @@ from annotate_app.bar import (
     other_actions,
     saved_line,
     send,
-    task_of,
     vote_button,
     watch,
 )
 from annotate_app.lists import lists_html
+from annotate_app.marking import marking, marks_of, switch
 from annotate_app.prose import label_of
 from annotate_app.session import open_database
 from annotate_app.top import top_line
@@ -45,6 +47,7 @@ def show_comparison(served: Served, person: Person) -> None:
             task=task,
             hosts=served.image_hosts,
             differences=bool(st.session_state.get("differences")),
+            marks=marking(served),
         )
     )
     with st.bottom:
@@ -89,13 +92,16 @@ def _votes(served: Served, task: str, person: Person) -> None:
                 label_visibility="collapsed",
             )
         st.space("stretch")
+        action("Marks ✓" if marks_of(served) else "Marks", "M", "marks", task, switch, served)
         other_actions(served, task, person)
-    watch(served, [choice.key for choice in choices(served.scale)], "SFUG", person)
+    watch(served, [choice.key for choice in choices(served.scale)], "MSFUG", person)
 
 
 def _vote(served: Served, shown: int, both_bad: bool, person: Person) -> None:
     reasons = tuple(st.session_state.get(f"reasons-{task_of(served)}") or ())
-    ballot = ballot_for(served, shown=shown, both_bad=both_bad, reasons=reasons)
+    ballot = ballot_for(
+        served, shown=shown, both_bad=both_bad, reasons=reasons, items=marks_of(served)
+    )
     outcome = send(lambda: submit(open_database(), *key_of(served), ballot, person))
     if outcome is not None and outcome.status == "stored":
         strong = abs(shown) == served.scale // 2 and not reasons and not served.practice

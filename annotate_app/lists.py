@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from annotate_app.marking import MARKS, numbers
 from evalkit.reports.markup import Html, element, join
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def lists_html(
     differences: bool = False,
     names: tuple[str, str] = ("Left", "Right"),
     links: bool = False,
+    marks: bool = False,
 ) -> Html:
     """Both lists, rows aligned by rank.
 
@@ -88,10 +90,12 @@ def lists_html(
         differences: leave out the ranks at which both lists hold the same product.
         names: what the lists are called; other names are for analysts only.
         links: link to the products' pages; for analysts, since an address can tell a system.
+        marks: every product has buttons that mark it; which are pressed is for the browser to say.
     """
     hidden = same_ranks(left, right) if differences else frozenset()
     images = any(image_allowed(item.image, hosts) for item in (*left, *right))
     rows = max(len(left), len(right)) - len(hidden)
+    number = numbers(left, right) if marks else None
     words = _words(query)
     note = None
     if differences:
@@ -108,6 +112,7 @@ def lists_html(
             hosts=hosts,
             words=words,
             links=links,
+            number=number,
         )
         for name, against, items, other in (
             (names[0], names[1], left, right),
@@ -186,6 +191,7 @@ def _side(
     hosts: Sequence[str] | None,
     words: frozenset[str],
     links: bool,
+    number: Mapping[str, int] | None,
 ) -> Html:
     elsewhere = {item.product_id: place for place, item in enumerate(other, 1)}
     rows = []
@@ -202,6 +208,10 @@ def _side(
         if links and image_allowed(item.url, None):
             link = element("a", "open", href=item.url.strip(), target="_blank", class_="ek-open")
             chip = element("span", chip, " ", link, class_="ek-chips")
+        if number is not None:
+            chip = element(
+                "span", chip, *_marks(number[item.product_id], f"{name} {place}"), class_="ek-chips"
+            )
         row = _row(item, place, chip, images=images, hosts=hosts, words=words)
         rows.append(element("li", row, class_=f"ek-row {kind}"))
     heading = element("h2", name, class_="ek-side-name")
@@ -209,6 +219,20 @@ def _side(
     if not items:
         body = element("p", "No results", class_="ek-empty")
     return element("section", heading, body, class_="ek-side", aria_label=name)
+
+
+def _marks(number: int, place: str) -> Iterable[Html]:
+    for mark in MARKS:
+        yield element(
+            "button",
+            mark.capitalize(),
+            type="button",
+            class_="ek-mark",
+            data_item=number,
+            data_mark=mark,
+            aria_pressed="false",
+            aria_label=f"{mark.capitalize()}: {place}",
+        )
 
 
 def _row(

@@ -85,6 +85,7 @@ def test_an_annotator_gets_a_task_with_its_keys(shop):
         "Right better": "4",
         "Right much better": "5",
         "Both bad": "b",
+        "Marks": "m",
         "Skip": "s",
         "Flag": "f",
         "Undo": "u",
