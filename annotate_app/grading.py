@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from annotate_app.activity import task_of
 from annotate_app.ballot_words import PAGE_GRADES
 from annotate_app.bar import (
     action,
@@ -22,7 +23,6 @@ from annotate_app.bar import (
     other_actions,
     saved_line,
     send,
-    task_of,
     vote_button,
     watch,
 )
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["show_grading"]
 
 _SIDES = ("left", "right")
+_PAGE = "page: "  # before the side, under which a page grade stands among the grades of a draft
 _OTHER_KEYS = ("ArrowLeft", "ArrowRight", "S", "F", "U", "G")
 
 
@@ -85,10 +86,31 @@ def _lists(served: Served) -> str:
     )
 
 
-def _grades(served: Served) -> Mapping[str, str | int]:
-    if served.draft and served.draft.items:
-        return served.draft.items
-    return served.previous.items if served.previous else {}
+def _grades(served: Served) -> dict[str, str | int]:
+    """Grades of products so far; those of the answer before until one of them is changed."""
+    kept = served.draft.items if served.draft else {}
+    if not kept and served.previous:
+        kept = served.previous.items
+    return {item: grade for item, grade in kept.items() if isinstance(grade, int)}
+
+
+def _pages(served: Served) -> dict[str, str]:
+    """Page grades so far."""
+    kept = served.draft.items if served.draft else {}
+    return {side: str(kept[_PAGE + side]) for side in _SIDES if _PAGE + side in kept}
+
+
+def _keep(
+    served: Served, person: Person, grades: Mapping[str, str | int], pages: Mapping[str, str]
+) -> bool:
+    """Keep what has been graded so far as a draft; whether that worked."""
+    items = {**grades, **{_PAGE + side: word for side, word in pages.items()}}
+    try:
+        save_draft(open_database(), served.assignment_id, person, items=items)
+    except StoreError as error:
+        note(f"Not stored: {error}", warn=True)
+        return False
+    return True
 
 
 def _place(served: Served, task: str, grades: Mapping[str, str | int]) -> int | None:
@@ -136,7 +158,9 @@ def _ask_item(served: Served, place: int, grades: Mapping[str, str | int], perso
 
 def _ask_page(served: Served, person: Person) -> None:
     task = task_of(served)
-    side = next(side for side in _SIDES if side not in _pages(task))
+    pages = _pages(served)
+    side = next(side for side in _SIDES if side not in pages)
+    before = served.previous.pages.get(side) if served.previous else None
     stage = f"{side}-{task}"
     drawing(stage)
     saved_line(person)
@@ -152,11 +176,12 @@ def _ask_page(served: Served, person: Person) -> None:
                 side,
                 word,
                 person,
+                type="primary" if word == before else "secondary",
             )
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="extras"):
         _step(f"How good is the {side} list as a whole?", side)
         st.space("stretch")
-        action("Previous", "Left", "before", stage, _go_to, task, len(served.pooled) - 1)
+        action("Previous", "Left", "before", stage, _back, served, pages, person)
         other_actions(served, stage, person)
     watch(served, _numbers(len(PAGE_GRADES)), _OTHER_KEYS, person)
 
@@ -165,18 +190,9 @@ def _step(text: str, step: object) -> None:
     st.html(element("div", text, class_="ek-saved", id="ek-step", data_step=step), width="content")
 
 
-def _pages(task: str) -> dict[str, str]:
-    """Page grades of this task so far; the left one is asked again after a refresh."""
-    kept = st.session_state.get("page_grades")
-    return dict(kept[1]) if kept is not None and kept[0] == task else {}
-
-
 def _grade(served: Served, place: int, grade: int, person: Person) -> None:
     grades = {**_grades(served), served.pooled[place].product_id: grade}
-    try:
-        save_draft(open_database(), served.assignment_id, person, items=grades)
-    except StoreError as error:
-        note(f"Not stored: {error}", warn=True)
+    if not _keep(served, person, grades, _pages(served)):
         return
     note("")
     after = place + 1
@@ -187,17 +203,23 @@ def _grade(served: Served, place: int, grade: int, person: Person) -> None:
 
 
 def _grade_page(served: Served, side: str, word: str, person: Person) -> None:
-    task = task_of(served)
-    pages = {**_pages(task), side: word}
+    grades, pages = _grades(served), {**_pages(served), side: word}
     if set(pages) != set(_SIDES):
-        st.session_state["page_grades"] = (task, pages)
+        _keep(served, person, grades, pages)
         return
-    ballot = ballot_for(served, items=dict(_grades(served)), pages=pages)
+    ballot = ballot_for(served, items=grades, pages=pages)
     outcome = send(lambda: submit(open_database(), *key_of(served), ballot, person))
     if outcome is not None and outcome.status == "stored":
         note("Saved · U takes it back")
         st.session_state.pop("place", None)
-        st.session_state.pop("page_grades", None)
+
+
+def _back(served: Served, pages: Mapping[str, str], person: Person) -> None:
+    """From a list to the one before, from the first to the products."""
+    if pages:
+        _keep(served, person, _grades(served), {})
+    else:
+        _go_to(task_of(served), len(served.pooled) - 1)
 
 
 def _numbers(count: int) -> list[str]:
@@ -206,4 +228,3 @@ def _numbers(count: int) -> list[str]:
 
 def _go_to(task: str, place: int | None) -> None:
     st.session_state["place"] = (task, place)
-    st.session_state.pop("page_grades", None)

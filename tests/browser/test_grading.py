@@ -67,7 +67,7 @@ def test_the_pool_does_not_say_which_list_a_product_is_from(world, visit):
     assert "ek-only" not in text
 
 
-def test_the_page_grades_show_both_lists(world, visit):
+def test_a_refresh_keeps_the_grade_of_the_first_page(world, visit):
     ann = visit(world.server, world.token)
     for _ in range(17):
         ann.key("2")
@@ -75,4 +75,24 @@ def test_the_page_grades_show_both_lists(world, visit):
     ann.key("1")
     ann.page.reload()
     ann.until_ready()
-    assert step(ann) == "left"  # page grades are stored with the answer, not before
+    assert step(ann) == "right"
+    ann.press("3")
+    pages = export_page_grades(world.store, world.study.id).to_pylist()
+    assert sorted(row["page_grade"] for row in pages) == ["bad", "good"]
+
+
+def test_one_can_go_back_from_page_to_page_and_to_the_products(world, visit):
+    ann = visit(world.server, world.token)
+    for _ in range(17):
+        ann.key("2")
+    ann.key("1")
+    assert step(ann) == "right"
+    ann.key("ArrowLeft")
+    assert step(ann) == "left"
+    ann.key("ArrowLeft")
+    assert step(ann) == "16"
+    ann.key("ArrowRight")
+    ann.key("2")
+    ann.press("2")
+    pages = export_page_grades(world.store, world.study.id).to_pylist()
+    assert [row["page_grade"] for row in pages] == ["mid", "mid"]
