@@ -54,9 +54,11 @@ def navigate(person: Person | None) -> StreamlitPage:
     return st.navigation(list(pages.values()), position="hidden")
 
 
-def menu(person: Person) -> None:
-    """A menu of the person's pages."""
+def menu(person: Person, first: Callable[[], None] | None = None) -> None:
+    """A menu of the person's pages, below what `first` draws."""
     with st.popover("Menu", key="menu", type="tertiary"):
+        if first is not None:
+            first()
         for page in st.session_state["pages"].values():
             st.page_link(page)
         st.html(

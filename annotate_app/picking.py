@@ -11,9 +11,11 @@ from evalkit.reports.markup import element
 from evalkit.store import studies
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from evalkit.store import Person, Study
 
-__all__ = ["label", "pick_study"]
+__all__ = ["choose_study", "label", "offer_studies", "pick_study"]
 
 
 def label(study: Study, person: Person) -> str:
@@ -42,6 +44,39 @@ def pick_study(person: Person) -> Study | None:
     )
     st.query_params["study"] = str(chosen)
     return by_id[chosen]
+
+
+def offer_studies(study_ids: Iterable[int]) -> None:
+    """Say in which studies a person can answer; `choose_study` offers them."""
+    st.session_state["offered"] = tuple(study_ids)
+
+
+def choose_study(current: int | None) -> None:
+    """A choice of the study to answer in, where there is one to choose.
+
+    Args:
+        current: id of the study whose task is shown, or None where there is none.
+    """
+    there = sorted({*st.session_state.get("offered", ()), *([current] if current else [])})
+    if len(there) < (1 if current is None else 2):
+        return
+    key = f"work-on-{current}"
+    st.selectbox(
+        "Go on with",
+        there,
+        index=None if current is None else there.index(current),
+        format_func=lambda study: f"Study {study}",
+        placeholder="Choose a study",
+        key=key,
+        on_change=_go_on_with,
+        args=(key,),
+        width=240,
+    )
+
+
+def _go_on_with(key: str) -> None:
+    if (chosen := st.session_state.get(key)) is not None:
+        st.query_params["study"] = str(chosen)
 
 
 def _is_on(study: Study) -> bool:

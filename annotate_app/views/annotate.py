@@ -13,6 +13,7 @@ import streamlit as st
 from annotate_app.bar import action, drawing, drawn, saved_line
 from annotate_app.comparing import show_comparison
 from annotate_app.grading import show_grading
+from annotate_app.picking import choose_study, offer_studies
 from annotate_app.session import open_database
 from annotate_app.top import plain_top
 from evalkit.reports.markup import element
@@ -52,14 +53,17 @@ def _next(person: Person) -> Served | Finished | None:
     """The task of the study in the address, or of the first open one that has any."""
     store = open_database()
     wanted = st.query_params.get("study")
-    there = [study for study in studies(store) if study.state == "open"]
-    chosen = [study for study in there if str(study.id) == wanted] or sorted(there, key=_id)
-    last: Finished | None = None
-    for study in chosen:
-        found = next_task(store, study.id, person)
+    there = sorted((study for study in studies(store) if study.state == "open"), key=_id)
+    done: set[int] = st.session_state.setdefault("done", set())
+    last: Served | Finished | None = None
+    for study in [study for study in there if str(study.id) == wanted] or there:
+        found = last = next_task(store, study.id, person)
         if isinstance(found, Served):
-            return found
-        last = found
+            done.discard(study.id)
+            break
+        if found.reason == "done":
+            done.add(study.id)
+    offer_studies(study.id for study in there if study.id not in done)
     return last
 
 
@@ -100,4 +104,5 @@ def _rest(person: Person, text: str, finished: Finished | None) -> None:
         )
     )
     saved_line(person)
+    choose_study(None)
     action("Look again", "Enter", "look", "rest", _continue)

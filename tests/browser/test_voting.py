@@ -141,6 +141,43 @@ def test_typing_in_the_comment_box_votes_nothing(world, visit):
     assert world.votes(study, person) == []
 
 
+def test_keys_vote_after_a_switch_was_clicked(world, visit):
+    study = world.study(tasks=8)
+    person, token = world.token("Ann")
+    ann = visit(world.server, token)
+    ann.page.get_by_text("Only differences").click()
+    expect(ann.page.locator(".ek-same")).to_be_visible()
+    ann.press("4")
+    ann.press("2")
+    assert [vote.shown for vote in world.votes(study, person)] == [1, -1]
+
+
+def test_somebody_with_two_studies_chooses_between_them(world, visit):
+    study = world.study(tasks=2)
+    _, token = world.token("Ann")
+    ann = visit(world.server, token)
+    ann.page.get_by_role("button", name="Menu").click()
+    expect(ann.page.get_by_role("link", name="My history")).to_be_visible()
+    expect(ann.page.get_by_text("Go on with")).to_have_count(0)
+    second = make_study(world.url, f"second {world.count}", drafts=[real(7, query="wool socks")])
+    ann.page.reload()
+    ann.until_ready()
+    expect(ann.page.locator("h1")).to_contain_text("lamp for desk")
+    ann.page.get_by_role("button", name="Menu").click()
+    ann.page.get_by_role("combobox", name="Go on with").click()
+    ann.page.get_by_role("option", name=f"Study {second.id}").click()
+    expect(ann.page.locator("h1")).to_contain_text("wool socks")
+    assert f"study={second.id}" in ann.page.url
+    ann.page.keyboard.press("Escape")
+    ann.page.locator("h1").click()
+    ann.press("3")
+    expect(ann.page.locator("#ek-rest")).to_be_visible()
+    ann.page.get_by_role("combobox", name="Go on with").click()
+    expect(ann.page.get_by_role("option")).to_have_count(1)  # the other one is done
+    ann.page.get_by_role("option", name=f"Study {study.id}").click()
+    expect(ann.page.locator("h1")).to_contain_text("lamp for desk")
+
+
 def test_two_tabs_of_one_person_are_one_vote(world, visit):
     study = world.study(tasks=8)
     person, token = world.token("Ann")
