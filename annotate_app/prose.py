@@ -12,17 +12,21 @@ from evalkit.reports.markup import Html, element, join
 __all__ = ["label_of", "prose_html"]
 
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
+_REPLACED = re.compile(r"(?<=:)(?=[\w+-])|(?<=[-<>~=])(?=[-<>=])")
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:$<>&])")
 
 
 def label_of(text: str) -> str:
     r"""A text as the label of a widget, which Streamlit reads as Markdown: every mark is escaped.
 
+    Names of icons and emoji, and arrows, are replaced after Markdown has been read, escaped or not:
+    an invisible joiner keeps them as they were written.
+
     Example:
         >>> label_of("a *b* :red[c]")
-        'a \\*b\\* \\:red\\[c\\]'
+        'a \\*b\\* \\:\u2060red\\[c\\]'
     """
-    return _MARKS.sub(r"\\\1", text)
+    return _MARKS.sub(r"\\\1", _REPLACED.sub("\u2060", text))
 
 
 def prose_html(text: str) -> Html:

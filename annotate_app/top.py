@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from annotate_app.navigation import menu
+from annotate_app.picking import choose_study
 from annotate_app.prose import prose_html
 from annotate_app.session import open_database
 from evalkit.reports.markup import Html, element
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plain_top", "top_line"]
 
+_LARGE = 60  # characters of a query that stand on one line in large letters
 _IDLE = 300.0  # seconds without an answer that end a stretch of work
 
 
@@ -27,7 +29,14 @@ def top_line(served: Served, person: Person, *, differences: bool = False) -> No
         st.html(
             element(
                 "div",
-                element("h1", served.query, dir="auto", lang="", title=served.query),
+                element(
+                    "h1",
+                    served.query,
+                    dir="auto",
+                    lang="",
+                    title=served.query,
+                    class_="ek-long" if len(served.query) > _LARGE else None,
+                ),
                 element("span", served.query_type, class_="ek-type") if served.query_type else None,
                 element("span", "Practice", class_="ek-type") if served.practice else None,
                 class_="ek-query",
@@ -36,7 +45,7 @@ def top_line(served: Served, person: Person, *, differences: bool = False) -> No
         if differences:
             st.toggle("Only differences", key="differences")
         st.html(_progress(served), width="content")
-        menu(person)
+        menu(person, lambda: choose_study(served.study_id))
     if st.session_state.get("guide"):
         shown = guideline(open_database(), served.study_id, served.query_type)
         st.html(

@@ -41,7 +41,7 @@ def test_the_whole_decision_is_on_one_screen(world, visit, width, height):
     assert page.evaluate(PAINTED, ".ek-row") == 20
     assert page.evaluate(PAINTED, ".ek-query h1") == 1
     assert page.evaluate(PAINTED, ".st-key-votes button") == 6
-    assert page.evaluate(PAINTED, ".st-key-extras button") == 11
+    assert page.evaluate(PAINTED, ".st-key-extras button") == 12
     last = page.evaluate("document.querySelectorAll('.ek-row')[9].getBoundingClientRect().bottom")
     assert last <= page.evaluate(BOX, "[data-testid=stBottom]")["top"]
     assert (
@@ -112,6 +112,21 @@ def test_on_a_small_screen_both_lists_are_whole_and_equal(world, visit, size):
         " return !(at && (title === at || title.contains(at) || at.contains(title))); }).length"
     )
     assert hidden == 0
+
+
+def test_a_picture_that_does_not_load_looks_like_one_that_is_not_there(world, visit):
+    ann = visit(*world)
+    ann.page.wait_for_function(
+        "[...document.querySelectorAll('.ek-image img')].every(image => image.complete)"
+    )
+    assert ann.page.locator(".ek-image img").count() > 0
+    seen = set()
+    for selector in (".ek-image:has(img)", ".ek-image:not(:has(img))"):
+        box = ann.page.evaluate(BOX, selector)
+        inside = {"x": int(box["left"]) + 3, "y": int(box["top"]) + 3, "width": 38, "height": 38}
+        seen.add(ann.page.screenshot(clip=inside))
+        assert (box["width"], box["height"]) == (44, 44)
+    assert len(seen) == 1
 
 
 def test_long_text_opens_and_closes(world, visit):
