@@ -48,8 +48,8 @@ def agreement(
     annotators also looks at gold, twins, seconds and sides, and includes votes set aside.
 
     Args:
-        votes: frame with `query_id, annotator, preference` and optionally `kind,
-            gold_preference, task_id, twin_of, seconds, treatment_side, set_aside, counts`.
+        votes: frame with `query_id, annotator, preference` and optionally `kind, gold_preference,
+            task_id, twin_of, seconds, revision, treatment_side, set_aside, counts`.
         level: compute alpha on this level only; both by default.
         confidence: the coverage of the bootstrap intervals, between 0 and 1.
         seed: of the bootstrap.

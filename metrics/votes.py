@@ -35,7 +35,7 @@ LEFT_OUT = ("gold", "twin", "practice", "set_aside", "surplus")
 _REQUIRED = ("query_id", "annotator", "preference")
 _TEXTS = ("treatment_side", "kind", "task_id", "twin_of", "study")
 _FLAGS = {"both_bad": False, "set_aside": False, "counts": True}
-_NUMBERS = ("position", "gold_preference", "seconds")
+_NUMBERS = ("position", "gold_preference", "seconds", "revision")
 _SIDES = {"left": -1, "right": 1}
 # names that the results give to what they hold of a query
 _RESERVED = frozenset(
@@ -62,7 +62,8 @@ class Votes:
         set_aside: bool[rows], real votes that were set aside.
         surplus: bool[rows], real votes that are superseded or beyond the overlap.
         live: bool[rows], neither superseded nor surplus; also gold, twins and set-aside votes.
-        seconds: float64[rows], NaN where unknown.
+        seconds: float64[rows], NaN where unknown and for an answer that replaces another: putting
+            one right takes less than reading the lists did.
         gold: float64[rows], the expected preference, NaN where there is none.
         task: int64[rows], code of the task, −1 for none.
         twin_of: int64[rows], code of the task that was shown before, −1 for none.
@@ -291,6 +292,7 @@ def _arrays(table: pa.Table, by: Sequence[str]) -> Votes:
     side = _places(table, "treatment_side", _SIDES, 0, where)
     both_bad, aside, counts = (_flags(table, name) for name in _FLAGS)
     gold, seconds = _floats(table, "gold_preference"), _floats(table, "seconds")
+    seconds = np.where(_floats(table, "revision") > 1, np.nan, seconds)
     real, automatic = kind == KINDS.index("real"), kind == KINDS.index("automatic")
     _refuse(both_bad & (preference != 0), lambda row: f"{where(row)}: both bad is a 0")
     _refuse(automatic & (preference != 0), lambda row: f"{where(row)}: an automatic one is a 0")

@@ -271,6 +271,15 @@ def test_agreement_with_the_others_counts_pairs_of_votes() -> None:
     assert [row.votes for row in found.annotators] == [4, 3, 2]
 
 
+def test_putting_a_vote_right_is_not_voting_too_fast() -> None:
+    votes = votes_of(
+        *[("q1", "ann", 1, 20.0, 1), ("q2", "ann", 1, 1.5, 2), ("q3", "ann", 1, 1.4, 2)],
+        names="query_id annotator preference seconds revision",
+    )
+    ann = person(agreement(votes), "ann")
+    assert (ann.votes, ann.median_seconds, ann.too_fast) == (3, 20.0, 0.0)
+
+
 def test_a_vote_that_was_set_aside_is_compared_but_is_nobodys_measure() -> None:
     votes = votes_of(
         *[("q", "ann", 1, False), ("q", "bob", 1, False), ("q", "cy", -1, True)],
