@@ -108,7 +108,7 @@ def test_aggregate_votes_counts_votes(gsb: Gsb) -> None:
 def test_sequential_says_whether_the_study_may_stop(gsb: Gsb) -> None:
     done = gsb("--sequential", "--overlap", "2", "--stop-width", "10")
     assert "At every look" in done.out
-    assert "4 complete queries, 1 won, 1 lost; 0 not complete" in done.out
+    assert "5 complete queries, 1 won, 1 lost; 0 not complete" in done.out
     assert "not decided (1/alpha = 20)" in done.out
     assert "95% sequence" in done.out
     assert "a sequence of GSB 10.00 points wide" in done.out
