@@ -5,6 +5,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from studying import (
+    HALF_HOUR,
     NOW,
     annotator,
     annotators,
@@ -163,6 +164,18 @@ def test_a_segment_named_like_a_column_does_not_hide_it(store: Store) -> None:
     work(store, study, annotator(store))
     (row,) = export_votes(store, study.id).to_pylist()
     assert (row["query_type"], row["kind"]) == ("negative", "real")
+
+
+def test_marks_beyond_the_overlap_are_no_judgments(store: Store) -> None:
+    study = open_study(store, real_tasks(1), overlap=1)
+    ann, bob = annotators(store, 2)
+    late, marks = task(store, study, ann), {"q000-new": "good"}
+    then = NOW + HALF_HOUR + 1000
+    vote(store, task(store, study, bob, then), bob, 1, then + 2000, items=marks)
+    vote(store, late, ann, 1, then + 4000, items={"q000-new": "bad"})
+    assert progress(store, study.id).surplus == 1
+    (found,) = export_judgments(store, study.id).to_pylist()
+    assert (found["annotator"], found["grade"]) == (bob.name, 1)
 
 
 def test_marks_that_do_not_count_are_no_judgments(store: Store) -> None:
