@@ -5,19 +5,22 @@ Everything that reads or writes the database goes through these functions. Those
 Those that take a `person` act for an annotator, and refuse what is not that person's own.
 """
 
+from evalkit.store.backups import backup
+from evalkit.store.checks import check
 from evalkit.store.comparisons import comparisons
-from evalkit.store.engine import Store, open_store
+from evalkit.store.engine import Store
 from evalkit.store.exports import export_judgments, export_page_grades, export_votes
 from evalkit.store.guidelines import guideline, guidelines, save_guideline
 from evalkit.store.history import my_votes, reopen, undo
 from evalkit.store.imports import import_votes
+from evalkit.store.opening import open_store
 from evalkit.store.overview import flags, progress
 from evalkit.store.people import invite, people, person_by_email, revoke, set_role, sign_in
 from evalkit.store.quality import restore, set_aside, set_asides
 from evalkit.store.records import audit, evaluations, note_export, record_evaluation
 from evalkit.store.serving import mark_shown, next_task
 from evalkit.store.studies import create_study, find_study, set_state, studies
-from evalkit.store.upgrades import backup, check, upgrade
+from evalkit.store.upgrades import upgrade
 from evalkit.store.values import (
     POLICIES,
     ROLES,

@@ -51,7 +51,7 @@ def priority(policy: Policy, automated_delta: float | None, preferences: Sequenc
     delta = automated_delta or 0.0
     if not signs:
         return -0.5 / (1.0 + abs(delta))
-    return -abs((delta > 0) - (delta < 0) - mean) / 2
+    return 0.0 - abs((delta > 0) - (delta < 0) - mean) / 2
 
 
 def update_priority(connection: sa.Connection, policy: Policy, task_id: int) -> None:
