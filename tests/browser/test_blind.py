@@ -67,15 +67,21 @@ def what_reaches(chromium, server, token):
         ann.key("g")
         ann.page.get_by_text("Only differences").click()
         expect(ann.page.locator(".ek-same")).to_be_visible()
-        page = ann.page.content()
+        page = settled(ann.page)
         ann.page.get_by_role("button", name="Menu").click()
         ann.page.get_by_role("link", name="My history").click()
         expect(ann.page.locator(".ek-mine")).to_have_count(3)
-        history = ann.page.content()
+        history = settled(ann.page)
         texts = [response.body() for response in bodies if response.status == 200]
     finally:
         ann.context.close()
     return frames, page, history, texts
+
+
+def settled(page):
+    """The page once nothing of the one before it is left."""
+    page.wait_for_function("!document.querySelector('[data-stale=true]')")
+    return page.content()
 
 
 def without_what_differs_anyway(frames):
