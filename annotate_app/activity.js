@@ -136,7 +136,7 @@ export default function (component) {
   busy = 0;
   if (shown.task !== task) {
     task = shown.task;
-    marks = shown.marks;
+    marks = Object.fromEntries(shown.marks);
     active = 0;
     seen = performance.now();
   }

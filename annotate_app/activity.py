@@ -81,12 +81,12 @@ def mount_activity(
     run = st.session_state["activity_run"] = st.session_state.get("activity_run", 0) + 1
     _component()(
         key=_KEY,
-        # tuples, since Streamlit loads pandas to see whether a list is a data frame: 80 MB
+        # tuples, since Streamlit loads pandas to see whether a list or dict is a data frame: 80 MB
         data={
             "task": task,
             "votes": tuple(votes),
             "keys": tuple(keys),
-            "marks": dict(marks),
+            "marks": tuple(marks.items()),
             "run": run,
         },
         height=1,

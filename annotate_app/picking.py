@@ -57,7 +57,8 @@ def choose_study(current: int | None) -> None:
     Args:
         current: id of the study whose task is shown, or None where there is none.
     """
-    there = sorted({*st.session_state.get("offered", ()), *([current] if current else [])})
+    offered = {*st.session_state.get("offered", ()), *([current] if current else [])}
+    there = tuple(sorted(offered))  # a list would load pandas
     if len(there) < (1 if current is None else 2):
         return
     key = f"work-on-{current}"
