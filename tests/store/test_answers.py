@@ -238,6 +238,19 @@ def test_undo_twice_takes_back_one_answer(store: Store) -> None:
     assert one(store, "SELECT count(*) FROM assignment WHERE revision > 1") == 1
 
 
+def test_the_clock_starts_anew_when_an_answer_is_opened_again(store: Store) -> None:
+    study = open_study(store, real_tasks(1))
+    ann = annotator(store)
+    vote(store, task(store, study, ann), ann, 1, NOW + 1000)
+    back = undo(store, study.id, ann, now=NOW + 60_000)
+    assert back is not None
+    number = back.assignment_id
+    assert submit(store, number, 2, Ballot(0), ann, now=NOW + 60_100).status == "too_fast"
+    mark_shown(store, number, ann, now=NOW + 61_000)
+    assert submit(store, number, 2, Ballot(0), ann, now=NOW + 63_000).status == "stored"
+    assert export_votes(store, study.id)["seconds"].to_pylist() == [2.0]
+
+
 def test_there_is_nothing_to_undo_before_the_first_answer(store: Store) -> None:
     study = open_study(store, real_tasks(1))
     ann, bob = annotator(store), annotator(store, "bob")
