@@ -5,6 +5,7 @@ One row a vote, joined in the database; `evalkit.tables` writes them to files.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -38,8 +39,9 @@ def export_votes(
 
     Rows of kind real and automatic (identical lists, no annotator, preference 0) are what GSB is
     made of; gold, twin and practice votes are for quality control. `preference` is for the
-    treatment. `gold_preference` is the accepted sign; of several, the vote's own if it is one of
-    them, else the first. Times are timestamps in UTC.
+    treatment. `items` is a JSON object of `good` or `bad` by product id, null where none is marked.
+    `gold_preference` is the accepted sign; of several, the vote's own if it is one of them, else
+    the first. Times are timestamps in UTC.
 
     Args:
         store: the database.
@@ -211,6 +213,7 @@ def _votes(study: Study, *, all_revisions: bool) -> sa.Select[*tuple[Any, ...]]:
             (votes.c.submitted_at - votes.c.shown_at) / sa.literal(1000.0),
             reasons.c.reasons,
             votes.c.comment,
+            votes.c["items"],
             votes.c.assignment_id,
             votes.c.revision,
             votes.c.submitted_at,
@@ -252,12 +255,16 @@ def _votes_table(
     names = [
         "task_id", "kind", "position", "twin_of", "query_id", "query_type", *segments, "annotator",
         "preference", "both_bad", "treatment_side", "shown", "counts", "set_aside", "seconds",
-        "reasons", "comment", "assignment_id", "revision", "submitted_at", "shown_at", "active_ms",
-        "input_method", "viewport", "app_version", "guideline_version",
+        "reasons", "comment", "items", "assignment_id", "revision", "submitted_at", "shown_at",
+        "active_ms", "input_method", "viewport", "app_version", "guideline_version",
     ]  # fmt: skip
     columns: dict[str, list[Any]] = dict(
         zip(names, map(list, _columns(rows, len(names))), strict=True)
     )
+    columns["items"] = [
+        json.dumps(items, ensure_ascii=False, sort_keys=True) if items else None
+        for items in columns["items"]
+    ]
     columns["gold_preference"] = [
         _expected(accepted.get(task_id), preference)
         for task_id, preference in zip(columns["task_id"], columns["preference"], strict=True)
@@ -319,6 +326,7 @@ VOTE_COLUMNS = {
     "seconds": "float64",
     "reasons": "string",
     "comment": "string",
+    "items": "string",
     "assignment_id": "int64",
     "revision": "int64",
     "shown": "int64",

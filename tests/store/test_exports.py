@@ -58,6 +58,7 @@ COLUMNS = {
     "seconds": pa.float64(),
     "reasons": pa.string(),
     "comment": pa.string(),
+    "items": pa.string(),
     "assignment_id": pa.int64(),
     "revision": pa.int64(),
     "shown": pa.int64(),
@@ -185,6 +186,9 @@ def test_marks_that_do_not_count_are_no_judgments(store: Store) -> None:
     vote(store, task(store, study, ann), ann, 1, NOW, items=marks)
     vote(store, task(store, study, bob), bob, 1, NOW, items=marks)
     assert export_judgments(store, study.id).num_rows == 4
+    assert {row["items"] for row in export_votes(store, study.id).to_pylist()} == {
+        '{"q000-new": "good", "q000-old": "bad"}'
+    }
     set_aside(store, study.id, bob.id, "reason")
     found = export_judgments(store, study.id).to_pylist()
     assert [(row["product_id"], row["grade"], row["annotator"]) for row in found] == [
