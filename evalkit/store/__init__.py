@@ -10,6 +10,18 @@ from evalkit.store.checks import check
 from evalkit.store.comparisons import comparisons
 from evalkit.store.engine import Store
 from evalkit.store.exports import export_judgments, export_page_grades, export_votes
+from evalkit.store.findings import (
+    AuditEntry,
+    Comparison,
+    Evaluation,
+    Flag,
+    Guideline,
+    Imported,
+    MyVote,
+    Progress,
+    SetAside,
+    VoteOnQuery,
+)
 from evalkit.store.guidelines import guideline, guidelines, save_guideline
 from evalkit.store.history import my_votes, reopen, undo
 from evalkit.store.imports import import_votes
@@ -26,26 +38,16 @@ from evalkit.store.values import (
     ROLES,
     STATES,
     Answer,
-    AuditEntry,
     Ballot,
-    Comparison,
     Draft,
-    Evaluation,
     Finished,
-    Flag,
-    Guideline,
-    Imported,
     Item,
-    MyVote,
     Outcome,
     Person,
-    Progress,
     Served,
-    SetAside,
     Study,
     StudyDesign,
     TaskDraft,
-    VoteOnQuery,
 )
 from evalkit.store.voting import add_reasons, flag, save_draft, skip, submit
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import StoreError
 from evalkit.tables.schema import PAGE_GRADES
@@ -10,11 +10,9 @@ from evalkit.tables.schema import PAGE_GRADES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
 
-    from evalkit.store.values import Ballot, StudyDesign
+    from evalkit.store.values import Ballot, Side, StudyDesign
 
 __all__ = ["accepted", "check_ballot", "clean", "preference_of", "shown_answer"]
-
-Side = Literal["left", "right"]
 
 
 def check_ballot(design: StudyDesign, ballot: Ballot, products: Set[str]) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from evalkit.store.counting import latest_votes
+from evalkit.store.findings import Comparison, VoteOnQuery
 from evalkit.store.rights import require
 from evalkit.store.schema import task, vote_reason
 from evalkit.store.studies import items_of, study_by_id
-from evalkit.store.values import Comparison, VoteOnQuery
 
 if TYPE_CHECKING:
     from evalkit.store.engine import Store

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from evalkit.store.engine import milliseconds
+from evalkit.store.findings import Guideline
 from evalkit.store.rights import log, require
 from evalkit.store.schema import guideline as table
 from evalkit.store.studies import study_by_id
-from evalkit.store.values import Guideline
 
 if TYPE_CHECKING:
     from evalkit.store.engine import Store

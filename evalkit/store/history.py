@@ -8,12 +8,12 @@ import sqlalchemy as sa
 
 from evalkit.errors import StoreError
 from evalkit.store.engine import milliseconds
+from evalkit.store.findings import MyVote
 from evalkit.store.rights import act_for, not_yours
 from evalkit.store.schema import assignment, task, vote, vote_reason
 from evalkit.store.serving import served, shown_from
 from evalkit.store.slots import lease
 from evalkit.store.studies import study_by_id
-from evalkit.store.values import MyVote
 
 if TYPE_CHECKING:
     from evalkit.store.engine import Store

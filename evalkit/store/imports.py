@@ -16,10 +16,11 @@ import sqlalchemy as sa
 from evalkit.errors import Problem, StoreError
 from evalkit.store.counting import latest_votes
 from evalkit.store.engine import milliseconds, refresh_statistics
+from evalkit.store.findings import Imported
 from evalkit.store.rights import log, require
 from evalkit.store.schema import assignment, person, set_aside, slot, task, vote, vote_reason
 from evalkit.store.studies import add_tasks, study_by_id
-from evalkit.store.values import Answer, Imported, TaskDraft
+from evalkit.store.values import Answer, TaskDraft
 from evalkit.store.vote_rows import refuse, votes_in
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 
 from evalkit.store.counting import latest_votes
 from evalkit.store.engine import milliseconds
+from evalkit.store.findings import Flag, Progress
 from evalkit.store.rights import require
 from evalkit.store.schema import assignment, person, slot, task, vote
 from evalkit.store.schema import flag as flag_table
 from evalkit.store.studies import study_by_id
-from evalkit.store.values import Flag, Progress
 
 if TYPE_CHECKING:
     from evalkit.store.engine import Store

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 
 from evalkit.errors import StoreError
 from evalkit.store.engine import milliseconds
+from evalkit.store.findings import SetAside
 from evalkit.store.rights import log, require
 from evalkit.store.schema import person
 from evalkit.store.schema import set_aside as table
 from evalkit.store.studies import study_by_id
-from evalkit.store.values import SetAside
 
 if TYPE_CHECKING:
     from evalkit.store.engine import Store

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from evalkit.errors import StoreError
 from evalkit.store.engine import milliseconds
+from evalkit.store.findings import AuditEntry, Evaluation
 from evalkit.store.rights import log, require
 from evalkit.store.schema import audit as audit_table
 from evalkit.store.schema import evaluation, person, study
-from evalkit.store.values import AuditEntry, Evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,13 +1,12 @@
 """Which task a person sees next, and what of it.
 
 The order: the person's own open task, practice, gold when it is due, a flipped twin when it is due,
-a place of a real task. The claim is one statement (see `evalkit.store.slots`); the schedule of gold
-is drawn from the seed of the study and the person's name, so that it is the same on every day.
+a place of a real task. The claim is one statement (see `evalkit.store.slots`), and what comes
+between follows a schedule (see `evalkit.store.schedule`).
 """
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +15,7 @@ import sqlalchemy as sa
 from evalkit.store.engine import milliseconds
 from evalkit.store.guidelines import newest_guideline
 from evalkit.store.rights import act_for, not_yours
+from evalkit.store.schedule import gold_due, had_by, practice_due, twin_due, wanted_side
 from evalkit.store.schema import UNFILLED, assignment, draft, slot, task, vote, vote_reason
 from evalkit.store.slots import claim, held_until, lease
 from evalkit.store.studies import items_of, study_by_id
@@ -26,14 +26,11 @@ if TYPE_CHECKING:
 
     from evalkit.store.engine import Store
     from evalkit.store.schema import AnyRow
-    from evalkit.store.values import Item, Person, Study
+    from evalkit.store.values import Item, Person, Side, Study
 
 __all__ = ["mark_shown", "next_task", "served", "shown_from"]
 
-_GOLD_EVERY = 10  # real tasks a gold task, at most; see _gold_due
 _TWIN_AFTER = 10  # own votes between an original and its twin
-
-Side = Literal["left", "right"]
 
 
 def next_task(
@@ -250,13 +247,13 @@ def _assign(
             .group_by(task.c.kind)
         )
     }
-    side = _wanted_side(connection, study, person_id, name)
-    chosen = _practice_due(connection, study.id, person_id)
+    side = wanted_side(connection, study, person_id, name)
+    chosen = practice_due(connection, study.id, person_id)
     if chosen is None:
-        chosen = _gold_due(connection, study, name, counts.get("gold", 0), counts.get("real", 0))
+        chosen = gold_due(connection, study, name, counts.get("gold", 0), counts.get("real", 0))
     if chosen is not None:
         return _new_assignment(connection, chosen, person_id, side, now)
-    twin = _twin_due(connection, study.id, person_id, after=_TWIN_AFTER)
+    twin = twin_due(connection, study.id, person_id, after=_TWIN_AFTER)
     if twin is None:
         place = claim(
             connection, study.id, person_id, side, now=now, until=now + study.design.lease_ms
@@ -267,7 +264,7 @@ def _assign(
                 sa.update(slot).where(slot.c.id == place.id).values(assignment_id=made)
             )
             return made
-        twin = _twin_due(connection, study.id, person_id, after=0)
+        twin = twin_due(connection, study.id, person_id, after=0)
     if twin is None:
         return None
     flipped = "left" if twin.side == "right" else "right"
@@ -293,108 +290,6 @@ def _new_assignment(
     return made
 
 
-def _wanted_side(connection: sa.Connection, study: Study, person_id: int, name: str) -> Side:
-    """The side on which this person has had the treatment less often; a seeded one when even."""
-    left, total = connection.execute(
-        sa.select(
-            sa.func.coalesce(sa.func.sum(sa.case((assignment.c.side == "left", 1), else_=0)), 0),
-            sa.func.count(),
-        )
-        .join(task, assignment.c.task_id == task.c.id)
-        .where(
-            task.c.study_id == study.id, assignment.c.person_id == person_id, task.c.kind != "twin"
-        )
-    ).one()
-    if 2 * left != total:
-        return "left" if 2 * left < total else "right"
-    return _drawn(study, name, f"side {total}").choice(("left", "right"))
-
-
-def _practice_due(connection: sa.Connection, study_id: int, person_id: int) -> int | None:
-    found: int | None = connection.execute(
-        sa.select(task.c.id)
-        .where(task.c.study_id == study_id, task.c.kind == "practice", ~_had(person_id))
-        .order_by(task.c.position)
-        .limit(1)
-    ).scalar()
-    return found
-
-
-def _gold_due(
-    connection: sa.Connection, study: Study, name: str, had: int, real: int
-) -> int | None:
-    """The next gold task, once this person has had as many real ones as the schedule says.
-
-    Every block of real tasks has one gold task at a seeded place; a block is ten tasks, or fewer
-    where there is more gold than that. Each person has an own order of the gold tasks.
-    """
-    gold = (
-        connection.execute(
-            sa.select(task.c.id)
-            .where(task.c.study_id == study.id, task.c.kind == "gold")
-            .order_by(task.c.position)
-        )
-        .scalars()
-        .all()
-    )
-    if had >= len(gold):
-        return None
-    tasks = connection.execute(
-        sa.select(sa.func.count()).where(task.c.study_id == study.id, task.c.kind == "real")
-    ).scalar_one()
-    block = max(1, min(_GOLD_EVERY, tasks // len(gold)))
-    drawn = _drawn(study, name, "gold")
-    order = drawn.sample(gold, len(gold))
-    places = [number * block + drawn.randrange(block) for number in range(len(gold))]
-    return order[had] if real >= places[had] else None
-
-
-def _twin_due(
-    connection: sa.Connection, study_id: int, person_id: int, *, after: int
-) -> AnyRow | None:
-    """A twin of something this person voted on `after` votes ago or longer, with its side."""
-    first = (
-        sa.select(vote.c.assignment_id, sa.func.min(vote.c.id).label("vote_id"))
-        .join(assignment, vote.c.assignment_id == assignment.c.id)
-        .join(task, assignment.c.task_id == task.c.id)
-        .where(
-            assignment.c.person_id == person_id,
-            task.c.study_id == study_id,
-            vote.c.action == "vote",
-        )
-        .group_by(vote.c.assignment_id)
-        .subquery()
-    )
-    twins = connection.execute(
-        sa.select(sa.func.count()).where(task.c.study_id == study_id, task.c.kind == "twin")
-    ).scalar_one()
-    if not twins:
-        return None
-    latest_allowed = connection.execute(
-        sa.select(first.c.vote_id).order_by(first.c.vote_id.desc()).limit(1).offset(after)
-    ).scalar()
-    if latest_allowed is None:
-        return None
-    return connection.execute(
-        sa.select(task.c.id, assignment.c.side)
-        .join(assignment, assignment.c.task_id == task.c.twin_of)
-        .join(first, first.c.assignment_id == assignment.c.id)
-        .where(
-            task.c.study_id == study_id,
-            task.c.kind == "twin",
-            first.c.vote_id <= latest_allowed,
-            ~_had(person_id),
-        )
-        .order_by(first.c.vote_id)
-        .limit(1)
-    ).one_or_none()
-
-
-def _had(person_id: int) -> sa.Exists:
-    mine = assignment.alias()
-    return sa.exists().where(mine.c.task_id == task.c.id, mine.c.person_id == person_id)
-
-
 def _others_hold(connection: sa.Connection, study_id: int, person_id: int) -> bool:
     found = connection.execute(
         sa.select(slot.c.id)
@@ -403,7 +298,7 @@ def _others_hold(connection: sa.Connection, study_id: int, person_id: int) -> bo
             task.c.study_id == study_id,
             task.c.kind == "real",
             UNFILLED,
-            ~_had(person_id),
+            ~had_by(person_id),
         )
         .limit(1)
     ).first()
@@ -449,7 +344,3 @@ def _to_do(
         )
     ).scalar_one()
     return tasks * overlap - places, tasks * overlap, unfilled - mine
-
-
-def _drawn(study: Study, name: str, what: str) -> random.Random:
-    return random.Random(f"{study.design.seed} {name} {what}")  # noqa: S311
