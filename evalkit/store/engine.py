@@ -205,6 +205,10 @@ def explained(url: str) -> Iterator[None]:
         yield
     except (sa.exc.DatabaseError, sa.exc.TimeoutError) as error:
         cause: Any = getattr(error, "orig", None) or error
+        if getattr(cause, "sqlstate", None) == _UNIQUE:
+            raise StoreError(
+                "Somebody else was making the same thing at the same moment; try again."
+            ) from error
         code = getattr(cause, "sqlite_errorname", None)
         outside = (
             isinstance(error, sa.exc.OperationalError | sa.exc.TimeoutError)
@@ -217,6 +221,8 @@ def explained(url: str) -> Iterator[None]:
         raise StoreError(f"The study database {url} cannot be used: {text}.") from error
 
 
+# PostgreSQL's unique_violation: everything is looked up before it is made, so it is a race
+_UNIQUE = "23505"
 # what SQLite says of disks, permissions, foreign files and locks, rather than of our statements
 _OUTSIDE = (
     "SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_CORRUPT", "SQLITE_FULL", "SQLITE_IOERR",

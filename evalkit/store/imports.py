@@ -273,7 +273,7 @@ def _store(
                 "action": "vote",
                 "preference": row.preference,
                 "both_bad": row.both_bad,
-                "items": {},
+                "items": row.items,
                 "pages": {},
                 "comment": row.comment,
                 "side": row.side,

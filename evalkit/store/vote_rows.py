@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,6 +47,7 @@ class VoteRow:
         gold_preference: the accepted sign of a gold or practice task, or None.
         reasons: reason tags.
         comment: the comment.
+        items: `good` or `bad` by product id, of the products that were marked.
         submitted_at: UTC milliseconds or None.
         shown_at: UTC milliseconds or None.
         seconds: from shown to submitted, or None.
@@ -68,6 +70,7 @@ class VoteRow:
     gold_preference: int | None
     reasons: tuple[str, ...]
     comment: str
+    items: dict[str, str]
     submitted_at: int | None
     shown_at: int | None
     seconds: float | None
@@ -180,6 +183,7 @@ def _row(number: int, fields: dict[str, Any], scale: int, segments: Sequence[str
             if reason.strip()
         ),
         comment=clean(str(fields.get("comment") or "")),
+        items=_marks(fields.get("items")),
         submitted_at=submitted_at,
         shown_at=shown_at,
         seconds=_seconds(fields.get("seconds")),
@@ -195,6 +199,18 @@ def _row(number: int, fields: dict[str, Any], scale: int, segments: Sequence[str
 
 def _text(value: object) -> str | None:
     return None if value is None else clean(str(value))
+
+
+def _marks(value: object) -> dict[str, str]:
+    if value is None or value == "":
+        return {}
+    try:
+        marks = json.loads(str(value))
+    except ValueError:
+        marks = None
+    if not isinstance(marks, dict) or any(mark not in ("good", "bad") for mark in marks.values()):
+        raise _WrongError(f"items is no JSON object of good or bad by product id: {value!r}")
+    return {clean(product): mark for product, mark in marks.items()}
 
 
 def _whole(value: object, name: str) -> int | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pyarrow as pa
@@ -177,6 +178,26 @@ def test_marks_beyond_the_overlap_are_no_judgments(store: Store) -> None:
     assert progress(store, study.id).surplus == 1
     (found,) = export_judgments(store, study.id).to_pylist()
     assert (found["annotator"], found["grade"]) == (bob.name, 1)
+
+
+def test_marks_come_back_from_an_export(store: Store) -> None:
+    study = open_study(store, real_tasks(1), overlap=1)
+    marks = {"q000-new": "good", "q000-old": "bad"}
+    ann = annotator(store)
+    vote(store, task(store, study, ann), ann, 1, NOW, items=marks)
+    votes = export_votes(store, study.id)
+    copy = create_study(store, StudyDesign(name="copy"), [], now=NOW)
+    assert import_votes(store, copy.id, votes).votes == 1
+    (row,) = export_votes(store, copy.id).to_pylist()
+    assert json.loads(row["items"]) == marks
+
+
+@pytest.mark.parametrize("marks", ["good", "[1]", '{"a": "fine"}'])
+def test_marks_that_are_none_are_refused(store: Store, marks: str) -> None:
+    copy = create_study(store, StudyDesign(name="copy"), [], now=NOW)
+    table = pa.table({"query_id": ["q"], "annotator": ["ann"], "preference": [1], "items": [marks]})
+    with pytest.raises(InputError, match="items is no JSON object of good or bad"):
+        import_votes(store, copy.id, table)
 
 
 def test_marks_that_do_not_count_are_no_judgments(store: Store) -> None:

@@ -17,6 +17,7 @@ import pytest
 from studying import NOW, annotator, annotators, one, open_study, real_tasks, rows, task, twin_of
 from voter import vote_until_done
 
+from evalkit.errors import StoreError
 from evalkit.store import (
     Ballot,
     Finished,
@@ -26,6 +27,7 @@ from evalkit.store import (
     Study,
     check,
     export_votes,
+    invite,
     next_task,
     open_store,
     progress,
@@ -70,6 +72,19 @@ def assert_served_exactly(store: Store, study: Study, stored: list[int]) -> None
     found = progress(store, study.id)
     assert (found.done, found.surplus, found.free, found.leased) == (tasks * overlap, 0, 0, 0)
     assert abs((found.left_share or 0) * len(stored) - len(stored) / 2) <= 0.5
+
+
+def test_one_name_invited_at_the_same_instant_is_one_person_and_no_traceback(store: Store) -> None:
+    def invited() -> str:
+        try:
+            return invite(store, "ann")[0].name
+        except StoreError as error:
+            return str(error)
+
+    said = at_once(*[invited] * 8)
+    assert "ann" in said
+    assert all(word == "ann" or "at the same moment; try again" in word for word in said)
+    assert one(store, "SELECT count(*) FROM person") == 1
 
 
 def race_threads(store: Store, people: int, tasks: int, overlap: int) -> None:
