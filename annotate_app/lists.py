@@ -283,7 +283,8 @@ def _row(
 def _meta(item: Any, attributes: Iterable[tuple[str, Any]]) -> Html:
     parts: list[Html] = []
     if item.price not in (None, ""):
-        parts.append(element("span", str(item.price), class_="ek-price"))
+        whole = f"{item.price:.2f}" if isinstance(item.price, float) else str(item.price)
+        parts.append(element("span", whole, class_="ek-price"))
     if item.brand:
         parts.append(element("span", str(item.brand), class_="ek-brand", dir="auto", lang=""))
     parts += [

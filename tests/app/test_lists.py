@@ -62,6 +62,15 @@ def test_only_differences_leaves_out_equal_ranks_and_says_which():
     assert "right #1" not in text
 
 
+@pytest.mark.parametrize(
+    ("price", "shown"), [(480.0, "480.00"), (41.5, "41.50"), (7, "7"), ("€ 9,90", "€ 9,90")]
+)
+def test_a_price_shows_its_cents(price, shown):
+    one = item(1, 1, price=price)
+    text = lists_html("lamp", [one], [one], task="1-1")
+    assert text.count(f'<span class="ek-price">{shown}</span>') == 2
+
+
 def test_hostile_texts_stay_texts():
     texts = dict.fromkeys(("title", "brand", "price", "description", "image"), HOSTILE)
     bad = item(1, 1, product_id=HOSTILE, attributes={HOSTILE: HOSTILE}, **texts)
