@@ -138,16 +138,16 @@ def test_a_task_is_accessible(read, axe, scheme, study):
     assert problems(reader.page, axe) == []
 
 
-@pytest.mark.parametrize("key", "gsf")
+@pytest.mark.parametrize("key", "gsfm")
 def test_what_a_key_opens_on_a_task_is_accessible(read, axe, scheme, key):
     reader = read(scheme, "annotator")
     reader.open("?study=1")
     reader.page.wait_for_selector("[data-ek-ready] #ek-task")
     reader.page.keyboard.press(key)
-    reader.page.wait_for_selector({"g": "#ek-guide"}.get(key, "#ek-ask"))
+    reader.page.wait_for_selector({"g": "#ek-guide", "m": ".ek-mark"}.get(key, "#ek-ask"))
     reader.still()
     assert problems(reader.page, axe) == []
-    reader.page.keyboard.press("g" if key == "g" else "Escape")
+    reader.page.keyboard.press(key if key in "gm" else "Escape")
 
 
 def test_the_menu_and_the_comment_box_are_accessible(read, axe, scheme):
