@@ -132,6 +132,15 @@ def _gsb(summary: Mapping[str, Any]) -> None:
             ],
         )
     )
+    st.html(
+        element(
+            "p",
+            "G, S and B are verdicts of the majority. p is the sign test on whether a query has "
+            "more votes for the treatment or against it, so single votes among several Sames count "
+            "in p and not in G and B.",
+            class_="ek-quiet",
+        )
+    )
     if len(rows) > 1:
         st.plotly_chart(
             segments_figure(rows),

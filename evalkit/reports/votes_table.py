@@ -327,7 +327,7 @@ def _legend(document: Document) -> str:
     parts = [
         "GSB = (G − B)/(G + S + B) and shares in points",
         "win rate = G/(G + B)",
-        "p: exact sign test over queries",
+        "p: exact sign test over queries on the sign of G_q − B_q",
         "mean: mean preference over queries, −2 to 2",
         "left %: decided votes for the left list",
         "agree %: pairs with others' votes that say the same",

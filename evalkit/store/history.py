@@ -25,7 +25,7 @@ __all__ = ["my_votes", "reopen", "undo"]
 _WORDS = {
     -2: "Left much better",
     -1: "Left better",
-    0: "Same",
+    0: "About the same",
     1: "Right better",
     2: "Right much better",
 }

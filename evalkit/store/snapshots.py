@@ -92,6 +92,8 @@ def shown_products(
     """
     types = [str(kind) for kind in products.relation.types]
     columns = choose_columns(products.relation.columns, types, fields)
+    if fields is None:  # a line holds few: those of the product before those of its department
+        columns = tuple(sorted(columns, key=lambda name: name != "attributes"))
     names = ", ".join(["product_id", *(identifier(name) for name in columns)])
     cursor = connection.execute(
         f"SELECT {names} FROM {products.name} WHERE product_id IN (SELECT product_id FROM {wanted})"

@@ -206,6 +206,7 @@ def test_what_is_shown_of_a_product_is_kept(draft: Any) -> None:
         "material": "leather, cork",
         "vegan": "no",
     }
+    assert list(item.attributes)[:3] == ["heel height cm", "material", "vegan"]
     assert task(draft(), "q1").control[2].description == "Open at the front."
 
 
