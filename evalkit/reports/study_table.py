@@ -146,8 +146,8 @@ def format_study(
 _LEGEND = (
     "GSB = (G − B)/(G + S + B) in points, G where the treatment is better; p from the sign test "
     "over queries on the sign of G_q − B_q, whatever became of several votes; win = G/(G + B); "
-    "left = share of decided votes for the left list. The 95% interval holds for one look at the end, "
-    "the anytime-valid ones for any number of looks."
+    "left = share of decided votes for the left list. The 95% interval holds for one look at the "
+    "end, the anytime-valid ones for any number of looks."
 )
 
 
