@@ -12,6 +12,8 @@
 const IDLE = 30000; // milliseconds without a sign of life that still count as looking
 const PAUSE = 700; // milliseconds without typing after which the comment is sent
 const ANSWER = 2500; // milliseconds after which the bar is free again without an answer
+const OPENING = 2000; // milliseconds that a comment box may take to appear
+const COMMENT = "[class*=st-key-comment-] textarea";
 
 let task = null;
 let votes = [];
@@ -101,8 +103,18 @@ function marked(button) {
   send("marks", { task, items: marks });
 }
 
+// The box that was opened takes what is typed next: "bad" would vote, were it left to the page.
+function write(until) {
+  const area = document.querySelector(COMMENT);
+  if (area) area.focus();
+  if (document.activeElement === area) return;
+  if (performance.now() < until) requestAnimationFrame(() => write(until));
+}
+
 function clicked(event) {
   look();
+  const note = event.target.closest && event.target.closest("[class*=st-key-note-] button");
+  if (note && !document.querySelector(COMMENT)) write(performance.now() + OPENING);
   const mark = event.target.closest && event.target.closest(".ek-mark");
   if (mark) return marked(mark);
   const button = event.target.closest && event.target.closest(".st-key-votes button");

@@ -133,7 +133,7 @@ def test_typing_in_the_comment_box_votes_nothing(world, visit):
     ann = visit(world.server, token)
     before = ann.task
     ann.page.get_by_role("button", name="Comment").click()
-    ann.page.get_by_role("textbox", name="Comment").click()
+    expect(ann.page.get_by_role("textbox", name="Comment")).to_be_focused()  # without a click
     ann.page.keyboard.type("123 bus 45 sfugb")
     expect(ann.page.get_by_role("button", name="Comment ✓")).to_be_visible()
     assert ann.task == before
