@@ -61,7 +61,7 @@ def backup(path: str, keep: int | None, url: str | None) -> None:
     """Copy the database while people work; the copy is consistent and is checked.
 
     Copying the file itself is not enough: the latest votes may stand in a file beside it. In a
-    folder the copy gets the date as its name.
+    folder the copy gets the time as its name; a slash at the end makes the folder.
     """
     from evalkit.store import backup as copy
 

@@ -26,7 +26,8 @@ def backup(url: str | None, path: str | os.PathLike[str], *, keep: int | None = 
 
     Args:
         url: the database.
-        path: a new file; or a folder, which gets a file named by the time.
+        path: a new file; or a folder, which gets a file named by the time. A folder with a
+            slash at its end is made if it is not there.
         keep: with a folder, how many of its backups stay; the oldest go.
 
     Returns:
@@ -41,10 +42,17 @@ def backup(url: str | None, path: str | os.PathLike[str], *, keep: int | None = 
         raise StoreError(f"There is no study database at {source}.")
     ending = ".dump" if source is None else ".db"
     place = Path(path)
-    if keep is not None and (keep < 1 or not place.is_dir()):
-        raise StoreError("keep needs a folder of backups and a number of at least 1.")
+    folder = place.is_dir() or os.fspath(path).endswith(("/", os.sep))
+    if folder and place.is_file():
+        raise StoreError(f"{place} is a file; give a folder.")
+    if keep is not None and (keep < 1 or not folder):
+        raise StoreError(
+            f"keep needs a folder of backups and a number of at least 1; {place}/ makes the folder."
+        )
     wanted = place
-    if place.is_dir():
+    if folder and not place.exists() and place.parent.is_dir():
+        place.mkdir()
+    if folder:
         stamp = datetime.fromtimestamp(milliseconds() / 1000, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         wanted = place / f"evalkit-{stamp}{ending}"
     if wanted.exists():

@@ -71,7 +71,18 @@ def test_backups_of_a_folder_are_pruned(run: Run) -> None:
     assert len(list(Path("copies").iterdir())) == 2
 
 
+@pytest.mark.parametrize("words", [("copies/",), ("copies/", "--keep", 2)])
+def test_a_folder_of_backups_is_made(run: Run, words: tuple[object, ...]) -> None:
+    """A file of that name would stand in the way of the second backup."""
+    for _ in range(2):
+        done = run("db", "backup", *words)
+        assert done.code == 0, done.err
+    assert len(list(Path("copies").glob("evalkit-*.db"))) == 2
+
+
 BAD: dict[str, tuple[tuple[object, ...], str]] = {
+    "backups of a folder in no folder": (("db", "backup", "no/copies/"), "make it first"),
+    "backups in a file": (("db", "backup", "queries.csv/"), "is a file"),
     "a backup over a file": (("db", "backup", "queries.csv"), "queries.csv exists"),
     "a backup without a folder": (("db", "backup", "no/copy.db"), "make it first"),
     "keep without a folder": (("db", "backup", "copy.db", "--keep", 2), "folder of backups"),
