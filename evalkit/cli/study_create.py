@@ -171,7 +171,7 @@ def create(name: str | None, at_once: bool, url: str | None, **given: Any) -> No
     """Make a study from two runs; the database is made if there is none.
 
     The result lists are kept as they are now, with what is shown of each product. Annotators see
-    the name of the study, and never which run is which. Without NAME it is study-1, study-2, …
+    neither the name of the study nor which run is which. Without NAME it is study-1, study-2, …
     """
     from evalkit.engines import open_engine
     from evalkit.reports.study_table import format_draft

@@ -114,12 +114,6 @@ def draft_study(
             f"{counted(without, 'query has', 'queries have')} no figure in {files.per_query}."
         )
     control, treatment = system_names(connection, tables, warnings)
-    told = [name for name in (control, treatment) if name.casefold() in design.name.casefold()]
-    if told:
-        warnings.append(
-            f"Annotators see the name of the study, and {design.name!r} tells them of "
-            f"{' and '.join(told)}; choose one that does not name a run."
-        )
     made = replace(
         design,
         control_system=control,

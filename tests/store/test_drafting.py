@@ -187,11 +187,6 @@ def test_systems_are_called_as_the_runs_say(draft: Any, folder: Path) -> None:
     assert any("Both runs call their system 'lexical'" in text for text in found.warnings)
 
 
-def test_a_study_that_names_a_run_is_warned_of(draft: Any) -> None:
-    assert not any("name of the study" in text for text in draft().warnings)
-    assert any("tells them of lexical" in text for text in draft(name="Lexical shoes").warnings)
-
-
 # products
 
 
