@@ -49,7 +49,7 @@ SKIP_REASONS = (
     "The page is broken",
 )
 FLAG_REASONS = ("Broken text or image", "Wrong language", "Offensive or unsafe", "Something else")
-PAGE_GRADES = ("good", "mid", "bad")
+PAGE_GRADES = ("bad", "mid", "good")  # worst first, as the grades of products are
 
 
 def choices(scale: int) -> tuple[Choice, ...]:

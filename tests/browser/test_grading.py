@@ -81,6 +81,22 @@ def test_a_refresh_keeps_the_grade_of_the_first_page(world, visit):
     assert sorted(row["page_grade"] for row in pages) == ["bad", "good"]
 
 
+def test_a_key_is_as_good_for_a_page_as_for_a_product(world, visit):
+    """Somebody who has given 3 to good products gives 3 to a good page."""
+    ann = visit(world.server, world.token)
+    for _ in range(17):
+        ann.key("3")
+    assert ann.page.locator(".st-key-votes button").all_inner_texts() == [
+        "Left list: bad\n\n1",
+        "Left list: mid\n\n2",
+        "Left list: good\n\n3",
+    ]
+    ann.key("3")
+    ann.press("3")
+    pages = export_page_grades(world.store, world.study.id).to_pylist()
+    assert [row["page_grade"] for row in pages] == ["good", "good"]
+
+
 def test_one_can_go_back_from_page_to_page_and_to_the_products(world, visit):
     ann = visit(world.server, world.token)
     for _ in range(17):
