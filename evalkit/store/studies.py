@@ -151,7 +151,9 @@ def set_state(
         if before.state == state:
             return before
         if state not in _MOVES[before.state]:
-            allowed = " or ".join(_MOVES[before.state]) or "nothing else"
+            if before.state == "closed":
+                raise StoreError(f"Study {before.name!r} is closed for good; make a new study.")
+            allowed = " or ".join(_MOVES[before.state])
             raise StoreError(
                 f"Study {before.name!r} is {before.state}; it can become {allowed}, not {state}."
             )

@@ -199,7 +199,7 @@ def test_a_study_goes_its_way(store: Store) -> None:
     for state in ("open", "paused", "open", "paused", "closed"):
         assert set_state(store, study.id, state).state == state
     assert set_state(store, study.id, "closed").state == "closed"
-    with pytest.raises(StoreError, match="is closed; it can become nothing else, not open"):
+    with pytest.raises(StoreError, match="is closed for good; make a new study"):
         set_state(store, study.id, "open")
     assert [entry.action for entry in audit(store)][:5] == [
         "study closed",
