@@ -121,9 +121,11 @@ def _choose_format(kind: Kind, path: str, asked: str | None) -> Format:
                 raise SettingsError(f"TREC files hold runs and judgments, not {kind}.")
             return each
     what = f"unknown format {asked!r}" if asked else "the name does not tell the format"
+    formats = [each for each in FORMATS if each != "trec" or kind in TREC_FIELDS]
+    endings = ".run, .qrels, .csv" if "trec" in formats else ".csv"
     raise SettingsError(
-        f"{path}: {what}; say one of {', '.join(FORMATS)}, or end the name in "
-        ".run, .qrels, .csv, .tsv, .jsonl or .parquet."
+        f"{path}: {what}; say one of {', '.join(formats)}, or end the name in "
+        f"{endings}, .tsv, .jsonl or .parquet."
     )
 
 

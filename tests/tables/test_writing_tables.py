@@ -274,6 +274,7 @@ def test_places_that_cannot_be_written_to(tmp_path):
     [
         ("t.doc", "run", None, "the name does not tell the format; say one of trec, csv"),
         ("-", "run", None, "the name does not tell the format"),
+        ("t.xls", "votes", None, r"say one of csv, tsv, jsonl, parquet, or end the name in \.csv,"),
         ("t.csv", "run", "xml", "unknown format 'xml'"),
         ("t.run", "queries", None, "TREC files hold runs and judgments, not queries"),
         ("t.csv", "ballots", None, "Unknown kind of table 'ballots'"),
