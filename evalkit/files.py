@@ -39,6 +39,8 @@ def check_target(path: str | os.PathLike[str]) -> None:
         raise InputError("the output", [Problem("has no name")], remedy="Name a file.")
     if os.path.isdir(name):
         raise InputError(name, [Problem("is a folder")], remedy="Name a file.")
+    if _is_device(name):
+        return
     if not os.path.isdir(folder):
         raise InputError(name, [Problem(f"the folder {folder} does not exist")], remedy="Make it.")
     if not os.access(folder, os.W_OK):
@@ -48,11 +50,16 @@ def check_target(path: str | os.PathLike[str]) -> None:
 def write_text(text: str, path: str | os.PathLike[str]) -> None:
     """Write a text file (UTF-8, lines end in a newline only); an old one is replaced at the end.
 
+    A device or a pipe, such as /dev/null, is written to and stays what it is.
+
     Raises:
         InputError: it cannot be written.
     """
     check_target(path)
     try:
+        if _is_device(path):
+            Path(path).write_text(text, encoding="utf-8", newline="\n")
+            return
         with replacing_file(Path(path)) as partial:
             partial.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
@@ -61,6 +68,10 @@ def write_text(text: str, path: str | os.PathLike[str]) -> None:
             [Problem(f"cannot be written ({error.strerror or error})")],
             remedy="Check the permissions and the space that is left.",
         ) from error
+
+
+def _is_device(path: str | os.PathLike[str]) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path)
 
 
 @contextmanager

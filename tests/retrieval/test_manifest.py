@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import InputError, SettingsError
-from evalkit.files import replacing_file, replacing_folder
+from evalkit.files import replacing_file, replacing_folder, write_text
 from evalkit.manifest import (
     Input,
     Manifest,
@@ -134,3 +134,16 @@ def test_leftovers_of_a_killed_process_are_cleared(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         fingerprint(tmp_path / "missing.csv")
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
+    """Whoever may replace /dev/null would otherwise make a file of it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_text("a\n", pipe)
+        assert os.read(reader, 9) == b"a\n"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
