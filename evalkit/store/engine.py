@@ -218,6 +218,10 @@ def explained(url: str) -> Iterator[None]:
         if not outside:
             raise
         text = str(cause).strip().splitlines()[0].rstrip(".")
+        if "unable to open database file" in text:
+            text += "; name a file in a folder that you may write to"
+        elif "file is not a database" in text:
+            text += "; name the file that evalkit study create made"
         raise StoreError(f"The study database {url} cannot be used: {text}.") from error
 
 

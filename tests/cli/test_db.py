@@ -90,7 +90,8 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
     "nothing to upgrade": (("db", "upgrade", "--db", "gone.db"), "no study database at"),
     "upgrading no database": (("db", "upgrade", "--db", "queries.csv"), "file is not a database"),
     "nothing to check": (("db", "check", "--db", "gone.db"), "no study database at"),
-    "no database": (("db", "check", "--db", "queries.csv"), "file is not a database"),
+    "no database": (("db", "check", "--db", "queries.csv"), "name the file that evalkit study"),
+    "a folder": (("db", "check", "--db", "."), "name a file in a folder that you may write to"),
     "nothing to vote on": (("annotate", "--db", "gone.db"), "evalkit study create makes one"),
     "no port": (("annotate", "--port", 0), "Invalid value for '--port'"),
 }
