@@ -1,5 +1,4 @@
 import re
-import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -237,26 +236,11 @@ def test_tables_load_neither_plotly_nor_arrow():
 # -- in a real browser ---------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield started
-        started.close()
-
-
 class Visit:
     """An offline visit to a page that writes down all it should not do."""
 
-    def __init__(self, browser, path, **options):
-        self.context = browser.new_context(offline=True, **options)
+    def __init__(self, chromium, path, **options):
+        self.context = chromium.new_context(offline=True, **options)
         self.page = self.context.new_page()
         self.complaints, self.requests = [], []
         self.page.on("console", lambda message: self.complaints.append(message.text))
@@ -285,9 +269,9 @@ def big_page(tmp_path):
     return path
 
 
-def test_the_page_opens_offline_without_a_request_or_a_complaint(browser, big_page):
+def test_the_page_opens_offline_without_a_request_or_a_complaint(chromium, big_page):
     assert big_page.stat().st_size < 7_000_000
-    with Visit(browser, big_page) as visit:
+    with Visit(chromium, big_page) as visit:
         assert visit.requests == [big_page.as_uri()]
         assert visit.complaints == []
         headings = visit.page.locator("h2").all_inner_texts()
@@ -306,9 +290,9 @@ def test_the_page_opens_offline_without_a_request_or_a_complaint(browser, big_pa
     ]
 
 
-def test_hostile_texts_are_shown_and_not_run(browser, tmp_path):
+def test_hostile_texts_are_shown_and_not_run(chromium, tmp_path):
     path = hostile_page(tmp_path)
-    with Visit(browser, path) as visit:
+    with Visit(chromium, path) as visit:
         assert visit.complaints == []
         assert visit.requests == [path.as_uri()]
         assert visit.page.locator("h1").inner_text() == HOSTILE
@@ -319,8 +303,8 @@ def test_hostile_texts_are_shown_and_not_run(browser, tmp_path):
         ).first.inner_html().replace("&lt;", "<").replace("&gt;", ">")
 
 
-def test_a_script_that_is_not_ours_does_not_run(browser, big_page):
-    with Visit(browser, big_page) as visit:
+def test_a_script_that_is_not_ours_does_not_run(chromium, big_page):
+    with Visit(chromium, big_page) as visit:
         ran = visit.page.evaluate(
             "() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1';"
             " document.body.append(s); return window.ran === 1; }"
@@ -328,11 +312,11 @@ def test_a_script_that_is_not_ours_does_not_run(browser, big_page):
     assert ran is False
 
 
-def test_figures_follow_the_theme(browser, big_page):
+def test_figures_follow_the_theme(chromium, big_page):
     expect = pytest.importorskip("playwright.sync_api").expect
     colors = {}
     for scheme in ("light", "dark"):
-        with Visit(browser, big_page, color_scheme=scheme) as visit:
+        with Visit(chromium, big_page, color_scheme=scheme) as visit:
             colors[scheme] = visit.page.evaluate(
                 "[getComputedStyle(document.body).backgroundColor,"
                 " document.querySelector('.plot .xtick text').style.fill,"
@@ -347,8 +331,8 @@ def test_figures_follow_the_theme(browser, big_page):
 
 
 @pytest.mark.parametrize("width", [360, 400, 1366])
-def test_nothing_is_wider_than_the_screen(browser, big_page, width):
-    with Visit(browser, big_page, viewport={"width": width, "height": 800}) as visit:
+def test_nothing_is_wider_than_the_screen(chromium, big_page, width):
+    with Visit(chromium, big_page, viewport={"width": width, "height": 800}) as visit:
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
         widths = visit.page.evaluate(
             "[...document.querySelectorAll('.plot')].map("
@@ -357,8 +341,8 @@ def test_nothing_is_wider_than_the_screen(browser, big_page, width):
         assert max(widths) <= 1
 
 
-def test_nothing_moves_while_the_page_loads(browser, big_page):
-    with Visit(browser, big_page) as visit:
+def test_nothing_moves_while_the_page_loads(chromium, big_page):
+    with Visit(chromium, big_page) as visit:
         moved = visit.page.evaluate(
             "new Promise(done => { let sum = 0; new PerformanceObserver(list => {"
             " for (const entry of list.getEntries()) sum += entry.value; })"
@@ -368,19 +352,19 @@ def test_nothing_moves_while_the_page_loads(browser, big_page):
     assert moved < 0.01
 
 
-def test_single_runs_open_too(browser, tmp_path):
+def test_single_runs_open_too(chromium, tmp_path):
     path = tmp_path / "single.html"
     write_page(single(), None, path)
-    with Visit(browser, path) as visit:
+    with Visit(chromium, path) as visit:
         assert visit.complaints == []
         assert visit.page.locator(".plot .main-svg").count() >= 2
 
 
-def test_labels_of_figures_are_not_read_as_markup(browser, tmp_path):
+def test_labels_of_figures_are_not_read_as_markup(chromium, tmp_path):
     document = worked()
     document["results"][4]["segment"] = {"query_type": "<b>x</b><br>y & z"}
     path = tmp_path / "labels.html"
     write_page(document, None, path)
-    with Visit(browser, path) as visit:
+    with Visit(chromium, path) as visit:
         labels = visit.page.locator(".plot .ytick text").all_text_contents()
     assert "<b>x</b><br>y & z (2)" in labels
