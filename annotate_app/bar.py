@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "action",
+    "add_to_note",
     "ask_why",
     "ballot_for",
     "drawing",
@@ -295,6 +296,12 @@ def send(storing: Callable[[], Outcome]) -> Outcome | None:
 def note(text: str, *, warn: bool = False, vote_id: int | None = None, tags: Any = ()) -> None:
     """What the next page says about the last answer."""
     st.session_state["said"] = {"text": text, "warn": warn, "vote_id": vote_id, "tags": tags}
+
+
+def add_to_note(text: str) -> None:
+    """Say something behind what became of the last answer."""
+    last = st.session_state.get("said") or {"text": ""}
+    note(f"{last['text']} {text}".strip(), warn=True)
 
 
 def saved_line(person: Person) -> None:

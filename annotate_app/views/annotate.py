@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from annotate_app.bar import action, drawing, drawn, saved_line
+from annotate_app.bar import action, add_to_note, drawing, drawn, saved_line
 from annotate_app.comparing import show_comparison
 from annotate_app.grading import show_grading
 from annotate_app.picking import choose_study, offer_studies
@@ -64,6 +64,10 @@ def _next(person: Person) -> Served | Finished | None:
         if found.reason == "done":
             done.add(study.id)
     offer_studies(study.id for study in there if study.id not in done)
+    if isinstance(last, Served):
+        if st.session_state.setdefault("study", last.study_id) != last.study_id:
+            add_to_note(f"This is another study now: Study {last.study_id}.")
+        st.session_state["study"] = last.study_id
     return last
 
 

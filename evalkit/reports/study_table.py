@@ -189,10 +189,10 @@ def _headline(study: Mapping[str, Any]) -> str:
         if study["kind"] == "sbs"
         else f"grades {', '.join(word for _, word in study['levels'])}"
     )
+    runs = [f"{role} {study[role]}, " for role in ("control", "treatment") if study[role] != role]
     return plain(
-        f"Study {study['name']} ({study['state']}): {form}, control {study['control']}, treatment "
-        f"{study['treatment']}, lists of {study['depth']}, {study['overlap']} votes a query, "
-        f"policy {study['policy']}"
+        f"Study {study['name']} ({study['state']}): {form}, {''.join(runs)}lists of "
+        f"{study['depth']}, {study['overlap']} votes a query, policy {study['policy']}"
     )
 
 

@@ -113,6 +113,11 @@ def draft_study(
         warnings.append(
             f"{counted(without, 'query has', 'queries have')} no figure in {files.per_query}."
         )
+    if not counts["real"]:
+        warnings.append(
+            "There is nothing to vote on: the lists of every query are the same; compare other "
+            "runs, or give --identical show."
+        )
     control, treatment = system_names(connection, tables, warnings)
     made = replace(
         design,

@@ -13,6 +13,7 @@ from evalkit.store import (
     open_store,
     people,
     set_asides,
+    set_state,
     submit,
 )
 
@@ -111,6 +112,17 @@ def test_a_click_stores_the_vote_and_shows_the_next_task(shop):
     assert 'data-done="1"' in after
     assert "Saved: Right better" in after
     assert before != after
+
+
+def test_whoever_is_moved_to_another_study_is_told(shop):
+    second = make_study(shop.url, "three", tasks=3, scale=3)
+    page = testing.AppTest.from_function(whole, args=(shop.annotator,)).run()
+    assert "another study" not in html_of(page)
+    set_state(shop.store, find_study(shop.store, "lamps").id, "paused")
+    page.run()
+    assert f"This is another study now: Study {second.id}." in html_of(page)
+    page.button[1].click().run()
+    assert "another study" not in html_of(page)
 
 
 @pytest.mark.parametrize("name", ["studies", "agreement", "queries"])

@@ -473,6 +473,12 @@ BAD: dict[str, tuple[tuple[object, ...], str]] = {
 }
 
 
+def test_a_draft_without_a_task_says_why(run: Run) -> None:
+    done = run("create", *FILES, "--treatment", "control.run")
+    assert done.code == 0, done.err
+    assert "! There is nothing to vote on: the lists of every query are the same" in done.out
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_what_cannot_be_made_is_refused_in_one_line(run: Run, case: str) -> None:
     words, said = BAD[case]
