@@ -224,7 +224,11 @@ def take(shot: Shot, browser: Any, server: Server, token: str) -> bytes:
         # Streamlit scrolls inside the page; a window as tall as its content shows all of it
         tall = page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight")
         page.set_viewport_size({"width": shot.width, "height": max(shot.height, tall)})
-    page.wait_for_timeout(1500)  # charts and fonts
+    page.wait_for_timeout(1500)  # fonts, and charts that are drawn anew at another size
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.js-plotly-plot')]"
+        ".every(plot => plot.querySelector('.scatterlayer .trace path'))"
+    )
     picture = page.screenshot()
     context.close()
     return bytes(picture)
