@@ -27,6 +27,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "smollm2": {"errors", "files", "manifest", "models"},
     "tables": {"engines", "errors"},
     "scoring": {"engines", "errors", "metrics", "tables"},
+    "calibrating": {"engines", "errors", "metrics", "scoring", "tables"},
     "retrieval": FOUNDATION | {"metrics", "tables"},
     "rewriting": FOUNDATION | {"metrics", "tables"},
     "relevance": FOUNDATION | {"metrics", "tables"},
@@ -47,7 +48,9 @@ MODEL_LIBRARIES = {
     "transformers",
     "trl",
 }
-WITHOUT_MODELS = {"metrics", "tables", "scoring", "reports", "store", "engines", "errors", "files"}
+WITHOUT_MODELS = {
+    "metrics", "tables", "scoring", "calibrating", "reports", "store", "engines", "errors", "files",
+}  # fmt: skip
 HEAVY = {"torch", "transformers", "faiss", "streamlit", "plotly", "sklearn", "pandas", "polars"}
 
 

@@ -13,12 +13,18 @@ __all__ = ["main"]
 
 _COMMANDS = {
     "annotate": ("evalkit.cli.annotate", "annotate", "Serve the pages on which people vote."),
+    "calibrate": ("evalkit.cli.calibrate", "calibrate", "Correct Goodrates with human labels."),
+    "correlate": ("evalkit.cli.correlate", "correlate", "Compare votes with automated scores."),
     "db": ("evalkit.cli.db", "db", "Upgrade, check and copy the study database."),
     "diff": ("evalkit.cli.score", "diff", "List the queries that moved most."),
+    "drift": ("evalkit.cli.drift", "drift", "Watch a judge over weeks on a gold set."),
     "fuse": ("evalkit.cli.retrieval", "fuse", "Fuse several runs into one."),
     "gsb": ("evalkit.cli.gsb", "gsb", "Sum up votes: GSB, position bias, agreement."),
+    "history": ("evalkit.cli.history", "history", "List and compare recorded evaluations."),
     "index": ("evalkit.cli.retrieval", "index", "Index a product catalogue."),
     "models": ("evalkit.cli.models", "models", "List and add models."),
+    "plan": ("evalkit.cli.plan", "plan", "Queries and votes that a difference needs."),
+    "report": ("evalkit.cli.report", "report", "Write the weekly evaluation report."),
     "retrieve": ("evalkit.cli.retrieval", "retrieve", "Search an index for every query."),
     "score": ("evalkit.cli.score", "score", "Score runs and compare them."),
     "study": ("evalkit.cli.study", "study", "Side-by-side studies: create, invite, status, votes."),
