@@ -20,6 +20,10 @@ class Html(str):
 
     __slots__ = ()
 
+    def __html__(self) -> str:
+        """Tell a template that escapes by default the same."""
+        return str(self)
+
 
 def element(tag: str, /, *children: object, **attributes: object) -> Html:
     """One element; children that are not `Html` are escaped, attributes always.

@@ -1,18 +1,23 @@
-"""Plotly figures of a score document: Δ with intervals by segment, and Δ query by query.
-
-Colours are those of the light theme; the page's script exchanges them for the dark theme's. All
-are from the Okabe-Ito palette, and position, filling or symbol says again what a colour says.
-"""
+"""Plotly figures of a score document: Δ with intervals by segment, and Δ query by query."""
 
 from __future__ import annotations
 
-import html
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_document as read
+from evalkit.reports.figures import (
+    BETTER,
+    GREEN,
+    NEITHER,
+    PURPLE,
+    TEXT,
+    WORSE,
+    ZERO,
+    Figure,
+    axes,
+    label,
+)
 from evalkit.reports.query_moves import SAME
-from evalkit.reports.terminal import clamp, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,38 +25,11 @@ if TYPE_CHECKING:
     from evalkit.reports.query_moves import Move
     from evalkit.reports.score_document import Document, Row
 
-__all__ = ["COLORS", "Figure", "delta_by_query", "delta_by_segment", "value_by_segment"]
+__all__ = ["delta_by_query", "delta_by_segment", "value_by_segment"]
 
-# light theme: colour of the dark theme that takes its place
-COLORS = {
-    "#0072b2": "#56b4e9",  # better, first system
-    "#d55e00": "#e69f00",  # worse, second system
-    "#009e73": "#2bc59a",
-    "#b0568a": "#cc79a7",
-    "#5c6570": "#a3adb8",  # neither
-    "#1c2127": "#e8eaed",  # text
-    "#dde1e6": "#343b44",  # grid
-    "#8a929c": "#78828e",  # zero line
-}
-_BETTER, _WORSE, _GREEN, _PURPLE, _NEITHER, _TEXT, _GRID, _ZERO = COLORS
-_SYSTEMS = ((_BETTER, "circle"), (_WORSE, "square"), (_GREEN, "diamond"), (_PURPLE, "x"))
+_SYSTEMS = ((BETTER, "circle"), (WORSE, "square"), (GREEN, "diamond"), (PURPLE, "x"))
 _BARS_UP_TO = 400
 _BINS = 41
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure as plain data, with the sentence that stands for it when it cannot be seen.
-
-    Attributes:
-        spec: Plotly's `data` and `layout`.
-        height: in CSS pixels, reserved before the figure is drawn.
-        summary: alternative text.
-    """
-
-    spec: dict[str, Any]
-    height: int
-    summary: str
 
 
 def delta_by_segment(document: Document, measure: str, cutoff: int | None) -> Figure | None:
@@ -62,11 +40,11 @@ def delta_by_segment(document: Document, measure: str, cutoff: int | None) -> Fi
     lines = [(y, row) for y, row in lines if row.get("delta") is not None]
     if not lines:
         return None
-    styles = {"better": (_BETTER, ""), "worse": (_WORSE, "")}
+    styles = {"better": (BETTER, ""), "worse": (WORSE, "")}
     figure = go.Figure()
     for y, row in lines:
         place = read.standing(row)
-        color, filling = styles.get(place, (_NEITHER, "-open"))
+        color, filling = styles.get(place, (NEITHER, "-open"))
         delta, low, high = (
             None if row.get(key) is None else 100 * row[key]
             for key in ("delta", "ci_low", "ci_high")
@@ -90,7 +68,7 @@ def delta_by_segment(document: Document, measure: str, cutoff: int | None) -> Fi
                 mode="markers+text",
                 text=[read.signed(row["delta"])],
                 textposition="top center",
-                textfont={"size": 12, "color": _TEXT},
+                textfont={"size": 12, "color": TEXT},
                 marker={
                     "color": color,
                     "size": 11 if row.get("segment") else 13,
@@ -102,7 +80,7 @@ def delta_by_segment(document: Document, measure: str, cutoff: int | None) -> Fi
                 cliponaxis=False,
             )
         )
-    figure.add_vline(x=0, line_width=1.5, line_color=_ZERO)
+    figure.add_vline(x=0, line_width=1.5, line_color=ZERO)
     height = _finish(figure, ticks, "Δ in points: treatment − control")
     said = "; ".join(
         f"{read.segment_label(row)} {read.signed(row['delta'])}"
@@ -132,7 +110,7 @@ def value_by_segment(document: Document, measure: str, cutoff: int | None) -> Fi
         values = [row["value"] for _, row in rows]
         figure.add_trace(
             go.Scatter(
-                name=_label(system),
+                name=label(system),
                 x=[100 * value for value in values],
                 y=[y + offset for y, _ in rows],
                 error_x={
@@ -147,7 +125,7 @@ def value_by_segment(document: Document, measure: str, cutoff: int | None) -> Fi
                 mode="markers",
                 marker={"color": color, "size": 10, "symbol": symbol},
                 hovertext=[
-                    f"{_label(system)}, {_label(read.segment_label(row))}<br>"
+                    f"{label(system)}, {label(read.segment_label(row))}<br>"
                     f"{read.points(row['value'])} {_interval(row, sign=False)}"
                     for _, row in rows
                 ],
@@ -195,7 +173,7 @@ def delta_by_query(
                 y=deltas,
                 marker={"color": [_side(delta) for delta in deltas], "line": {"width": 0}},
                 hovertext=[
-                    f"{_label(names.get(move.query_id) or move.query_id)}<br>"
+                    f"{label(names.get(move.query_id) or move.query_id)}<br>"
                     f"{read.points(move.control)} → {read.points(move.treatment)}:"
                     f" {read.signed(move.delta)}"
                     for move in found
@@ -203,7 +181,7 @@ def delta_by_query(
                 hoverinfo="text",
             )
         )
-        _axes(figure, "queries, from the biggest win to the biggest loss", "Δ in points")
+        axes(figure, "queries, from the biggest win to the biggest loss", "Δ in points")
         figure.update_layout(bargap=0.15 if len(found) < 150 else 0)
     else:
         centres, counts = _bins(deltas)
@@ -215,7 +193,7 @@ def delta_by_query(
                 hovertemplate="Δ about %{x:.1f}: %{y:,} queries<extra></extra>",
             )
         )
-        _axes(figure, "Δ in points", "queries")
+        axes(figure, "Δ in points", "queries")
         figure.update_layout(bargap=0.1)
     better, worse = sum(d > 0 for d in deltas), sum(d < 0 for d in deltas)
     summary = (
@@ -240,16 +218,16 @@ def _segment_lines(
             if row["measure"] == measure and row.get("cutoff") == cutoff
         ]
         if rows and block.columns:
-            ticks.append((y, f"<b>{_label(' and '.join(block.columns))}</b>"))
+            ticks.append((y, f"<b>{label(' and '.join(block.columns))}</b>"))
             y += 0.8
         placed: dict[str, float] = {}
         for row in rows:
-            label = read.segment_label(row)
-            if label not in placed:
-                placed[label] = y
-                ticks.append((y, f"{_label(label)} ({read.count(row.get('queries'))})"))
+            name = read.segment_label(row)
+            if name not in placed:
+                placed[name] = y
+                ticks.append((y, f"{label(name)} ({read.count(row.get('queries'))})"))
                 y += 1
-            lines.append((placed[label], row))
+            lines.append((placed[name], row))
         y += 0.2
     return lines, ticks
 
@@ -257,7 +235,7 @@ def _segment_lines(
 def _finish(figure: Any, ticks: list[tuple[float, str]], title: str) -> int:
     """Axes of a plot by segment; gives the height it needs."""
     deepest = ticks[-1][0]
-    _axes(figure, title, None)
+    axes(figure, title, None)
     figure.update_yaxes(
         tickvals=[y for y, _ in ticks],
         ticktext=[text for _, text in ticks],
@@ -266,30 +244,6 @@ def _finish(figure: Any, ticks: list[tuple[float, str]], title: str) -> int:
         zeroline=False,
     )
     return int(90 + 44 * (deepest + 1))
-
-
-def _axes(figure: Any, x_title: str, y_title: str | None) -> None:
-    common = {
-        "gridcolor": _GRID,
-        "zerolinecolor": _ZERO,
-        "linecolor": _GRID,
-        "automargin": True,
-        "fixedrange": True,
-        "title": {"font": {"size": 13, "color": _TEXT}},
-    }
-    figure.update_xaxes(**common, title_text=x_title)
-    figure.update_yaxes(**common, title_text=y_title)
-    figure.update_layout(
-        template=None,
-        showlegend=False,
-        dragmode=False,
-        hovermode="closest",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, sans-serif", "size": 13, "color": _TEXT},
-        hoverlabel={"align": "left"},
-        margin={"l": 8, "r": 16, "t": 12, "b": 8},
-    )
 
 
 def _bins(deltas: list[float]) -> tuple[list[float], list[int]]:
@@ -305,13 +259,13 @@ def _bins(deltas: list[float]) -> tuple[list[float], list[int]]:
 
 def _side(delta: float) -> str:
     if abs(delta) < 100 * SAME:
-        return _NEITHER
-    return _BETTER if delta > 0 else _WORSE
+        return NEITHER
+    return BETTER if delta > 0 else WORSE
 
 
 def _hover(row: Row) -> str:
     lines = [
-        f"<b>{_label(read.segment_label(row), 60)}</b>, {read.count(row.get('queries'))} queries"
+        f"<b>{label(read.segment_label(row), 60)}</b>, {read.count(row.get('queries'))} queries"
     ]
     if row.get("control") is not None:
         lines.append(f"{read.points(row['control'])} → {read.points(row.get('treatment'))}")
@@ -324,8 +278,3 @@ def _hover(row: Row) -> str:
 
 def _interval(row: Row, *, sign: bool) -> str:
     return read.interval(row.get("ci_low"), row.get("ci_high"), sign=sign)
-
-
-def _label(text: object, width: int = 24) -> str:
-    """Foreign text in a figure: Plotly reads a few tags in labels, so none may get through."""
-    return html.escape(clamp(plain(text), width), quote=False)

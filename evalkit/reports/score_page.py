@@ -1,29 +1,23 @@
 """A score document as one HTML page that opens without a network.
 
 For whoever decides, the verdict and what it rests on come first; for whoever built the change,
-segments, queries and result lists follow, then every figure, setting and input. The page holds
-its own script and styles. Its policy lets only those two scripts run, by their hashes, and lets
-nothing be fetched.
+segments, queries and result lists follow, then every figure, setting and input.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from evalkit.files import write_text
 from evalkit.reports import score_document as read
 from evalkit.reports.definitions import definitions
 from evalkit.reports.headline import cards, conclusion, overall_rows
-from evalkit.reports.markup import Html, element, join, script_json
+from evalkit.reports.html_page import page, plot
+from evalkit.reports.markup import Html, element, join
 from evalkit.reports.query_moves import biggest_moves, moves
 from evalkit.reports.result_lists import moved_query
 from evalkit.reports.result_table import result_table
 from evalkit.reports.score_figures import (
-    COLORS,
-    Figure,
     delta_by_query,
     delta_by_segment,
     value_by_segment,
@@ -36,6 +30,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from evalkit.reports.figures import Figure
     from evalkit.reports.score_document import Document, Row
 
 __all__ = ["write_page"]
@@ -80,7 +75,7 @@ def write_page(
         body.append(_by_query(document, per_query, figures, lists or {}))
         body.append(_wins_and_losses(document, per_query, lists or {}, count))
     body += [result_table(document), _provenance(document), _terms(document)]
-    write_text(_page(plain(heading), join(body), figures), path)
+    write_text(page(plain(heading), join(body), figures), path)
 
 
 def _top(document: Document, heading: str, compared: bool) -> Html:
@@ -110,7 +105,7 @@ def _by_segment(document: Document, figures: dict[str, Figure], compared: bool) 
         cutoff = read.first_cutoff(document, measure)
         figure = make(document, measure, cutoff)
         if figure is not None:
-            plots.append(_plot(figure, read.cutoff_label(measure, cutoff), figures))
+            plots.append(plot(figure, read.cutoff_label(measure, cutoff), figures))
     if not plots:
         return None
     told = (
@@ -144,7 +139,7 @@ def _by_query(
         if shares is None and figure is None:
             continue
         label = read.measure_label(row)
-        drawn = None if figure is None else _plot(figure, None, figures)
+        drawn = None if figure is None else plot(figure, None, figures)
         plots.append(element("div", element("h3", label), shares, drawn))
     if not plots:
         return None
@@ -282,88 +277,3 @@ def _terms(document: Document) -> Html:
         ),
         element("dl", terms, class_="terms"),
     )
-
-
-def _plot(figure: Figure, caption: str | None, figures: dict[str, Figure]) -> Html:
-    """A place of the figure's final height, so that nothing moves when it is drawn."""
-    name = f"figure-{len(figures) + 1}"
-    figures[name] = figure
-    return element(
-        "figure",
-        element("figcaption", caption) if caption else None,
-        element(
-            "div",
-            id=name,
-            class_="plot",
-            style=f"height: {figure.height}px",
-            role="img",
-            aria_label=plain(figure.summary),
-        ),
-    )
-
-
-def _page(title: str, body: Html, figures: Mapping[str, Figure]) -> str:
-    scripts = [_script_text(_plotly()), _script_text(_asset("score.js"))] if figures else []
-    allowed = " ".join(f"'sha256-{_digest(text)}'" for text in scripts) or "'none'"
-    policy = (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline';"
-        " img-src data: blob:; base-uri 'none'; form-action 'none'"
-    )
-    data = {name: figure.spec for name, figure in figures.items()}
-    return (
-        "<!doctype html>\n"
-        + element(
-            "html",
-            element(
-                "head",
-                element("meta", charset="utf-8"),
-                element("meta", http_equiv="Content-Security-Policy", content=policy),
-                element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-                element("meta", name="color-scheme", content="light dark"),
-                element("meta", name="referrer", content="no-referrer"),
-                element("title", title),
-                Html(f"<style>\n{_asset('score.css')}</style>\n"),
-            ),
-            "\n",
-            element(
-                "body",
-                element("main", body),
-                element(
-                    "noscript",
-                    element(
-                        "p", "The figures need JavaScript; the tables say the same in numbers."
-                    ),
-                )
-                if figures
-                else None,
-                _data("figures", data) if figures else None,
-                _data("colors", COLORS) if figures else None,
-                [Html(f"<script>{text}</script>\n") for text in scripts],
-            ),
-            lang="en",
-        )
-        + "\n"
-    )
-
-
-def _data(name: str, value: Any) -> Html:
-    return Html(f'<script type="application/json" id="{name}">{script_json(value)}</script>\n')
-
-
-def _script_text(text: str) -> str:
-    """A script as it may stand in a page; the browser hashes it with single line feeds."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("</script", "<\\/script")
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    return str(get_plotlyjs())
-
-
-def _asset(name: str) -> str:
-    return (resources.files("evalkit.reports") / "page" / name).read_text(encoding="utf-8")

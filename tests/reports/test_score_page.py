@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from score_documents import large, result_lists, single, worked
 
+from evalkit.reports.figures import COLORS
 from evalkit.reports.markup import element, script_json
-from evalkit.reports.score_figures import COLORS
 from evalkit.reports.score_page import write_page
 
 HOSTILE = "<script>alert(1)</script></script><img src=x onerror=alert(2)>"

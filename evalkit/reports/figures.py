@@ -1,0 +1,91 @@
+"""What all Plotly figures of a page share: a figure as data, its colours, axes and labels.
+
+Colours are those of the light theme; the page's script exchanges them for the dark theme's. All
+are from the Okabe-Ito palette, and position, filling or symbol says again what a colour says.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import Any
+
+from evalkit.reports.terminal import clamp, plain
+
+__all__ = [
+    "BETTER",
+    "COLORS",
+    "GREEN",
+    "GRID",
+    "NEITHER",
+    "PURPLE",
+    "TEXT",
+    "WORSE",
+    "ZERO",
+    "Figure",
+    "axes",
+    "label",
+]
+
+# light theme: colour of the dark theme that takes its place
+COLORS = {
+    "#0072b2": "#56b4e9",  # better, first system
+    "#d55e00": "#e69f00",  # worse, second system
+    "#009e73": "#2bc59a",
+    "#b0568a": "#cc79a7",
+    "#5c6570": "#a3adb8",  # neither
+    "#1c2127": "#e8eaed",  # text
+    "#dde1e6": "#343b44",  # grid
+    "#8a929c": "#78828e",  # zero line
+}
+BETTER, WORSE, GREEN, PURPLE, NEITHER, TEXT, GRID, ZERO = COLORS
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure as plain data, with the sentence that stands for it when it cannot be seen.
+
+    Attributes:
+        spec: Plotly's `data` and `layout`.
+        height: in CSS pixels, reserved before the figure is drawn.
+        summary: alternative text.
+    """
+
+    spec: dict[str, Any]
+    height: int
+    summary: str
+
+
+def axes(figure: Any, x_title: str, y_title: str | None) -> None:
+    """Give a figure the axes, fonts and margins of the page."""
+    common = {
+        "gridcolor": GRID,
+        "zerolinecolor": ZERO,
+        "linecolor": GRID,
+        "automargin": True,
+        "fixedrange": True,
+        "title": {"font": {"size": 13, "color": TEXT}},
+    }
+    figure.update_xaxes(**common, title_text=x_title)
+    figure.update_yaxes(**common, title_text=y_title)
+    figure.update_layout(
+        template=None,
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 13, "color": TEXT},
+        hoverlabel={"align": "left"},
+        margin={"l": 8, "r": 16, "t": 12, "b": 8},
+    )
+
+
+def label(text: object, width: int = 24) -> str:
+    """Foreign text in a figure: Plotly reads a few tags in labels, so none may get through.
+
+    Example:
+        >>> label("<b>red</b> shoes")
+        '&lt;b&gt;red&lt;/b&gt; shoes'
+    """
+    return html.escape(clamp(plain(text), width), quote=False)
