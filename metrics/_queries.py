@@ -40,6 +40,7 @@ _COUNTS = ("judged_products", "relevant")
 _RESERVED = frozenset(
     {"query_id", "measure", "cutoff", "control", "treatment", "delta", "judged_control"}
     | {"judged_treatment", "system", "value", "judged"}
+    | {"weight", "weight_control", "weight_treatment"}
 )
 _PAIRS_A_PART = 1_500_000
 _MOST_PARTS = 8

@@ -375,7 +375,10 @@ class _Pair:
         return [*values, *ends]
 
     def per_query(self) -> dict[str, Any]:
-        """The values of every query, one row a query, measure and cutoff."""
+        """The values of every query and their weights, one row a query, measure and cutoff.
+
+        A run's figure is Σ weight·value / Σ weight; that of GSB is of delta by either weight.
+        """
         plan = self.plan
         blocks: list[dict[str, Any]] = []
         for name, cutoff in plan.figures():
@@ -387,6 +390,8 @@ class _Pair:
                     "control": control.value if known and name != "gsb" else None,
                     "treatment": treatment.value if known and name != "gsb" else None,
                     "delta": treatment.value - control.value if known else None,
+                    "weight_control": control.den if known else None,
+                    "weight_treatment": treatment.den if known else None,
                     "judged_control": judged_value(plan, self.control, n),
                     "judged_treatment": judged_value(plan, self.treatment, n),
                 }

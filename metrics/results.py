@@ -109,7 +109,8 @@ class _Result:
         warnings: sentences that a reader must see beside the figures.
         runs: per run what was shown: items, queries without results, tied share.
         rows: the results, overall first.
-        per_query_columns: the values of every query, as columns.
+        per_query_columns: the values of every query and the weights with which they enter the
+            figures, as columns.
         frames: the kind of frame that `table` and `per_query` give back.
     """
 
@@ -133,7 +134,12 @@ class _Result:
 
     @property
     def per_query(self) -> Any:
-        """The values of every query as a frame of the caller's kind."""
+        """The values of every query as a frame of the caller's kind.
+
+        A figure is Σ weight·value / Σ weight over the queries: `control` by `weight_control`,
+        `treatment` by `weight_treatment`, GSB's `delta` by either, a single run's `value` by
+        `weight`.
+        """
         return self.frames.from_columns(dict(self.per_query_columns))
 
     def to_dict(self) -> dict[str, Any]:

@@ -192,12 +192,19 @@ def _single_cases(
 
 
 def _per_query_scores(plan: Plan, tables: Mapping[str, RunTable]) -> dict[str, Any]:
+    """The values of every query and their weights: a run's figure is Σ weight·value / Σ weight."""
     blocks = []
     for name, cutoff in plan.figures():
         for table in tables.values():
             n = plan.depth(cutoff)
-            value = None
+            case = None
             if why_missing(plan, name) is None:
-                value = parts(name, table.columns, plan.queries.weights, n, plan.scoring).value
-            blocks.append({"value": value, "judged": judged_value(plan, table, n)})
+                case = parts(name, table.columns, plan.queries.weights, n, plan.scoring)
+            blocks.append(
+                {
+                    "value": case.value if case else None,
+                    "weight": case.den if case else None,
+                    "judged": judged_value(plan, table, n),
+                }
+            )
     return long_table(plan, blocks, list(tables))

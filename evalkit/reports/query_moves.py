@@ -26,6 +26,8 @@ _FIGURES = {
     "control",
     "treatment",
     "delta",
+    "weight_control",
+    "weight_treatment",
     "judged_control",
     "judged_treatment",
 }
