@@ -14,6 +14,7 @@ from evalkit.reports.definitions import definitions
 from evalkit.reports.headline import cards, conclusion, overall_rows
 from evalkit.reports.html_page import page, plot
 from evalkit.reports.markup import Html, element, join
+from evalkit.reports.provenance import provenance
 from evalkit.reports.query_moves import biggest_moves, moves
 from evalkit.reports.result_lists import moved_query
 from evalkit.reports.result_table import result_table
@@ -74,7 +75,7 @@ def write_page(
     if compared:
         body.append(_by_query(document, per_query, figures, lists or {}))
         body.append(_wins_and_losses(document, per_query, lists or {}, count))
-    body += [result_table(document), _provenance(document), _terms(document)]
+    body += [result_table(document), provenance(document, "score"), _terms(document)]
     write_text(page(plain(heading), join(body), figures), path)
 
 
@@ -213,54 +214,6 @@ def _wins_and_losses(
             for place, move in enumerate(chosen)
         ]
     return element("section", parts, aria_label="Biggest wins and losses")
-
-
-def _provenance(document: Document) -> Html:
-    settings = [
-        element(
-            "tr", element("th", name, scope="row"), element("td", element("code", plain(value)))
-        )
-        for name, value in read.setting_items(document, every=True)
-    ]
-    inputs = [
-        element(
-            "tr",
-            element("td", plain(item.get("path", ""))),
-            element("td", read.count(item.get("rows")), class_="number"),
-            element("td", element("code", plain(item.get("fingerprint", "")))),
-        )
-        for item in document.get("inputs") or ()
-    ]
-    heads = [element("th", name, scope="col") for name in ("file", "rows", "fingerprint")]
-    return element(
-        "section",
-        element("h2", "Settings and inputs", id="provenance"),
-        element("h3", "Settings"),
-        element(
-            "table",
-            element("caption", "Every setting of this score"),
-            element("tbody", settings),
-            class_="settings",
-        ),
-        element("h3", "Inputs") if inputs else None,
-        element(
-            "div",
-            element(
-                "table",
-                element("caption", "Files that were read, with the hash of their bytes"),
-                element("thead", element("tr", heads)),
-                element("tbody", inputs),
-                class_="inputs",
-            ),
-            class_="scroll",
-            tabindex=0,
-            role="region",
-            aria_label="Inputs",
-        )
-        if inputs
-        else None,
-        aria_labelledby="provenance",
-    )
 
 
 def _terms(document: Document) -> Html:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import statistics
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_numbers as figure
-from evalkit.reports.terminal import clamp, display_width, pad, paint, plain, wrap
+from evalkit.reports.grids import Grid, draw_grid, escape_markdown, markdown_grid
+from evalkit.reports.terminal import paint, plain, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,16 +26,6 @@ _WRAP = 100
 _ANNOTATORS = 20
 _SHARED = 10
 _LEFT_OUT = {"set_aside": "set aside", "surplus": "superseded or beyond the overlap"}
-
-
-@dataclass(frozen=True)
-class _Grid:
-    """A table: headers, the first its title; cells; which columns go first when it is too wide."""
-
-    headers: Sequence[str]
-    lines: Sequence[Sequence[str]]
-    dropped_first: Sequence[str] = ()
-    remarks: Sequence[str] = ()
 
 
 def format_votes_table(document: Document, *, width: int | None = None, color: bool = False) -> str:
@@ -59,7 +48,7 @@ def format_votes_table(document: Document, *, width: int | None = None, color: b
     limit = width or _WRAP
     out = [line for text in _header(document) for line in wrap(text, limit, rest="  ")]
     for grid in _grids(document):
-        out += ["", *_draw(grid, width, color=color)]
+        out += ["", *draw_grid(grid, width, color=color)]
     out += [""]
     out += [paint(line, "quiet", color=color) for line in wrap(_legend(document), limit)]
     warnings = document.get("warnings") or []
@@ -72,19 +61,13 @@ def format_votes_table(document: Document, *, width: int | None = None, color: b
 
 def format_votes_markdown(document: Document) -> str:
     """The document as GitHub-flavoured Markdown with the same figures as the terminal tables."""
-    out = [f"**{_escape(text)}**  " for text in _header(document)]
+    out = [f"**{escape_markdown(text)}**  " for text in _header(document)]
     for grid in _grids(document):
-        out += ["", f"### {_escape(grid.headers[0])}", ""]
-        out.append(f"| {' | '.join(_escape(head) for head in ['', *grid.headers[1:]])} |")
-        marks = ["---", *["---:"] * (len(grid.headers) - 1)]
-        out.append(f"| {' | '.join(marks)} |")
-        out += [f"| {' | '.join(_escape(cell.strip()) for cell in line)} |" for line in grid.lines]
-        if grid.remarks:
-            out += ["", *(f"{_escape(remark)}  " for remark in grid.remarks)]
-    out += ["", _escape(_legend(document))]
+        out += ["", *markdown_grid(grid)]
+    out += ["", escape_markdown(_legend(document))]
     if document.get("warnings"):
         out += ["", "**Warnings**", ""]
-        out += [f"- {_escape(warning)}" for warning in document["warnings"]]
+        out += [f"- {escape_markdown(warning)}" for warning in document["warnings"]]
     return "\n".join(out) + "\n"
 
 
@@ -143,7 +126,7 @@ def _labels(document: Document) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield (f"  {plain(named[0])}" if named else "all queries"), row
 
 
-def _grids(document: Document) -> Iterator[_Grid]:
+def _grids(document: Document) -> Iterator[Grid]:
     yield _gsb(document)
     yield _bias(document)
     yield _agreement(document["agreement"])
@@ -152,7 +135,7 @@ def _grids(document: Document) -> Iterator[_Grid]:
         yield _sequential(document["sequential"], document["remaining"])
 
 
-def _gsb(document: Document) -> _Grid:
+def _gsb(document: Document) -> Grid:
     lines, notes = [], []
     for label, row in _labels(document):
         shown = label
@@ -186,12 +169,12 @@ def _gsb(document: Document) -> _Grid:
         remarks.append(f"{_number(row['both_bad'], 'vote calls', 'votes call')} both lists bad")
     headers = ["GSB", "queries", "votes", "G:S:B", "GSB ", "95% interval", "p", "win rate",
                "95% interval ", "(G+S)/(B+S)", "mean"]  # fmt: skip
-    return _Grid(headers, lines,
+    return Grid(headers, lines,
         ("mean", "(G+S)/(B+S)", "95% interval ", "votes", "queries"), remarks,
     )  # fmt: skip
 
 
-def _bias(document: Document) -> _Grid:
+def _bias(document: Document) -> Grid:
     lines = [
         [
             label,
@@ -215,10 +198,10 @@ def _bias(document: Document) -> _Grid:
         remarks.append("No decided vote tells on which side the treatment stood.")
     headers = ["Position bias", "decided votes", "left %", "95% interval", "GSB, treatment left",
                "right", "side-adjusted"]  # fmt: skip
-    return _Grid(headers, lines, ("right", "GSB, treatment left"), remarks)
+    return Grid(headers, lines, ("right", "GSB, treatment left"), remarks)
 
 
-def _agreement(found: Mapping[str, Any]) -> _Grid:
+def _agreement(found: Mapping[str, Any]) -> Grid:
     names = {
         "percent": "pairs of votes that say the same",
         "alpha_nominal": "Krippendorff's alpha, nominal (G/S/B)",
@@ -248,10 +231,10 @@ def _agreement(found: Mapping[str, Any]) -> _Grid:
             )
     if found["note"]:
         remarks.append(plain(found["note"]))
-    return _Grid(["Agreement", "value", "95% interval"], lines, (), remarks)
+    return Grid(["Agreement", "value", "95% interval"], lines, (), remarks)
 
 
-def _annotators(rows: Sequence[Mapping[str, Any]]) -> _Grid:
+def _annotators(rows: Sequence[Mapping[str, Any]]) -> Grid:
     ordered = sorted(rows, key=lambda row: (-row["votes"], row["annotator"]))
     lines = [
         [
@@ -275,10 +258,10 @@ def _annotators(rows: Sequence[Mapping[str, Any]]) -> _Grid:
     more = len(ordered) - len(lines)
     remarks = [f"and {more:,} more; --format json has everybody"] if more else []
     dropped = ("95% interval ", "95% interval", "too fast %", "twins", "gold", "median s")
-    return _Grid(headers, lines, dropped, remarks)
+    return Grid(headers, lines, dropped, remarks)
 
 
-def _sequential(now: Mapping[str, Any], left: Mapping[str, Any]) -> _Grid:
+def _sequential(now: Mapping[str, Any], left: Mapping[str, Any]) -> Grid:
     lines = [
         [
             "GSB",
@@ -320,7 +303,7 @@ def _sequential(now: Mapping[str, Any], left: Mapping[str, Any]) -> _Grid:
     if now["note"]:
         remarks.append(plain(now["note"]))
     headers = ["At every look", "value", f"{sure} sequence"]
-    return _Grid(headers, lines, (), remarks)
+    return Grid(headers, lines, (), remarks)
 
 
 def _legend(document: Document) -> str:
@@ -366,49 +349,3 @@ def _signed_number(value: float | None) -> str:
 
 def _e_value(value: float) -> str:
     return f"{value:,.2f}" if value < 1e6 else f"{value:.1e}"
-
-
-def _draw(grid: _Grid, width: int | None, *, color: bool) -> list[str]:
-    """Lines of a table; columns that say nothing, or do not fit, are left out."""
-    places = [
-        at
-        for at in range(len(grid.headers))
-        if at == 0 or any(line[at] not in ("", figure.MISSING) for line in grid.lines)
-    ]
-    widths = [
-        max(display_width(text) for text in [grid.headers[at], *(line[at] for line in grid.lines)])
-        for at in range(len(grid.headers))
-    ]
-    gap, left_out = 2, []
-
-    def needed() -> int:
-        return sum(widths[at] for at in places) + gap * (len(places) - 1)
-
-    for name in grid.dropped_first:
-        at = grid.headers.index(name)
-        if width is not None and needed() > width and at in places:
-            places.remove(at)
-            left_out.append(name.strip())
-    if width is not None and needed() > width:
-        widths[0] = max(12, widths[0] - needed() + width)
-
-    def join(cells: Sequence[str]) -> str:
-        return (" " * gap).join(
-            pad(clamp(cells[at], widths[at]), widths[at], right=at > 0) for at in places
-        )
-
-    out = [paint(join(grid.headers), "bold", color=color)]
-    out += [join(line) for line in grid.lines]
-    limit = width or max(needed(), _WRAP)
-    remarks = list(grid.remarks)
-    if left_out:
-        remarks.append(f"Left out at this width: {', '.join(left_out)}.")
-    for remark in remarks:
-        out += [paint(line, "quiet", color=color)
-                for line in wrap(remark, limit, first="  ", rest="    ")]  # fmt: skip
-    return out
-
-
-def _escape(text: object) -> str:
-    """Markdown with every mark of its own taken literally, on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", plain(text))
