@@ -29,7 +29,14 @@ from evalkit.store.opening import open_store
 from evalkit.store.overview import flags, progress
 from evalkit.store.people import invite, people, person_by_email, revoke, set_role, sign_in
 from evalkit.store.quality import restore, set_aside, set_asides
-from evalkit.store.records import audit, evaluations, note_export, record_evaluation
+from evalkit.store.records import (
+    audit,
+    document_fingerprint,
+    evaluation_values,
+    evaluations,
+    note_export,
+    record_evaluation,
+)
 from evalkit.store.serving import mark_shown, next_task
 from evalkit.store.studies import create_study, find_study, set_state, studies
 from evalkit.store.upgrades import upgrade
@@ -50,6 +57,7 @@ from evalkit.store.values import (
     TaskDraft,
 )
 from evalkit.store.voting import add_reasons, flag, save_draft, skip, submit
+from evalkit.store.weeks import check_week, current_week, weeks_between
 
 __all__ = [
     "POLICIES",
@@ -81,8 +89,12 @@ __all__ = [
     "audit",
     "backup",
     "check",
+    "check_week",
     "comparisons",
     "create_study",
+    "current_week",
+    "document_fingerprint",
+    "evaluation_values",
     "evaluations",
     "export_judgments",
     "export_page_grades",
@@ -118,4 +130,5 @@ __all__ = [
     "submit",
     "undo",
     "upgrade",
+    "weeks_between",
 ]

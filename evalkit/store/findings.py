@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evalkit.store.values import Item, TaskKind
+    from evalkit.store.values import EvaluationKind, Item, TaskKind
 
 __all__ = [
     "AuditEntry",
@@ -275,11 +275,15 @@ class Evaluation:
     Attributes:
         id: key in this database.
         week: ISO week (`2026-W47`).
-        name: what was evaluated.
-        document: the score document.
+        name: what was evaluated; evaluations of one name form a trend.
+        document: its document, as plain JSON.
         fingerprint: `sha256:...` of what it was made from.
         recorded_at: UTC milliseconds.
         recorded_by: name; None for the command line.
+        kind: `score`, `study`, `judge`, `calibration` or `correlation`.
+        query_set: `sha256:...` of the query set, or None.
+        judge: who judged: the name of a model, `people`, or None where that is not known.
+        earlier: how many records of this week, name and kind it replaces; they stay.
     """
 
     id: int
@@ -289,3 +293,7 @@ class Evaluation:
     fingerprint: str
     recorded_at: int
     recorded_by: str | None
+    kind: EvaluationKind = "score"
+    query_set: str | None = None
+    judge: str | None = None
+    earlier: int = 0

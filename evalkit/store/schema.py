@@ -1,7 +1,7 @@
 """The tables of the study database.
 
-Times are UTC milliseconds. `vote`, `vote_reason` and `audit` only grow: triggers made by the
-migrations refuse any change. No foreign key deletes what hangs on it.
+Times are UTC milliseconds. `vote`, `vote_reason`, `audit` and `evaluation` only grow: triggers
+made by the migrations refuse any change. No foreign key deletes what hangs on it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 
 AnyRow: TypeAlias = sa.Row[*tuple[Any, ...]]
 
-APPEND_ONLY = ("vote", "vote_reason", "audit")
+APPEND_ONLY = ("vote", "vote_reason", "audit", "evaluation")
 """Tables whose rows are never changed nor deleted."""
 
 metadata = sa.MetaData(
@@ -315,5 +315,11 @@ evaluation = sa.Table(
     sa.Column("fingerprint", sa.Text, nullable=False),
     sa.Column("recorded_at", _Time, nullable=False),
     _to("recorded_by", "person", nullable=True),
-    sa.UniqueConstraint("week", "name", "fingerprint"),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),  # the latest of week, name and kind counts
+    sa.Column("query_set", sa.Text),
+    sa.Column("judge", sa.Text),
+    sa.Column("values", sa.LargeBinary),  # Parquet
+    _one_of("kind", "score", "study", "judge", "calibration", "correlation"),
+    sa.UniqueConstraint("week", "name", "kind", "revision"),
 )

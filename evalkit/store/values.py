@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "EVALUATION_KINDS",
     "POLICIES",
     "ROLES",
     "STATES",
     "Answer",
     "Ballot",
     "Draft",
+    "EvaluationKind",
     "Finished",
     "Item",
     "Outcome",
@@ -40,10 +42,12 @@ StudyKind = Literal["sbs", "grade"]
 TaskKind = Literal["real", "gold", "twin", "practice", "automatic"]
 Policy = Literal["random", "disagreement", "uncertain"]
 Side = Literal["left", "right"]
+EvaluationKind = Literal["score", "study", "judge", "calibration", "correlation"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 STATES: tuple[State, ...] = get_args(State)
 POLICIES: tuple[Policy, ...] = get_args(Policy)
+EVALUATION_KINDS: tuple[EvaluationKind, ...] = get_args(EvaluationKind)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from evalkit.store import (
     audit,
     comparisons,
     create_study,
+    evaluation_values,
     evaluations,
     export_judgments,
     export_page_grades,
@@ -163,8 +164,9 @@ NEEDS_ANALYST: dict[str, Callable[[Store, int, Person], object]] = {
     "evaluations": lambda s, _, a: evaluations(s, actor=a),
     "note_export": lambda s, study, a: note_export(s, study, "votes", 1, actor=a),
     "record_evaluation": lambda s, _, a: record_evaluation(
-        s, week="w", name="n", document={}, fingerprint="f", actor=a
+        s, week="2026-W47", name="n", document={}, fingerprint="f", actor=a
     ),
+    "evaluation_values": lambda s, _, a: evaluation_values(s, 1, actor=a),
 }
 
 
@@ -189,6 +191,7 @@ def test_results_are_for_analysts(store: Store, name: str) -> None:
     study = open_study(store, real_tasks(1))
     ann, analyst = annotator(store), annotator(store, "analyst", role="analyst")
     task(store, study, ann)
+    record_evaluation(store, week="2026-W46", name="n", document={}, fingerprint="f")
     before = everything(store)
     with pytest.raises(NotAllowed, match="needs the role analyst; yours is annotator"):
         NEEDS_ANALYST[name](store, study.id, ann)

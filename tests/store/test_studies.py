@@ -34,7 +34,6 @@ from evalkit.store import (
     audit,
     comparisons,
     create_study,
-    evaluations,
     export_votes,
     find_study,
     guideline,
@@ -43,7 +42,6 @@ from evalkit.store import (
     invite,
     note_export,
     progress,
-    record_evaluation,
     restore,
     save_guideline,
     set_aside,
@@ -410,21 +408,3 @@ def test_imports_are_in_the_audit_log(store: Store) -> None:
     import_votes(store, study.id, table)
     assert audit(store)[0].action == "votes imported"
     assert audit(store)[0].details["votes"] == 1
-
-
-def test_an_evaluation_is_recorded_once(store: Store) -> None:
-    root = annotator(store, "root", role="analyst")
-    fields: dict[str, Any] = {
-        "week": "2026-W47",
-        "name": "dense against bm25",
-        "document": {"b": [1, 2.5, None], "a": "ü"},
-        "fingerprint": "sha256:0",
-    }
-    made = record_evaluation(store, **fields, actor=root, now=NOW)
-    assert record_evaluation(store, **fields, now=NOW + 1) == made
-    assert (made.week, made.recorded_at, made.recorded_by) == ("2026-W47", NOW, "root")
-    assert list(made.document) == ["b", "a"]
-    other = record_evaluation(store, **{**fields, "fingerprint": "sha256:1"}, now=NOW + 2)
-    assert evaluations(store) == [made, other]
-    with pytest.raises(StoreError, match="a week and a name"):
-        record_evaluation(store, **{**fields, "week": ""})

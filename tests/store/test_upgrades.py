@@ -34,10 +34,12 @@ from evalkit.store import (
     Store,
     backup,
     check,
+    evaluations,
     export_votes,
     flag,
     my_votes,
     open_store,
+    record_evaluation,
     save_draft,
     save_guideline,
     set_aside,
@@ -48,7 +50,7 @@ from evalkit.store.engine import connect, parse_url
 from evalkit.store.schema import APPEND_ONLY, metadata
 from evalkit.store.upgrades import upgrade_engine
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 
 
 def contents(url: str) -> dict[str, list[dict[str, Any]]]:
@@ -79,6 +81,7 @@ def populate(url: str) -> None:
     engine = connect(parse_url(url))
     with engine.connect() as connection:
         tables = set(sa.inspect(connection).get_table_names())
+        revision = connection.execute(sa.text("SELECT * FROM alembic_version")).scalar_one()
     true = "true" if engine.dialect.name == "postgresql" else "1"
     false = "false" if engine.dialect.name == "postgresql" else "0"
     statements = [
@@ -109,7 +112,15 @@ def populate(url: str) -> None:
         "INSERT INTO audit VALUES (1, 5, 2, 'study created', 1, '{\"tasks\":2}')",
     ]
     if "evaluation" in tables:
-        statements.append("INSERT INTO evaluation VALUES (1, '2026-W47', 'n', '{}', 'f', 5, 2)")
+        columns = "id, week, name, document, fingerprint, recorded_at, recorded_by"
+        old = "(1, '2026-W47', 'n', '{\"a\":1}', 'f', 5, 2), (2, '2026-W47', 'n', '{}', 'g', 6, 2)"
+        if revision < "0004":
+            statements.append(f"INSERT INTO evaluation ({columns}) VALUES {old}")
+        else:
+            statements.append(
+                f"INSERT INTO evaluation ({columns}, kind, revision) VALUES "
+                + old.replace("5, 2)", "5, 2, 'score', 1)").replace("6, 2)", "6, 2, 'score', 2)")
+            )
     if engine.dialect.name == "postgresql":  # the ids were given, so the counters do not know
         statements += [
             f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), 100)"
@@ -155,9 +166,31 @@ def test_a_database_of_every_schema_keeps_every_row(empty_database: str, revisio
         undo(store, 1, annotator(store))
 
 
+def test_evaluations_of_an_old_database_are_scores_and_the_later_one_counts(
+    empty_database: str,
+) -> None:
+    make_old(empty_database, "0003")
+    populate(empty_database)
+    upgrade(empty_database)
+    with open_store(empty_database) as store:
+        first, second = evaluations(store, latest_only=False)
+        assert evaluations(store) == [second]
+        assert (first.kind, first.name, first.document, first.earlier) == (
+            "score",
+            "n",
+            {"a": 1},
+            0,
+        )
+        assert (second.kind, second.fingerprint, second.earlier) == ("score", "g", 1)
+        made = record_evaluation(
+            store, week="2026-W47", name="n", document={}, fingerprint="sha256:0"
+        )
+        assert (made.id > 2, made.earlier) == (True, 2)
+
+
 def test_upgrading_the_newest_schema_changes_nothing(database: str) -> None:
     before = contents(database)
-    assert upgrade(database) == ("0003", "0003")
+    assert upgrade(database) == ("0004", "0004")
     assert contents(database) == before
 
 
@@ -240,6 +273,7 @@ def voted(store: Store) -> None:
     study = open_study(store, real_tasks(1))
     ann = annotator(store)
     vote(store, task(store, study, ann), ann, 1, NOW, reasons=("price",))
+    record_evaluation(store, week="2026-W47", name="weekly", document={}, fingerprint="sha256:0")
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
