@@ -2,198 +2,25 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.options import column_names, cutoffs, gains, words
+from evalkit.cli.options import words
 from evalkit.cli.output import check_outputs, color, emit, output_form, to_terminal, width
+from evalkit.cli.scoring_options import (
+    input_options,
+    read_given,
+    scoring_settings,
+    without_pandas,
+)
 from evalkit.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from duckdb import DuckDBPyConnection
-
     from evalkit.reports.query_moves import Move
-    from evalkit.scoring import Inputs
 
 __all__ = ["diff", "score"]
-
-_TABLE_FORMATS = click.Choice(["trec", "csv", "tsv", "jsonl", "parquet"])
-
-
-def _inputs(command: Callable[..., None]) -> Callable[..., None]:
-    """Options of the files and of how they are scored, shared by `score` and `diff`."""
-    options = [
-        click.option(
-            "--judgments",
-            "--qrels",
-            required=True,
-            metavar="FILE",
-            help="Grades: TREC qrels, CSV, TSV, JSONL or Parquet.",
-        ),
-        click.option(
-            "--queries",
-            metavar="FILE",
-            help="The query set, with optional weight and segment columns.",
-        ),
-        click.option(
-            "--products", metavar="FILE", help="The catalogue, for titles in result lists."
-        ),
-        click.option(
-            "--good",
-            type=float,
-            default=1.0,
-            show_default=True,
-            help="Smallest grade that is good.",
-        ),
-        click.option("--good-labels", metavar="E,S", help="Labels that are good, for text grades."),
-        click.option(
-            "--gains", metavar="E=3,S=2", help="Gain of each label, for nDCG of text grades."
-        ),
-        click.option(
-            "--unjudged",
-            type=click.Choice(["bad", "drop", "bounds"]),
-            default="bad",
-            show_default=True,
-            help="Unjudged items count as bad, are dropped, or bound the figures.",
-        ),
-        click.option(
-            "--order",
-            type=click.Choice(["rank", "score"]),
-            help="What orders the runs (default: rank where there is one; TREC files by score).",
-        ),
-        click.option(
-            "--ties",
-            type=click.Choice(["id", "expected", "bounds"]),
-            default="id",
-            show_default=True,
-            help="Equal scores: by product id descending, mean over all orders, or worst and best.",
-        ),
-        click.option(
-            "--min-good",
-            type=int,
-            default=1,
-            show_default=True,
-            help="Good items a query needs to count in Query Goodrate.",
-        ),
-        click.option(
-            "--average",
-            type=click.Choice(["pooled", "query"]),
-            default="pooled",
-            show_default=True,
-            help="Item Goodrate over items, or the mean over queries.",
-        ),
-        click.option(
-            "--depth",
-            type=click.Choice(["shown", "fixed"]),
-            default="shown",
-            show_default=True,
-            help="Item Goodrate over the items shown, or over N a query.",
-        ),
-        click.option(
-            "--margin",
-            type=float,
-            default=0.0,
-            show_default=True,
-            help="More good items than this make a query Good in GSB.",
-        ),
-        click.option("--source", help="Score with the judgments of this source."),
-        click.option(
-            "--aggregate",
-            type=click.Choice(["median", "majority"]),
-            help="One grade of several annotators.",
-        ),
-        click.option(
-            "--on-duplicate",
-            type=click.Choice(["error", "first"]),
-            default="error",
-            show_default=True,
-            help="A product that a run repeats for a query.",
-        ),
-        click.option(
-            "--map",
-            "mapped",
-            multiple=True,
-            metavar="NAME=COLUMN",
-            help="A file's name for a column: product_id=asin, or judgments.grade=stars.",
-        ),
-        click.option(
-            "--run-format",
-            type=_TABLE_FORMATS,
-            help="Format of the runs, where the name does not tell.",
-        ),
-        click.option("--judgments-format", type=_TABLE_FORMATS, help="Format of the judgments."),
-        click.option("--queries-format", type=_TABLE_FORMATS, help="Format of the queries."),
-        click.option(
-            "--memory-limit",
-            default="600MB",
-            show_default=True,
-            help="Memory that the whole process aims at; beyond it, spill to disk.",
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-class _NoPandas:
-    """An import finder that lets `import pandas` fail."""
-
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
-        del path, target
-        if name == "pandas":
-            raise ModuleNotFoundError("pandas is not used by this command")
-
-
-@contextmanager
-def _without_pandas() -> Iterator[None]:
-    """Keep DuckDB and PyArrow from importing pandas just to look at a constant: 0.3 s."""
-    sys.meta_path.insert(0, _NoPandas)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(_NoPandas)
-
-
-def _read(
-    connection: DuckDBPyConnection, runs: dict[str, str], given: dict[str, Any], *, compared: bool
-) -> Inputs:
-    from evalkit.scoring import read_inputs
-
-    return read_inputs(
-        connection,
-        runs,
-        given["judgments"],
-        given["queries"],
-        given["products"],
-        given.get("page_grades"),
-        compared=compared,
-        columns=column_names(given["mapped"]),
-        formats={
-            "run": given["run_format"],
-            "judgments": given["judgments_format"],
-            "queries": given["queries_format"],
-        },
-        on_duplicate=given["on_duplicate"],
-        order=given["order"],
-    )
-
-
-def _scoring(given: dict[str, Any], at: str) -> dict[str, Any]:
-    names = ("good", "unjudged", "order", "ties", "min_good", "average", "depth", "margin")
-    labels = words(given["good_labels"])
-    return {
-        **{name: given[name] for name in names},
-        "cutoffs": cutoffs(at),
-        "good_labels": tuple(labels) or None,
-        "gains": gains(given["gains"]),
-    }
 
 
 def _pair(control: str | None, treatment: str | None) -> dict[str, str]:
@@ -240,7 +67,7 @@ def _biggest(document: dict[str, Any], per_query: Any, count: int) -> tuple[list
     metavar="[NAME=]FILE",
     help="A single run, scored by itself; repeatable.",
 )
-@_inputs
+@input_options
 @click.option(
     "--page-grades",
     metavar="FILE",
@@ -317,13 +144,18 @@ def score(
     if form == "html" and to_terminal(output):
         raise SettingsError("--format html needs a file: add -o report.html.")
     check_outputs(output, per_query)
-    settings: dict[str, Any] = {**_scoring(given, at), "by": words(by), "ci": ci, "seed": seed}
+    settings: dict[str, Any] = {
+        **scoring_settings(given, at),
+        "by": words(by),
+        "ci": ci,
+        "seed": seed,
+    }
     if measures is not None:
         settings["measures"] = words(measures)
     if runs and primary is not None:
         raise SettingsError("--primary is for comparisons; single runs are not tested.")
-    with _without_pandas(), open_engine(given["memory_limit"]) as connection:
-        inputs = _read(connection, named, given, compared=not runs)
+    with without_pandas(), open_engine(given["memory_limit"]) as connection:
+        inputs = read_given(connection, named, given, compared=not runs)
         document, values = score_inputs(
             inputs,
             source=given["source"],
@@ -342,7 +174,7 @@ def score(
             if not runs:
                 wins, losses = _biggest(document, values, 10)
                 moved = [move.query_id for move in [*wins, *losses]]
-                lists = moved_lists(inputs, document, moved, Scoring(**_scoring(given, at)))
+                lists = moved_lists(inputs, document, moved, Scoring(**scoring_settings(given, at)))
             write_page(document, values, str(output), lists=lists)
             click.echo(f"Wrote {output}", err=True)
         elif form == "table":
@@ -358,7 +190,7 @@ def score(
 )
 @click.option("--control", metavar="FILE", required=True, help="The run of today.")
 @click.option("--treatment", metavar="FILE", required=True, help="The run of the change.")
-@_inputs
+@input_options
 @click.option("--at", default="10", show_default=True, metavar="N", help="Cutoff.")
 @click.option("--measure", default="item_goodrate", show_default=True, help="What moved.")
 @click.option(
@@ -392,10 +224,10 @@ def diff(
     from evalkit.scoring import moved_lists, score_inputs
     from metrics import Scoring
 
-    settings = _scoring(given, at)
+    settings = scoring_settings(given, at)
     check_outputs(output)
-    with _without_pandas(), open_engine(given["memory_limit"]) as connection:
-        inputs = _read(connection, _pair(control, treatment), given, compared=True)
+    with without_pandas(), open_engine(given["memory_limit"]) as connection:
+        inputs = read_given(connection, _pair(control, treatment), given, compared=True)
         document, values = score_inputs(
             inputs,
             source=given["source"],
