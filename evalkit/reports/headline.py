@@ -16,7 +16,7 @@ from evalkit.reports.terminal import plain
 if TYPE_CHECKING:
     from evalkit.reports.score_document import Document, Row
 
-__all__ = ["cards", "conclusion", "overall_rows"]
+__all__ = ["cards", "conclusion", "overall_rows", "reasons"]
 
 _VERDICTS = {
     "better": "Better",
@@ -105,7 +105,7 @@ def _card(row: Row) -> Html:
             f" {read.interval(row.get('ci_low'), row.get('ci_high'))}",
         ),
         element("p", _VERDICTS[place], class_="verdict"),
-        [element("p", sentence, class_="small") for sentence in _reasons(row)],
+        [element("p", sentence, class_="small") for sentence in reasons(row)],
         element(
             "p",
             f"Judged {read.share(row.get('judged_control'))}% →"
@@ -117,7 +117,7 @@ def _card(row: Row) -> Html:
     )
 
 
-def _reasons(row: Row) -> list[str]:
+def reasons(row: Row) -> list[str]:
     """What the verdict rests on, and what it leaves open."""
     place, sentences = read.standing(row), []
     raw, adjusted = read.p_value(row.get("p")), read.p_value(row.get("p_holm"))
