@@ -7,6 +7,17 @@ from metrics.aggregation import DawidSkene, dawid_skene, majority
 from metrics.agreement import agreement, grade_agreement
 from metrics.alpha import Alpha, krippendorff_alpha
 from metrics.comparison import compare_runs
+from metrics.correlation import correlate
+from metrics.correlation_results import (
+    Correlated,
+    Correlations,
+    Disagreement,
+    MeasureRanked,
+    Roc,
+    SystemCorrelated,
+    SystemCorrelations,
+)
+from metrics.disagreement import disagreements, roc
 from metrics.errors import MetricsError
 from metrics.figures import (
     bpref,
@@ -26,6 +37,7 @@ from metrics.judgments import one_grade
 from metrics.results import Compared, Comparison, Scored, Scores
 from metrics.scoring import score_runs
 from metrics.sequential import sequential_gsb, votes_to_decide
+from metrics.system_correlation import correlate_systems
 from metrics.vote_gsb import gsb_from_votes
 from metrics.vote_results import (
     Agreement,
@@ -44,21 +56,31 @@ __all__ = [
     "AnnotatorScored",
     "Compared",
     "Comparison",
+    "Correlated",
+    "Correlations",
     "DawidSkene",
+    "Disagreement",
     "GradeAgreement",
+    "MeasureRanked",
     "MetricsError",
     "PairScored",
     "Remaining",
+    "Roc",
     "Scored",
     "Scores",
     "Scoring",
     "Sequential",
+    "SystemCorrelated",
+    "SystemCorrelations",
     "VoteComparison",
     "VoteScored",
     "agreement",
     "bpref",
     "compare_runs",
+    "correlate",
+    "correlate_systems",
     "dawid_skene",
+    "disagreements",
     "grade_agreement",
     "gsb",
     "gsb_from_votes",
@@ -75,6 +97,7 @@ __all__ = [
     "query_goodrate",
     "ranked_lists",
     "recall",
+    "roc",
     "score_runs",
     "sequential_gsb",
     "success",
