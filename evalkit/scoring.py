@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from evalkit.tables import Kind, Table
     from metrics import Comparison, Scores, Scoring
 
-__all__ = ["Columns", "Inputs", "moved_lists", "read_inputs", "score_inputs"]
+__all__ = [
+    "Columns",
+    "Inputs",
+    "moved_lists",
+    "read_inputs",
+    "score_inputs",
+]
 
 
 @dataclass(frozen=True)
@@ -190,6 +197,7 @@ def score_inputs(
     source: str | None = None,
     aggregate: Literal["median", "majority"] | None = None,
     primary: Sequence[str] | None = None,
+    judge: str | None = None,
     **settings: Any,
 ) -> tuple[dict[str, Any], pa.Table]:
     """Score what was read: a comparison of `control` and `treatment`, or single runs.
@@ -199,6 +207,7 @@ def score_inputs(
         source: the source of judgments to score with.
         aggregate: how several annotators' grades become one.
         primary: the family for Holm's correction; comparisons only.
+        judge: name of who judged.
         **settings: keywords of `metrics.compare_runs` or `metrics.score_runs`.
 
     Returns:
@@ -209,6 +218,7 @@ def score_inputs(
     """
     import pyarrow as pa
 
+    from evalkit.tables.query_sets import fingerprint_queries
     from metrics import compare_runs, one_grade, score_runs
 
     runs = {name: table.relation for name, table in inputs.runs.items()}
@@ -238,19 +248,54 @@ def score_inputs(
         for table in inputs.runs.values()
         if table.dropped
     ]
+    values = pa.table(dict(result.per_query_columns))
+    query_ids = values["query_id"][: document["query_set"]["size"]]
     return {
+        "kind": "score",
         "settings": {
             **document["settings"],
             "source": source,
             "aggregate": aggregate,
             **inputs.settings,
         },
-        "query_set": document["query_set"],
+        "query_set": {
+            **document["query_set"],
+            **fingerprint_queries(query_ids, inputs.queries, document["settings"]["by"]),
+        },
+        "judge": {
+            "name": judge,
+            "source": source or _first(inputs.judgments, "source"),
+            "aggregate": aggregate,
+            "judgments": inputs.judgments.fingerprint,
+        },
+        "systems": _systems(inputs),
         "warnings": [*document["warnings"], *dropped],
         "inputs": inputs.describe(),
         "runs": document["runs"],
         "results": document["results"],
-    }, pa.table(dict(result.per_query_columns))
+    }, values
+
+
+def _systems(inputs: Inputs) -> dict[str, str]:
+    """What the runs call themselves; single runs have names already."""
+    if not inputs.compared:
+        return {name: name for name in inputs.runs}
+    stems = {name: os.path.basename(run.path).split(".")[0] for name, run in inputs.runs.items()}
+    return {
+        name: _first(run, "system") or stems[name].strip("-") or name
+        for name, run in inputs.runs.items()
+    }
+
+
+def _first(table: Table, column: str) -> str | None:
+    """The value of a column in the first row, None without the column, a row or a value."""
+    import narwhals as nw
+
+    if column not in table.columns or not table.rows:
+        return None
+    value = nw.from_native(table.relation).select(column).head(1).collect(backend="pyarrow")
+    found = value[column][0]
+    return None if found is None or found == "" else str(found)
 
 
 def _pages(inputs: Inputs) -> Any:
@@ -260,11 +305,8 @@ def _pages(inputs: Inputs) -> Any:
     if inputs.page_grades is None:
         return None
     pages = nw.from_native(inputs.page_grades.relation)
-    names: dict[str, str] = {}
-    for name, table in inputs.runs.items():
-        if "system" in table.columns and table.rows:
-            first = nw.from_native(table.relation).select("system").head(1)
-            names[str(first.collect(backend="pyarrow")["system"][0])] = name
+    called = {name: _first(table, "system") for name, table in inputs.runs.items()}
+    names = {system: name for name, system in called.items() if system is not None}
     if not names:
         return pages.to_native()
     renamed = nw.col("system").replace_strict(

@@ -242,7 +242,7 @@ def query_set_lines(document: Document) -> list[str]:
     what = "1 query" if size == 1 else f"{count(size)} queries"
     parts = []
     for key, value in query_set.items():
-        if key in ("source", "size"):
+        if key in ("source", "size", "columns"):
             continue
         name = key.replace("_", " ")
         if isinstance(value, Mapping):
