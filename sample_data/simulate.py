@@ -41,14 +41,16 @@ def connect(judgments: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def read_runs(connection: duckdb.DuckDBPyConnection, control: Path, treatment: Path) -> None:
+def read_runs(
+    connection: duckdb.DuckDBPyConnection, control: Path, treatment: Path, queries: Path
+) -> None:
     """Hold the top of both runs as table `shown`: side, query_id, product_id, rank."""
     connection.execute(
         f"""CREATE TABLE shown AS
         FROM (SELECT 'control' AS side, query_id, product_id, rank FROM read_parquet(?)
             UNION ALL SELECT 'treatment', query_id, product_id, rank FROM read_parquet(?))
-        WHERE rank <= {DEPTH}""",
-        [str(control), str(treatment)],
+        SEMI JOIN (SELECT query_id FROM read_csv(?)) USING (query_id) WHERE rank <= {DEPTH}""",
+        [str(control), str(treatment), str(queries)],
     )
 
 
@@ -148,6 +150,7 @@ def main() -> None:
     parser.add_argument("--control", type=Path)
     parser.add_argument("--treatment", type=Path)
     parser.add_argument("--judgments", type=Path, default=HERE / "judgments.csv")
+    parser.add_argument("--queries", type=Path, default=HERE / "queries.csv")
     parser.add_argument("--overlap", type=int, default=3, help="votes a query")
     parser.add_argument("--sample", type=int, default=40, help="queries with labels")
     parser.add_argument("--accuracy", type=float, default=0.85, help="of the judge")
@@ -161,7 +164,7 @@ def main() -> None:
     if given.what == "judge":
         judge(connection, given.accuracy, given.lean, given.seed)
     else:
-        read_runs(connection, given.control, given.treatment)
+        read_runs(connection, given.control, given.treatment, given.queries)
         if given.what == "votes":
             votes(connection, given.overlap, given.seed)
         else:
