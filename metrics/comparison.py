@@ -26,22 +26,10 @@ from metrics._plan import (
 from metrics.bounds import best_case, delta_range, tie_cases, verdict_range
 from metrics.goodrate import Scoring
 from metrics.gsb import automatic_verdicts
-from metrics.inference import (
-    SAME,
-    Interval,
-    holm,
-    minimal_detectable_effect,
-    paired_ratio_interval,
-)
+from metrics.inference import SAME, holm
 from metrics.measures import MEASURES, Parts, parts
-from metrics.proportions import (
-    mcnemar_mde,
-    mcnemar_p,
-    sign_test_p,
-    tango_interval,
-    trinomial_interval,
-)
 from metrics.results import Compared, Comparison
+from metrics.spread import pair_spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,6 +39,8 @@ if TYPE_CHECKING:
 
     from metrics._plan import Plan
     from metrics._queries import RunTable
+    from metrics.inference import Interval
+    from metrics.spread import Test
 
     Array = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -270,25 +260,21 @@ class _Pair:
         plan = self.plan
         control, treatment = self.values(name, cutoff)
         columns = control.num[mask], control.den[mask], treatment.num[mask], treatment.den[mask]
-        plain = not plan.queries.weighted and plan.scoring.ties != "expected"
-        estimate = paired_ratio_interval(*columns)
-        mde = minimal_detectable_effect(estimate.standard_error if estimate else None)
-        interval = estimate.interval if estimate else None
-        if plain and MEASURES[name].kind == "share":
-            gained, lost = columns[2] > columns[0], columns[2] < columns[0]
-            b, c, count = int(gained.sum()), int(lost.sum()), int((columns[1] > 0).sum())
-            mde = mcnemar_mde(b, c, count)
-            if plan.ci == "default":
-                return tango_interval(b, c, count) if count > 1 else None, mcnemar_p(b, c), mde
-        if plain and name == "gsb":
-            good, bad = int((columns[2] > 0).sum()), int((columns[2] < 0).sum())
-            trinomial = trinomial_interval(good, len(columns[2]) - good - bad, bad)
-            mde = minimal_detectable_effect(trinomial.standard_error if trinomial else None)
-            if plan.ci == "default":
-                return trinomial.interval if trinomial else None, sign_test_p(good, bad), mde
+        spread = pair_spread(*columns, test=self._test(name))
+        if spread is None:
+            return None, None, None
+        mde = spread.mde()
         if plan.ci == "bootstrap":
             return paired_bca_interval(*columns, seed=plan.seed), None, mde
-        return interval, swap_test(*columns, seed=plan.seed), mde
+        p = swap_test(*columns, seed=plan.seed) if spread.test == "swap" else spread.p
+        return spread.interval, p, mde
+
+    def _test(self, name: str) -> Test:
+        if self.plan.queries.weighted or self.plan.scoring.ties == "expected":
+            return "swap"
+        if name == "gsb":
+            return "sign"
+        return "mcnemar" if MEASURES[name].kind == "share" else "swap"
 
     def _counts(self, n: int, mask: Mask | slice) -> dict[str, Any]:
         good, bad = automatic_verdicts(

@@ -23,6 +23,7 @@ __all__ = [
     "clopper_pearson_interval",
     "mcnemar_mde",
     "mcnemar_p",
+    "mcnemar_standard_error",
     "sign_test_p",
     "tango_interval",
     "trinomial_interval",
@@ -127,12 +128,34 @@ def mcnemar_mde(b: int, c: int, n: int, *, alpha: float = 0.05, power: float = 0
         >>> mcnemar_mde(0, 0, 100) is None
         True
     """
+    return minimal_detectable_effect(mcnemar_standard_error(b, c, n), alpha=alpha, power=power)
+
+
+def mcnemar_standard_error(b: int, c: int, n: int) -> float:
+    """Standard error of ``(b − c)/n`` if there is no true difference: ``sqrt(b + c)/n``.
+
+    The square root of McNemar's chi-square (1947, Psychometrika 12:153-157) is the difference over
+    this.
+
+    Args:
+        b: queries that are good in the treatment only.
+        c: queries that are good in the control only.
+        n: all queries.
+
+    Returns:
+        The standard error as a proportion, 0 without any discordant query.
+
+    Raises:
+        ValueError: if a count is negative or no whole number, or ``b + c > n``.
+
+    Examples:
+        >>> round(mcnemar_standard_error(12, 5, 100), 4)
+        0.0412
+    """
     b, c, n = _counts(b=b, c=c, n=n)
     if b + c > n:
         raise ValueError(f"b + c = {b + c} discordant queries cannot exceed n = {n} queries.")
-    if b + c == 0:
-        return None
-    return minimal_detectable_effect(math.sqrt(b + c) / n, alpha=alpha, power=power)
+    return math.sqrt(b + c) / n if n else 0.0
 
 
 def sign_test_p(good: int, bad: int) -> float:
