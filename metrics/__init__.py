@@ -6,6 +6,15 @@ Frames in, frames out: pandas, Polars, PyArrow, DuckDB or Spark. No files, no mo
 from metrics.aggregation import DawidSkene, dawid_skene, majority
 from metrics.agreement import agreement, grade_agreement
 from metrics.alpha import Alpha, krippendorff_alpha
+from metrics.calibration import (
+    calibrate,
+)
+from metrics.calibration_results import (
+    Calibrated,
+    Calibration,
+    LabelPlan,
+    PredictionPowered,
+)
 from metrics.comparison import compare_runs
 from metrics.correlation import correlate
 from metrics.correlation_results import (
@@ -34,6 +43,11 @@ from metrics.figures import (
 )
 from metrics.goodrate import Scoring, per_query, ranked_lists
 from metrics.judgments import one_grade
+from metrics.prediction_powered import (
+    prediction_powered_difference,
+    prediction_powered_mean,
+    prediction_powered_ratio,
+)
 from metrics.results import Compared, Comparison, Scored, Scores
 from metrics.scoring import score_runs
 from metrics.sequential import sequential_gsb, votes_to_decide
@@ -54,6 +68,8 @@ __all__ = [
     "Agreement",
     "Alpha",
     "AnnotatorScored",
+    "Calibrated",
+    "Calibration",
     "Compared",
     "Comparison",
     "Correlated",
@@ -61,9 +77,11 @@ __all__ = [
     "DawidSkene",
     "Disagreement",
     "GradeAgreement",
+    "LabelPlan",
     "MeasureRanked",
     "MetricsError",
     "PairScored",
+    "PredictionPowered",
     "Remaining",
     "Roc",
     "Scored",
@@ -76,6 +94,7 @@ __all__ = [
     "VoteScored",
     "agreement",
     "bpref",
+    "calibrate",
     "compare_runs",
     "correlate",
     "correlate_systems",
@@ -94,6 +113,9 @@ __all__ = [
     "one_grade",
     "per_query",
     "precision",
+    "prediction_powered_difference",
+    "prediction_powered_mean",
+    "prediction_powered_ratio",
     "query_goodrate",
     "ranked_lists",
     "recall",

@@ -1,0 +1,293 @@
+"""How a few human values and many automated ones become one estimate: design, λ, variance.
+
+The formulas, their sources and the meaning of the arguments stand in
+:mod:`metrics.prediction_powered`; this is what its functions share.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from metrics.calibration_results import PredictionPowered
+from metrics.inference import SAME, Interval, checked_columns
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    FloatArray = npt.NDArray[np.float64]
+    Mask = npt.NDArray[np.bool_]
+    Side = tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
+    Columns = tuple[FloatArray, FloatArray, FloatArray]
+
+__all__ = ["Design", "Target", "estimate", "t_quantile"]
+
+Target = Literal["queries", "population"]
+
+FEW = 20
+"""Below so many labelled queries the interval is known to be somewhat too narrow."""
+RARE = 10
+"""As many labelled queries must have a value of their own for the interval to be relied on."""
+_ALIKE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """How the labelled queries came in.
+
+    Attributes:
+        p: the probability with which each labelled query was to be labelled, float64[n].
+        equal: whether it is one simple random sample.
+        size: how many queries there are.
+    """
+
+    p: FloatArray
+    equal: bool
+    size: int
+
+    @property
+    def certain(self) -> int:
+        """Labelled queries that were sure to be labelled."""
+        return int((self.p >= 1).sum())
+
+    @property
+    def drawn(self) -> int:
+        """Labelled queries that were not: the sample."""
+        return len(self.p) - self.certain
+
+    @property
+    def drawn_from(self) -> int:
+        """What these were drawn from."""
+        return self.size - self.certain
+
+    def covariance(self, one: FloatArray, other: FloatArray) -> float:
+        """Hájek's covariance of two estimated means, from columns of the labelled queries."""
+        at = self.p < 1
+        n = int(at.sum())
+        if n < 2 or np.ptp(one) <= SAME or np.ptp(other) <= SAME:
+            return 0.0
+        p, share = self.p[at], 1 - self.p[at]
+        x, z = (values - (share @ values) / share.sum() for values in (one[at] / p, other[at] / p))
+        return float(n / (n - 1) * (share * x) @ z / (1 / self.p).sum() ** 2)
+
+    def variance(self, column: FloatArray) -> float:
+        """Hájek's variance of an estimated mean."""
+        return self.covariance(column, column)
+
+    def over_queries(self, column: FloatArray) -> float:
+        """The variance of a column over all queries, estimated from the labelled ones."""
+        a, n = 1 / self.p, len(self.p)
+        return float(n / (n - 1) * (a @ (column - (a @ column) / a.sum()) ** 2) / a.sum())
+
+
+def estimate(
+    sides: list[Side],
+    probabilities: npt.ArrayLike | None,
+    target: Target,
+    lambda_: float | None,
+    confidence: float,
+) -> PredictionPowered | None:
+    """Estimate one ratio, or the first ratio less the second.
+
+    Args:
+        sides: automated numerators, human numerators and denominators of each ratio.
+        probabilities: see `prediction_powered_mean`, as for the rest.
+        target: as there.
+        lambda_: as there.
+        confidence: as there, checked.
+    """
+    if target not in ("queries", "population"):
+        raise ValueError(f"target must be queries or population, not {target!r}.")
+    if lambda_ is not None and not 0 <= lambda_ <= 1:
+        raise ValueError(f"lambda must lie between 0 and 1; got {lambda_}.")
+    columns, labelled = _checked(sides)
+    size, count = len(labelled), int(labelled.sum())
+    automated = _difference([_ratio(j, d, np.ones(size)) for j, _, d in columns])
+    if automated is None:
+        return None
+    design = _design(probabilities, labelled)
+    plain = PredictionPowered(
+        queries=size,
+        labelled=count,
+        automated=automated,
+        certain=design.certain,
+        drawn_from=design.drawn_from,
+        confidence=confidence,
+    )
+    if not count:
+        return replace(plain, note="no labelled query")
+    a = 1 / design.p
+    human, e_human = _linearised([(y, d) for _, y, d in columns], a, labelled)
+    judge, e_judge = _linearised([(j, d) for j, _, d in columns], a, labelled)
+    if human is None or judge is None:
+        return replace(plain, note="the labelled queries show nothing")
+    unlabelled = size - count
+    if count < 2 or (unlabelled and design.drawn < 2):
+        return replace(plain, human=human, note="no interval: fewer than 2 labelled queries")
+
+    of_population = target == "population"
+    beyond = design.over_queries(e_human) / size if of_population else 0.0
+    # a simple random sample of a sample: the two parts are independent, as the page has it
+    apart = of_population and design.equal and unlabelled > 1
+    if lambda_ is None:
+        of_judge = design.variance(e_judge) * (1 + count / unlabelled if apart else 1.0)
+        lambda_ = design.covariance(e_human, e_judge) / of_judge if of_judge > 0 else 0.0
+        lambda_ = min(max(lambda_, 0.0), 1.0)
+    residual = e_human - lambda_ * e_judge
+    if apart:
+        rest, e_rest = _linearised([(j, d) for j, _, d in columns], np.ones(unlabelled), ~labelled)
+        value = human + lambda_ * ((rest or 0.0) - judge)
+        variance = lambda_**2 * _of_mean(e_rest) + _of_mean(residual)
+        alone = _of_mean(e_human)
+    else:
+        value = human + lambda_ * (automated - judge)
+        variance = beyond + design.variance(residual)
+        alone = beyond + design.variance(e_human)
+    n = design.drawn if unlabelled else count
+    t = t_quantile(confidence, n - 1)
+    half, human_half = t * math.sqrt(variance), t * math.sqrt(alone)
+    return replace(
+        plain,
+        human=human,
+        human_error=math.sqrt(alone),
+        human_interval=Interval(human - human_half, human + human_half),
+        value=value,
+        standard_error=math.sqrt(variance),
+        interval=Interval(value - half, value + half),
+        lambda_=lambda_,
+        narrower=1 - half / human_half if human_half > 0 else None,
+        effective_labels=_effective(plain, alone, variance, of_population),
+        spread=_spread(plain, variance - beyond),
+        floor=beyond,
+        note=_remark(columns, labelled, residual, n) if unlabelled else "",
+    )
+
+
+def t_quantile(confidence: float, df: float) -> float:
+    """Quantile of Student's t at the upper end of a two-sided interval; df need not be whole."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, 0.5 + confidence / 2))
+
+
+def _checked(sides: list[Side]) -> tuple[list[Columns], Mask]:
+    columns, masks = [], []
+    for automated, human, den in sides:
+        y = np.asarray(human, dtype=np.float64)
+        missing = np.isnan(y)
+        j, y, d = checked_columns(automated=automated, human=np.where(missing, 0, y), den=den)
+        columns.append((j, y, d))
+        masks.append(~missing)
+    if any(mask.shape != masks[0].shape or (mask != masks[0]).any() for mask in masks):
+        raise ValueError("the two runs need human values for the same queries.")
+    return columns, masks[0]
+
+
+def _design(probabilities: npt.ArrayLike | None, labelled: Mask) -> Design:
+    """Probabilities as given where they differ; a simple random sample where they do not."""
+    size, count = len(labelled), int(labelled.sum())
+    even = Design(np.full(count, count / size if size else 1.0), True, size)
+    if probabilities is None or count == size:
+        return even  # with every query labelled nothing is left to chance
+    p = np.asarray(probabilities, dtype=np.float64)
+    if p.shape != labelled.shape:
+        raise ValueError(
+            f"probabilities need one entry for each of the {size} queries; their shape is "
+            f"{p.shape}."
+        )
+    p = p[labelled]
+    wrong = ~((p > 0) & (p <= 1))
+    if wrong.any():
+        raise ValueError(
+            "every labelled query needs its probability, above 0 and at most 1; one was "
+            f"{p[wrong][0]}."
+        )
+    return even if np.ptp(p) <= _ALIKE else Design(p, False, size)
+
+
+def _ratio(num: FloatArray, den: FloatArray, a: FloatArray) -> float | None:
+    total = float(a @ den)
+    return float(a @ num) / total if total > 0 else None
+
+
+def _difference(ratios: list[float | None]) -> float | None:
+    known = [ratio for ratio in ratios if ratio is not None]
+    return known[0] - sum(known[1:]) if len(known) == len(ratios) else None
+
+
+def _linearised(
+    columns: list[tuple[FloatArray, FloatArray]], a: FloatArray, at: Mask
+) -> tuple[float | None, FloatArray]:
+    """The ratio (or difference of two) over some queries weighted by `a`, and their e_q."""
+    ratios = [_ratio(num[at], den[at], a) for num, den in columns]
+    parts = [
+        (num[at] - (ratio or 0.0) * den[at]) / den.mean()
+        for (num, den), ratio in zip(columns, ratios, strict=True)
+    ]
+    e: FloatArray = parts[0] if len(parts) == 1 else parts[0] - parts[1]
+    return _difference(ratios), e
+
+
+def _of_mean(column: FloatArray) -> float:
+    """The variance of the mean of a simple random sample without end."""
+    return 0.0 if np.ptp(column) <= SAME else float(np.var(column, ddof=1)) / len(column)
+
+
+def _spread(plain: PredictionPowered, variance: float) -> float | None:
+    """S² of ``variance = S²·(1/n − 1/N)``; None where every query is labelled."""
+    n, most = plain.labelled - plain.certain, plain.drawn_from
+    return None if n < 2 or n >= most else max(variance, 0.0) / (1 / n - 1 / most)
+
+
+def _effective(
+    plain: PredictionPowered, alone: float, variance: float, of_population: bool
+) -> float | None:
+    """Labels of people alone, drawn alike, whose interval would have this width.
+
+    Solves ``t_{x−1}²·S²·(1/x − 1/N) = t_{n−1}²·variance`` for x, with S² of people alone.
+    """
+    n, most = plain.labelled - plain.certain, plain.drawn_from
+    if n < 2 or n >= most or alone == 0 or (variance == 0 and of_population):
+        return None
+    beyond = 0.0 if of_population else 1 / most
+    spread = alone / (1 / n - beyond)
+    wanted = t_quantile(plain.confidence, n - 1) ** 2 * variance
+
+    def enough(count: float) -> bool:
+        t = t_quantile(plain.confidence, count - 1)
+        return t**2 * spread * max(0.0, 1 / count - beyond) <= wanted
+
+    low, high = 1.0, float(n)
+    while not enough(high):
+        low, high = high, 2 * high if of_population else min(2 * high, most)
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high + plain.certain
+
+
+def _remark(columns: list[Columns], labelled: Mask, residual: FloatArray, n: int) -> str:
+    """Why the interval may promise too much: it rests on the variance of a handful of values."""
+    signs = (1, -1)[: len(columns)]
+    sides = list(zip(signs, columns, strict=True))
+    people = sum((sign * (y / d.mean())[labelled] for sign, (_, y, d) in sides), np.zeros(1))
+    judge = sum((sign * (j / d.mean())[labelled] for sign, (j, _, d) in sides), np.zeros(1))
+    differ = int((np.abs(people - judge) > SAME).sum())
+    usual = np.unique(np.round(people, 9), return_counts=True)[1].max()
+    vary = len(people) - int(usual)
+    narrow = "the interval may be too narrow"
+    if np.ptp(residual) <= SAME:
+        what = "people say the same of every labelled query"
+        if differ == 0 and vary:
+            what = "people and the automated values agree on every labelled query"
+        return f"{what}: an interval without width is too few labels, not certainty"
+    if n < FEW:
+        return f"fewer than {FEW} labelled queries: {narrow}"
+    if differ < RARE:
+        return f"people and the automated values differ on {differ} labelled queries only: {narrow}"
+    if vary < RARE:
+        return f"people's values vary on {vary} labelled queries only: {narrow}"
+    return ""

@@ -1,0 +1,334 @@
+"""Goodrates corrected by people's grades: automated grades of everything, people's of a sample.
+
+Two runs (or one) are scored twice with the same machinery, by the automated grades and by people's.
+A query is labelled when people have graded all that both runs show within the cutoff. What these
+say of the others is in :mod:`metrics.prediction_powered`; which queries to send to people next, and
+how many, in :mod:`metrics.sampling`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metrics._describe import warn_runs
+from metrics._frames import as_lazy_together
+from metrics._human_grades import ALIKE, collect_people, collect_probabilities, fitting
+from metrics._plan import make_plan, number, ratio
+from metrics.calibration_results import Calibrated, Calibration
+from metrics.errors import MetricsError
+from metrics.goodrate import Scoring
+from metrics.measures import parts
+from metrics.prediction_powered import prediction_powered_difference, prediction_powered_ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from metrics._plan import Plan
+    from metrics._prediction import Target
+    from metrics._queries import RunTable
+    from metrics.calibration_results import PredictionPowered
+
+    Array = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+
+__all__ = ["CALIBRATED", "calibrate"]
+
+CALIBRATED = ("item_goodrate", "query_goodrate", "precision", "success")
+"""Measures whose denominators are known without grades, and that look at nothing but the top N."""
+
+_STAND_FOR = 0.25
+
+
+def calibrate(
+    control: Any,
+    treatment: Any,
+    judgments: Any,
+    human: Any,
+    queries: Any = None,
+    *,
+    probabilities: Any = None,
+    target: Target = "queries",
+    measures: Sequence[str] = ("item_goodrate", "query_goodrate"),
+    by: Sequence[str] = (),
+    human_good: float | None = None,
+    confidence: float = 0.95,
+    check: bool = True,
+    **scoring: Any,
+) -> Calibration:
+    """Correct the automated Goodrates of two runs, and their difference, by people's grades.
+
+    Args:
+        control: frame with `query_id, product_id` and `rank` or `score`: the run of today.
+        treatment: the same: the run of the change; None to calibrate a single run.
+        judgments: automated grades of everything: `query_id, product_id, grade`, one row a pair.
+        human: people's grades of a random sample of the queries, the same columns, one row a pair
+            (see `one_grade`); None where there are none yet.
+        queries: as in `compare_runs`.
+        probabilities: frame with `query_id, inclusion_probability`: how likely each query was to
+            be labelled; needed for the labelled ones. Without it, or where all are equal, the
+            labelled queries count as a simple random sample.
+        target: `queries`, the Goodrates of this query set, or `population`, of the queries of which
+            it is a sample.
+        measures: of `item_goodrate, query_goodrate, precision, success`.
+        by: as in `compare_runs`; every segment has its own λ.
+        human_good: smallest human grade that is good, where people's scale is another one.
+        confidence: the coverage of the intervals.
+        check: as in `compare_runs`.
+        **scoring: fields of `Scoring`; with `ties="id"` and `unjudged="bad"` only.
+
+    Returns:
+        The calibration: `.table`, `.rows`, `.settings`, `.to_json()`.
+
+    Raises:
+        TypeError: an argument is not a frame, or an unknown setting.
+        MetricsError: as `compare_runs`; also a labelled query without a probability.
+        ValueError: the confidence does not lie between 0 and 1.
+
+    >>> import pandas as pd
+    >>> def grades(*g): return pd.DataFrame({"query_id": [f"q{i}" for i in range(len(g))],
+    ...                                      "product_id": "p", "grade": g})
+    >>> run = grades(0, 0, 0, 0, 0, 0).drop(columns="grade").assign(rank=1)
+    >>> found = calibrate(run, None, grades(1, 0, 1, 1, 0, 1), grades(1, 0, 0),
+    ...                   measures=["item_goodrate"])
+    >>> row = found.rows[0]
+    >>> row.of, round(row.automated, 4), round(row.human, 4), round(row.estimate, 4), row.lambda_
+    ('run', 0.6667, 0.3333, 0.3333, 0.5)
+    """
+    settings = _checked_settings(Scoring(**scoring), measures)
+    runs = {"run": control} if treatment is None else {"control": control, "treatment": treatment}
+    others = {
+        "judgments": judgments,
+        "human grades": human,
+        "queries": queries,
+        "probabilities": probabilities,
+    }
+    given = {name: f for name, f in others.items() if f is not None or name == "judgments"}
+    lazy, frames = as_lazy_together({**runs, **given})
+    plan, automated = make_plan(
+        {name: lazy[name] for name in runs},
+        lazy["judgments"],
+        lazy.get("queries"),
+        None,
+        fitting(settings, lazy["judgments"], None),
+        measures,
+        by,
+        (),
+        "default",
+        0,
+        check,
+    )
+    people = collect_people(plan, lazy.get("human grades"), settings, human_good, check)
+    given_p = collect_probabilities(plan, lazy.get("probabilities"))
+    labels = {n: _Labels.of(automated, people.tables, n) for n in settings.cutoffs}
+    first = labels[settings.cutoffs[0]]
+    rows = [
+        row
+        for segment, mask in plan.cells()
+        for name, cutoff in plan.figures()
+        for row in _rows(
+            plan, automated, people.tables, labels[cutoff or 0], given_p, name, cutoff or 0,
+            segment, mask, target, confidence,
+        )
+    ]  # fmt: skip
+    return Calibration(
+        settings={
+            **plan.settings,
+            "human_good": human_good,
+            "target": target,
+            "confidence": confidence,
+            "probabilities": _kind_of_sample(given_p, first),
+        },
+        query_set={"source": plan.queries.source, "size": len(plan.queries)},
+        labelled=int(first.labelled.sum()),
+        judge=people.agreement,
+        warnings=[
+            *people.warnings,
+            *_warn_labels(plan, people.tables, first, given_p),
+            *warn_runs(plan, automated),
+        ],
+        rows=rows,
+        frames=frames,
+    )
+
+
+def _checked_settings(scoring: Scoring, measures: Sequence[str]) -> Scoring:
+    if scoring.ties != "id":
+        raise MetricsError(
+            f"a calibration needs one list of each run, ties='id', not {scoring.ties!r}",
+            setting="ties",
+        )
+    if scoring.unjudged != "bad":
+        raise MetricsError(
+            "a calibration counts products without an automated grade as bad, "
+            f"unjudged='bad', not {scoring.unjudged!r}",
+            setting="unjudged",
+        )
+    other = [name for name in measures if name not in CALIBRATED]
+    if other:
+        raise MetricsError(
+            f"{other[0]!r} cannot be calibrated: people grade what is shown, and it asks for more "
+            f"or needs no people; there are: {', '.join(CALIBRATED)}",
+            setting="measures",
+        )
+    return scoring
+
+
+# ------------------------------------------------------------------ which queries are labelled
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """Which queries people have graded at one cutoff.
+
+    Attributes:
+        labelled: everything that both runs show is graded, and something is shown.
+        partly: something is graded, but not everything.
+        empty: neither run shows anything, so that nothing is left to people.
+    """
+
+    labelled: Mask
+    partly: Mask
+    empty: Mask
+
+    @classmethod
+    def of(
+        cls, automated: Mapping[str, RunTable], people: Mapping[str, RunTable], n: int
+    ) -> _Labels:
+        shown = np.stack([table.columns[f"shown_{n}"] for table in automated.values()])
+        graded = np.stack([people[name].columns[f"judged_{n}"] for name in automated])
+        empty = (shown == 0).all(axis=0)
+        whole = (graded == shown).all(axis=0) & ~empty
+        return cls(whole, (graded > 0).any(axis=0) & ~whole, empty)
+
+    def design(self, given: Array | None, mask: Mask | slice) -> Array:
+        """Probabilities for the estimate: 1 where there is nothing to grade."""
+        labelled, empty = self.labelled[mask], self.empty[mask]
+        p = np.full(len(labelled), np.nan)
+        known = None if given is None else given[mask]
+        if known is None or not labelled.any() or np.ptp(known[labelled]) <= ALIKE:
+            some = int((~empty).sum())
+            p[:] = labelled.sum() / some if some else 1.0
+        else:
+            p[:] = known
+        p[empty] = 1.0
+        return p
+
+
+def _kind_of_sample(given: Array | None, labels: _Labels) -> str:
+    known = None if given is None else given[labels.labelled]
+    return "equal" if known is None or not len(known) or np.ptp(known) <= ALIKE else "given"
+
+
+def _warn_labels(
+    plan: Plan, people: Mapping[str, RunTable], labels: _Labels, given: Array | None
+) -> list[str]:
+    warnings, n = [], plan.scoring.cutoffs[0]
+    if labels.partly.any():
+        count = int(labels.partly.sum())
+        warnings.append(
+            f"people have graded {count:,} {'query' if count == 1 else 'queries'} only in part "
+            f"(of the top {n} of all runs); what they said of these is not used."
+        )
+    if given is None or not labels.labelled.any():
+        return warnings
+    p = given[labels.labelled]
+    if np.isnan(p).any():
+        at = np.flatnonzero(labels.labelled)[np.isnan(p)]
+        raise MetricsError(
+            f"query {plan.queries.ids[int(at[0])].as_py()!r} is labelled and has no "
+            f"inclusion_probability, {len(at):,} such queries in all",
+            setting="probabilities",
+        )
+    if np.ptp(p) > ALIKE:
+        stand_for, there = float((1 / p).sum()), int((~labels.empty).sum())
+        if abs(stand_for / there - 1) > _STAND_FOR:
+            warnings.append(
+                f"by their probabilities the labelled queries stand for {stand_for:,.0f} queries, "
+                f"and there are {there:,}: either labels are still missing, or these are not the "
+                "probabilities of this sample."
+            )
+    return warnings
+
+
+# ------------------------------------------------------------------ the figures
+
+
+def _rows(
+    plan: Plan,
+    automated: Mapping[str, RunTable],
+    people: Mapping[str, RunTable],
+    labels: _Labels,
+    given: Array | None,
+    name: str,
+    n: int,
+    segment: dict[str, Any],
+    mask: Mask | slice,
+    target: Target,
+    confidence: float,
+) -> list[Calibrated]:
+    """One measure at one cutoff in one segment, of every run and of their difference."""
+    weights, scoring = plan.queries.weights, plan.scoring
+    known = (labels.labelled | labels.empty)[mask]
+    options: dict[str, Any] = {
+        "probabilities": labels.design(given, mask),
+        "target": target,
+        "confidence": confidence,
+    }
+    sides, alone = {}, {}
+    for run, table in automated.items():
+        of_judge = parts(name, table.columns, weights, n, scoring)
+        # what is shown does not depend on grades, so the denominators are the same
+        of_people = parts(name, {**table.columns, **people[run].columns}, weights, n, scoring)
+        sides[run] = (
+            of_judge.num[mask],
+            np.where(known, of_people.num[mask], np.nan),
+            of_judge.den[mask],
+        )
+        alone[run] = ratio(of_judge, mask)
+    found: dict[str, PredictionPowered | None] = {
+        run: prediction_powered_ratio(*side, **options) for run, side in sides.items()
+    }
+    if len(sides) == 2:
+        found["delta"] = prediction_powered_difference(
+            *sides["control"], *sides["treatment"], **options
+        )
+    count, empty = int(labels.labelled[mask].sum()), int(labels.empty[mask].sum())
+    return [
+        _row(
+            estimate, count, empty,
+            measure=name, cutoff=n, segment=segment, of=of, queries=len(known), labelled=count,
+        )
+        for of, estimate in found.items()
+    ]  # fmt: skip
+
+
+def _row(estimate: PredictionPowered | None, count: int, empty: int, **place: Any) -> Calibrated:
+    if estimate is None:
+        return Calibrated(**place, note="nothing is shown")
+    if not count:
+        return Calibrated(
+            **place, automated=number(estimate.automated), note="no labelled query", detail=estimate
+        )
+    effective = estimate.effective_labels
+    human, corrected = estimate.human_interval, estimate.interval
+    return Calibrated(
+        **place,
+        automated=number(estimate.automated),
+        human=number(estimate.human),
+        human_low=number(human.low) if human else None,
+        human_high=number(human.high) if human else None,
+        estimate=number(estimate.value),
+        ci_low=number(corrected.low) if corrected else None,
+        ci_high=number(corrected.high) if corrected else None,
+        lambda_=number(estimate.lambda_),
+        narrower=number(estimate.narrower),
+        effective_labels=None if effective is None else effective - empty,
+        labels_saved=number(estimate.labels_saved),
+        note=estimate.note,
+        detail=estimate,
+    )
