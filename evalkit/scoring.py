@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.errors import SettingsError
@@ -197,7 +199,7 @@ def score_inputs(
     source: str | None = None,
     aggregate: Literal["median", "majority"] | None = None,
     primary: Sequence[str] | None = None,
-    judge: str | None = None,
+    judge: tuple[str | None, str | None] = (None, None),
     **settings: Any,
 ) -> tuple[dict[str, Any], pa.Table]:
     """Score what was read: a comparison of `control` and `treatment`, or single runs.
@@ -207,7 +209,7 @@ def score_inputs(
         source: the source of judgments to score with.
         aggregate: how several annotators' grades become one.
         primary: the family for Holm's correction; comparisons only.
-        judge: name of who judged.
+        judge: name of who judged, and the fingerprint of the model, where they are known.
         **settings: keywords of `metrics.compare_runs` or `metrics.score_runs`.
 
     Returns:
@@ -263,7 +265,8 @@ def score_inputs(
             **fingerprint_queries(query_ids, inputs.queries, document["settings"]["by"]),
         },
         "judge": {
-            "name": judge,
+            "name": judge[0],
+            "model": judge[1],
             "source": source or _first(inputs.judgments, "source"),
             "aggregate": aggregate,
             "judgments": inputs.judgments.fingerprint,
@@ -364,5 +367,15 @@ def moved_lists(
             items = items.join(catalogue, on="product_id", how="left")
         found = items.sort("query_id", "rank").collect(backend="pyarrow")
         for item in found.iter_rows(named=True):
-            lists[item.pop("query_id")][name].append(item)
+            plain = {field: _plain(value) for field, value in item.items()}
+            lists[plain.pop("query_id")][name].append(plain)
     return lists
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it; a number that is none is missing."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float | Decimal):
+        return float(value) if math.isfinite(value) else None
+    return str(value)

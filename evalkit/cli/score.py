@@ -9,6 +9,7 @@ import click
 
 from evalkit.cli.options import words
 from evalkit.cli.output import check_outputs, color, emit, output_form, to_terminal, width
+from evalkit.cli.recording import judge_of, keep, record_options, recording_if
 from evalkit.cli.scoring_options import (
     input_options,
     read_given,
@@ -44,14 +45,17 @@ def _single(runs: tuple[str, ...]) -> dict[str, str]:
     return named
 
 
-def _biggest(document: dict[str, Any], per_query: Any, count: int) -> tuple[list[Move], list[Move]]:
+def _biggest(document: dict[str, Any], per_query: Any, count: int) -> list[Move]:
+    """The biggest wins and then the biggest losses of the first primary measure."""
     from evalkit.reports.query_moves import biggest_moves
     from evalkit.reports.score_document import first_cutoff, primary_measures
 
     measures = primary_measures(document)
     if not measures:
-        return [], []
-    return biggest_moves(per_query, measures[0], first_cutoff(document, measures[0]), count=count)
+        return []
+    cutoff = first_cutoff(document, measures[0])
+    wins, losses = biggest_moves(per_query, measures[0], cutoff, count=count)
+    return [*wins, *losses]
 
 
 @click.command(
@@ -112,6 +116,12 @@ def _biggest(document: dict[str, Any], per_query: Any, count: int) -> tuple[list
 )
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of standard output.")
 @click.option("--per-query", metavar="FILE", help="Also write the values of every query.")
+@click.option(
+    "--judge",
+    metavar="NAME",
+    help="Who judged (default: the model in the manifest of the judgments).",
+)
+@record_options
 def score(
     control: str | None,
     treatment: str | None,
@@ -125,6 +135,11 @@ def score(
     form: str | None,
     output: str | None,
     per_query: str | None,
+    judge: str | None,
+    record: bool,
+    week: str | None,
+    record_name: str | None,
+    url: str | None,
     **given: Any,
 ) -> None:
     """Compare a treatment run with a control run, or score single runs.
@@ -134,7 +149,7 @@ def score(
     """
     from evalkit.engines import open_engine
     from evalkit.reports.score_table import format_csv, format_json, format_markdown, format_table
-    from evalkit.scoring import score_inputs
+    from evalkit.scoring import moved_lists, score_inputs
     from evalkit.tables import write
 
     if bool(runs) == (control is not None or treatment is not None):
@@ -154,6 +169,7 @@ def score(
         settings["measures"] = words(measures)
     if runs and primary is not None:
         raise SettingsError("--primary is for comparisons; single runs are not tested.")
+    record_as = recording_if(record, week, record_name, url)
     with without_pandas(), open_engine(given["memory_limit"]) as connection:
         inputs = read_given(connection, named, given, compared=not runs)
         document, values = score_inputs(
@@ -161,20 +177,22 @@ def score(
             source=given["source"],
             aggregate=given["aggregate"],
             primary=words(primary) if primary is not None else None,
+            judge=judge_of(given["judgments"], inputs.judgments.fingerprint, judge),
             **settings,
         )
         if per_query is not None:
             write(values, per_query, kind="per_query", connection=connection)
-        if form == "html":
-            from evalkit.reports.score_page import write_page
-            from evalkit.scoring import moved_lists
+        lists: dict[str, Any] = {}
+        moved: list[Move] = []
+        if not runs and (form == "html" or record_as is not None):
             from metrics import Scoring
 
-            lists = {}
-            if not runs:
-                wins, losses = _biggest(document, values, 10)
-                moved = [move.query_id for move in [*wins, *losses]]
-                lists = moved_lists(inputs, document, moved, Scoring(**scoring_settings(given, at)))
+            moved = _biggest(document, values, 10)
+            scoring = Scoring(**scoring_settings(given, at))
+            lists = moved_lists(inputs, document, [move.query_id for move in moved], scoring)
+        if form == "html":
+            from evalkit.reports.score_page import write_page
+
             write_page(document, values, str(output), lists=lists)
             click.echo(f"Wrote {output}", err=True)
         elif form == "table":
@@ -182,6 +200,19 @@ def score(
         else:
             formats = {"json": format_json, "csv": format_csv, "markdown": format_markdown}
             emit(formats[form](document), output)
+        if record_as is not None:
+            keep(
+                record_as,
+                {**document, "lists": {**lists, "moves": [_described(move) for move in moved]}},
+                query_set=document["query_set"]["fingerprint"],
+                judge=document["judge"]["name"],
+                values=values,
+            )
+
+
+def _described(move: Move) -> dict[str, Any]:
+    names = ("query_id", "delta", "control", "treatment")
+    return {name: getattr(move, name) for name in names}
 
 
 @click.command(

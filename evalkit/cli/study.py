@@ -11,6 +11,7 @@ import click
 from evalkit.cli.database import database_option, opened
 from evalkit.cli.options import words
 from evalkit.cli.output import check_outputs, color, emit, width
+from evalkit.cli.recording import keep, recording, week_options
 from evalkit.cli.study_create import create
 from evalkit.cli.study_people import annotators, invite, restore, revoke, set_aside
 from evalkit.cli.study_votes import export, import_
@@ -165,6 +166,33 @@ def status(
         emit(json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False), output)
     else:
         emit(format_study(summary, width=width(output), color=color(output)), output)
+
+
+@study.command(
+    "record",
+    short_help="Keep how a study stands in the history.",
+    epilog="Example: evalkit study record shoes --week 2026-W47",
+)
+@click.argument("name", metavar="STUDY")
+@week_options
+def record_study(name: str, week: str | None, record_name: str | None, url: str | None) -> None:
+    """Keep how a study stands in the history, under a week: GSB, bias, agreement, progress.
+
+    The same votes a second time change nothing. The latest record of a week counts.
+    """
+    from evalkit.reports.study_record import study_record
+    from evalkit.store import find_study
+
+    with opened(url) as store:
+        document, fingerprint, query_set = study_record(store, find_study(store, name).id)
+    keep(
+        recording(week, record_name, url),
+        document,
+        kind="study",
+        fingerprint=fingerprint,
+        query_set=query_set,
+        judge="people",
+    )
 
 
 @study.command(

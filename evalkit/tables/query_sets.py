@@ -70,6 +70,8 @@ def _column_fingerprint(column: pa.ChunkedArray) -> str:
         column = column.cast(pa.float64(), safe=False)
     texts = pa.concat_arrays(pc.fill_null(column.cast(pa.large_string()), "").chunks)
     _, offsets, content = texts.buffers()
+    if not len(texts):
+        return "sha256:" + hashlib.sha256().hexdigest()
     ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
     digest = hashlib.sha256(np.diff(ends).astype("<i8").tobytes())
     if content is not None:

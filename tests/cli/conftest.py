@@ -130,6 +130,17 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the runs, queries and products of a small shop, which is the current one."""
+    from study_shop import write_shop
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EVALKIT_DB", raising=False)
+    write_shop()
+    return tmp_path
+
+
 PAIR = ("--control", "control.run", "--treatment", "treatment.parquet")
 JUDGED = ("--judgments", "judgments.csv", "--queries", "queries.tsv", "--at", "3")
 

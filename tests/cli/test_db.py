@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from study_shop import FILES, for_treatment, vote, write_shop
+from study_shop import FILES, for_treatment, vote
 
 from evalkit.store import find_study, open_store, progress
 
@@ -26,11 +26,8 @@ DB = "sqlite:///evalkit.db"
 
 
 @pytest.fixture
-def run(evalkit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(evalkit: Run, shop: Path) -> Run:
     """Run a command beside a database with a study and its votes."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EVALKIT_DB", raising=False)
-    write_shop()
     done = evalkit("study", "create", "shoes", *FILES, "--overlap", 1, "--open")
     assert done.code == 0, done.err
     vote(DB, "shoes", ["ann"], for_treatment(1))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from study_shop import FILES, SAME, for_treatment, treatment_stands, vote, write_shop
+from study_shop import FILES, SAME, for_treatment, treatment_stands, vote
 
 from evalkit.store import Ballot, Served, comparisons, find_study, open_store, sign_in, studies
 
@@ -27,11 +27,8 @@ DB = "sqlite:///evalkit.db"
 
 
 @pytest.fixture
-def run(evalkit: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(evalkit: Run, shop: Path) -> Run:
     """Run a command of `evalkit study` in a folder with a shop."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EVALKIT_DB", raising=False)
-    write_shop()
 
     def command(*words: object) -> Any:
         return evalkit("study", *words)
