@@ -19,6 +19,7 @@ __all__ = [
     "GRID",
     "NEITHER",
     "PURPLE",
+    "SHADE",
     "TEXT",
     "WORSE",
     "ZERO",
@@ -37,8 +38,9 @@ COLORS = {
     "#1c2127": "#e8eaed",  # text
     "#dde1e6": "#343b44",  # grid
     "#8a929c": "#78828e",  # zero line
+    "#56b4e9": "#00609a",  # the fullest shade under a text
 }
-BETTER, WORSE, GREEN, PURPLE, NEITHER, TEXT, GRID, ZERO = COLORS
+BETTER, WORSE, GREEN, PURPLE, NEITHER, TEXT, GRID, ZERO, SHADE = COLORS
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,17 @@ from evalkit.reports.markup import Html, element, script_json
 from evalkit.reports.terminal import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["asset", "content_policy", "figure_data", "figure_scripts", "page", "plot"]
+__all__ = [
+    "asset",
+    "content_policy",
+    "data_table",
+    "figure_data",
+    "figure_scripts",
+    "page",
+    "plot",
+]
 
 
 def plot(
@@ -50,6 +58,43 @@ def plot(
         element("details", element("summary", "In numbers"), table, class_="behind")
         if table is not None
         else None,
+    )
+
+
+def data_table(
+    caption: str, headers: Sequence[str], rows: Iterable[Sequence[object]], name: str | None = None
+) -> Html:
+    """Return a table that scrolls by itself where the screen is narrower.
+
+    Args:
+        caption: what the table holds, read out and not seen.
+        headers: of the columns.
+        rows: cells, the first of a row its label.
+        name: class of the table.
+    """
+    return element(
+        "div",
+        element(
+            "table",
+            element("caption", caption, class_="hidden"),
+            element("thead", element("tr", [element("th", head, scope="col") for head in headers])),
+            element(
+                "tbody",
+                [
+                    element(
+                        "tr",
+                        element("th", row[0], scope="row"),
+                        [element("td", cell) for cell in row[1:]],
+                    )
+                    for row in rows
+                ],
+            ),
+            class_=name,
+        ),
+        class_="scroll",
+        tabindex=0,
+        role="region",
+        aria_label=caption,
     )
 
 

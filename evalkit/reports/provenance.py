@@ -36,7 +36,7 @@ def provenance(document: Document, what: str) -> Html:
         )
         for item in document.get("inputs") or ()
     ]
-    heads = [element("th", name, scope="col") for name in ("file", "rows", "fingerprint")]
+    heads = [element("th", name, scope="col") for name in ("input", "rows", "fingerprint")]
     command = document.get("command")
     return element(
         "section",
@@ -53,7 +53,7 @@ def provenance(document: Document, what: str) -> Html:
             "div",
             element(
                 "table",
-                element("caption", "Files that were read, with the hash of their bytes"),
+                element("caption", "What was read, with its fingerprint"),
                 element("thead", element("tr", heads)),
                 element("tbody", inputs),
                 class_="inputs",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from evalkit.reports.query_moves import Move
 
-__all__ = ["moved_query"]
+__all__ = ["moved_query", "two_lists"]
 
 _IMAGE = re.compile(r"data:image/(png|jpeg|webp|gif|avif);base64,[A-Za-z0-9+/=]+")
 _IMAGE_BYTES = 40_000
@@ -65,15 +65,27 @@ def moved_query(
     if control is None and treatment is None:
         body = element("p", "The result lists of this query were not given.", class_="quiet")
     else:
-        control, treatment = control or [], treatment or []
-        body = element(
-            "div",
-            _list("Control", control, ranks(treatment), cutoff),
-            _list("Treatment", treatment, ranks(control), cutoff),
-            class_="sides",
-        )
+        body = two_lists(control or [], treatment or [], cutoff)
     return element(
         "details", summary, element("div", about, body, class_="inner"), class_="query", open=opened
+    )
+
+
+def two_lists(
+    control: Sequence[Mapping[str, Any]], treatment: Sequence[Mapping[str, Any]], cutoff: int | None
+) -> Html:
+    """Both lists of a query side by side; items without a key `good` carry no mark.
+
+    Args:
+        control: items of the control, best first.
+        treatment: items of the treatment.
+        cutoff: items below it are shown as such; None where there is none.
+    """
+    return element(
+        "div",
+        _list("Control", control, ranks(treatment), cutoff),
+        _list("Treatment", treatment, ranks(control), cutoff),
+        class_="sides",
     )
 
 
@@ -99,7 +111,7 @@ def _item(
     other: str,
     cutoff: int | None,
 ) -> Html:
-    state, mark = _STATES[item.get("good")]
+    state, mark = _STATES[item["good"]] if "good" in item else ("", "")
     grade = item.get("grade")
     said = state if grade is None else f"{state}, grade {_text(grade)}"
     product_id = str(item["product_id"])
@@ -133,7 +145,9 @@ def _item(
             element("span", said, class_="hidden"),
             class_="mark",
             title=said,
-        ),
+        )
+        if mark
+        else element("span"),
         element(
             "span",
             _image(item.get("image")),
@@ -148,7 +162,12 @@ def _item(
             element("span", where, class_="small"),
             class_="aside",
         ),
-        class_=f"{state} below" if cutoff is not None and place > cutoff else state,
+        class_=" ".join(
+            name
+            for name in (state, "below" if cutoff is not None and place > cutoff else "")
+            if name
+        )
+        or None,
     )
 
 

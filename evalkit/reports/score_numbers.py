@@ -10,6 +10,8 @@ import math
 
 __all__ = [
     "MISSING",
+    "coefficient",
+    "coefficients",
     "count",
     "fixed",
     "interval",
@@ -98,6 +100,23 @@ def p_value(p: float | None) -> str:
     if p is None:
         return MISSING
     return "<0.0001" if p < 0.00005 else f"{p:.4f}"
+
+
+def coefficient(value: float | None, digits: int = 2) -> str:
+    """A coefficient such as tau or kappa, which is no share.
+
+    Example:
+        >>> coefficient(0.5217), coefficient(-0.0001), coefficient(None)
+        ('0.52', '0.00', '–')
+    """
+    return MISSING if value is None else fixed(value, digits)
+
+
+def coefficients(low: float | None, high: float | None, digits: int = 2) -> str:
+    """The interval of a coefficient."""
+    if low is None or high is None:
+        return MISSING
+    return f"[{fixed(low, digits)}, {fixed(high, digits)}]"
 
 
 def count(value: float | None) -> str:
