@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from evalkit.reports.score_document import segment_name
 from evalkit.store import weeks_between
 
 if TYPE_CHECKING:
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
 
     from evalkit.store import Evaluation
 
-__all__ = ["SETTINGS_THAT_MATTER", "Point", "Trend", "changes", "figures", "trend"]
+__all__ = [
+    "SETTINGS_THAT_MATTER",
+    "Point",
+    "Trend",
+    "changes",
+    "figures",
+    "size_of",
+    "systems_of",
+    "trend",
+]
 
 SETTINGS_THAT_MATTER = (
     "good",
@@ -125,7 +135,7 @@ def trend(
     Returns:
         The trend, without a point where an evaluation does not have the figure.
     """
-    wanted = {name: str(value) for name, value in (segment or {}).items()}
+    wanted = {name: segment_name(value) for name, value in (segment or {}).items()}
     shown: list[tuple[Evaluation, Point]] = []
     for each in evaluations:
         rows = [
@@ -133,7 +143,7 @@ def trend(
             for row in figures(each)
             if row["measure"] == measure
             and row.get("cutoff") == cutoff
-            and {name: str(value) for name, value in row["segment"].items()} == wanted
+            and {name: segment_name(value) for name, value in row["segment"].items()} == wanted
             and (system is None or row.get("system") == system)
         ]
         if len(rows) == 1:
@@ -162,31 +172,61 @@ def trend(
 def figures(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Return the rows of an evaluation that can form a trend: `measure`, `cutoff`, `segment` ….
 
-    Those of a score document are its results; those of a study are GSB overall and by segment.
+    Those of a score document are its results, those of a study GSB overall and by segment, those
+    of a calibration the estimates of both runs and of their difference.
     """
     document = evaluation.document
     if evaluation.kind == "score":
         return list(document.get("results") or ())
-    if evaluation.kind != "study" or not document.get("gsb"):
-        return []
-    votes = document["gsb"]
-    return [
-        {**row, "measure": "gsb", "cutoff": None, "delta": row["gsb"]}
-        for row in (votes["overall"], *votes["segments"])
-    ]
+    if evaluation.kind == "study" and document.get("gsb"):
+        votes = document["gsb"]
+        return [
+            {**row, "measure": "gsb", "cutoff": None, "delta": row["gsb"]}
+            for row in (votes["overall"], *votes["segments"])
+        ]
+    if evaluation.kind == "calibration":
+        return _calibrated(document.get("results") or ())
+    return []
+
+
+def _calibrated(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for each in results:
+        key = (each["measure"], each["cutoff"], *each["segment"].items())
+        row = found.setdefault(
+            key, {name: each[name] for name in ("measure", "cutoff", "segment", "queries")}
+        )
+        row[each["of"]] = each["estimate"]
+        if each["of"] == "delta":
+            row |= {"ci_low": each["ci_low"], "ci_high": each["ci_high"]}
+    return list(found.values())
+
+
+def systems_of(evaluation: Evaluation) -> dict[str, str]:
+    """Return what the runs of an evaluation are called, by their part in it."""
+    study = evaluation.document.get("study")
+    if evaluation.kind == "study" and study:
+        return {"control": study["control"], "treatment": study["treatment"]}
+    return dict(evaluation.document.get("systems") or {})
+
+
+def size_of(evaluation: Evaluation) -> int | None:
+    """Return how many queries an evaluation was over, None where it does not say."""
+    document = evaluation.document
+    if evaluation.kind == "study":
+        progress = document.get("progress") or {}
+        return progress["tasks"] + progress["automatic"] if progress else None
+    query_set = document.get("query_set")
+    return query_set.get("size") if isinstance(query_set, dict) else None
 
 
 def _point(evaluation: Evaluation, row: Mapping[str, Any]) -> Point:
-    systems = evaluation.document.get("systems") or {}
-    study = evaluation.document.get("study")
-    if study:
-        systems = {"control": study["control"], "treatment": study["treatment"]}
     names = (*_FIGURES, *_JUDGED, "value", "judged")
     return Point(
         evaluation.week,
         evaluation.id,
         row["queries"],
-        dict(systems),
+        systems_of(evaluation),
         **{name: row.get(name) for name in names},
     )
 
@@ -223,7 +263,7 @@ def _query_set_changes(before: Evaluation, after: Evaluation) -> Iterator[str]:
         changed = [] if same else ["query_id"]
     if not changed:
         return
-    sizes = [_size_of(each) for each in (before, after)]
+    sizes = [size_of(each) for each in (before, after)]
     if None not in sizes and sizes[0] != sizes[1]:
         yield f"the query set changed: {sizes[0]:,} → {sizes[1]:,} queries"
     elif "query_id" in changed:
@@ -239,15 +279,6 @@ def _query_set_changes(before: Evaluation, after: Evaluation) -> Iterator[str]:
 
 def _set_of(evaluation: Evaluation, query_set: Mapping[str, Any]) -> str | None:
     return evaluation.query_set or query_set.get("fingerprint")
-
-
-def _size_of(evaluation: Evaluation) -> int | None:
-    document = evaluation.document
-    if evaluation.kind == "study":
-        progress = document.get("progress") or {}
-        return progress["tasks"] + progress["automatic"] if progress else None
-    size: int | None = (document.get("query_set") or {}).get("size")
-    return size
 
 
 def _judge_changes(before: Evaluation, after: Evaluation) -> Iterator[str]:

@@ -57,7 +57,7 @@ from evalkit.store.values import (
     TaskDraft,
 )
 from evalkit.store.voting import add_reasons, flag, save_draft, skip, submit
-from evalkit.store.weeks import check_week, current_week, weeks_between
+from evalkit.store.weeks import check_week, current_week, every_week, weeks_between
 
 __all__ = [
     "POLICIES",
@@ -96,6 +96,7 @@ __all__ = [
     "document_fingerprint",
     "evaluation_values",
     "evaluations",
+    "every_week",
     "export_judgments",
     "export_page_grades",
     "export_votes",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from evalkit.errors import StoreError
 
-__all__ = ["check_week", "current_week", "weeks_between"]
+__all__ = ["check_week", "current_week", "every_week", "weeks_between"]
 
 
 def current_week(now: int | None = None) -> str:
@@ -20,9 +20,7 @@ def current_week(now: int | None = None) -> str:
         >>> current_week(1_795_478_400_000)
         '2026-W48'
     """
-    moment = datetime.now(UTC) if now is None else datetime.fromtimestamp(now / 1000, UTC)
-    year, week, _ = moment.isocalendar()
-    return f"{year}-W{week:02}"
+    return _name(datetime.now(UTC) if now is None else datetime.fromtimestamp(now / 1000, UTC))
 
 
 def check_week(week: str) -> str:
@@ -50,6 +48,25 @@ def weeks_between(before: str, after: str) -> int:
         2
     """
     return (_monday(after) - _monday(before)).days // 7
+
+
+def every_week(first: str, last: str) -> list[str]:
+    """Return all weeks from one to another, both included.
+
+    Raises:
+        StoreError: one of them is no ISO week.
+
+    Example:
+        >>> every_week("2026-W52", "2027-W01")
+        ['2026-W52', '2026-W53', '2027-W01']
+    """
+    start, number = _monday(first), weeks_between(first, last) + 1
+    return [_name(start + timedelta(weeks=at)) for at in range(number)]
+
+
+def _name(day: date) -> str:
+    year, week, _ = day.isocalendar()
+    return f"{year}-W{week:02}"
 
 
 def _monday(week: str) -> date:
