@@ -1,11 +1,11 @@
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from page_reading import Outline, Visit
 from score_documents import large, result_lists, single, worked
 
 from evalkit.reports.figures import COLORS
@@ -14,31 +14,6 @@ from evalkit.reports.score_page import write_page
 
 HOSTILE = "<script>alert(1)</script></script><img src=x onerror=alert(2)>"
 CSS = Path(__file__).parents[2] / "evalkit" / "reports" / "page" / "score.css"
-
-
-class Outline(HTMLParser):
-    """Tags and texts of a page, without what stands in scripts and styles."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.texts, self.attributes, self.quiet = [], [], [], 0
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes.append((tag, dict(attrs)))
-        self.quiet += tag in ("script", "style")
-
-    def handle_endtag(self, tag):
-        self.quiet -= tag in ("script", "style")
-
-    def handle_data(self, data):
-        if not self.quiet and data.strip():
-            self.texts.append(data.strip())
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.texts).split())
 
 
 def outline(document, tmp_path, per_query=None, **options):
@@ -234,31 +209,6 @@ def test_tables_load_neither_plotly_nor_arrow():
 
 
 # -- in a real browser ---------------------------------------------------------------------------
-
-
-class Visit:
-    """An offline visit to a page that writes down all it should not do."""
-
-    def __init__(self, chromium, path, **options):
-        self.context = chromium.new_context(offline=True, **options)
-        self.page = self.context.new_page()
-        self.complaints, self.requests = [], []
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("dialog", lambda dialog: (self.complaints.append("dialog"), dialog.dismiss()))
-        self.page.goto(path.as_uri())
-        # the policy forbids polling by eval, and the figures are drawn before the page has loaded
-        drawn = self.page.evaluate(
-            "[...document.querySelectorAll('.plot')].every(p => p.querySelector('.main-svg'))"
-        )
-        assert drawn
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *reason):
-        self.context.close()
 
 
 @pytest.fixture
