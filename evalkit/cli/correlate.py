@@ -10,6 +10,7 @@ from evalkit.cli.database import database_option, opened
 from evalkit.cli.options import column_names, cutoffs, words
 from evalkit.cli.output import check_outputs, color, emit, output_form, to_terminal, width
 from evalkit.cli.recording import DEFAULT_NAME, called_as, keep, recording
+from evalkit.cli.scoring_options import without_pandas
 from evalkit.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def correlate(
     }
     target = recording(week, name, url) if record else None
     found, names, automated = None, {}, None
-    with ExitStack() as stack:
+    with without_pandas(), ExitStack() as stack:
         store = None
         if study is not None or systems or (compared and per_query is None):
             store = stack.enter_context(opened(url))

@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 _NAMED = 5
+_LARGEST = 30
 _HEIGHT = 380
 _SIDES = {
     "same": ("point the same way", BETTER, "circle"),
@@ -66,6 +67,7 @@ def scatter(
     columns = zip(points["query_id"], points["preference"], points["delta"], strict=True)
     for query_id, human, delta in columns:
         at[(round(delta, 9), round(human, 9))].append(names.get(query_id) or query_id)
+    most = max(map(len, at.values()), default=1)
     figure = go.Figure()
     counts: dict[str, int] = {}
     for side, (said, color, symbol) in _SIDES.items():
@@ -80,7 +82,7 @@ def scatter(
                 marker={
                     "color": color,
                     "symbol": symbol,
-                    "size": [_size(len(at[mark])) for mark in marks],
+                    "size": [_size(len(at[mark]), most) for mark in marks],
                     "opacity": 0.7,
                     "line": {"width": 1, "color": color},
                 },
@@ -329,9 +331,9 @@ def _side(delta: float, human: float) -> str:
     return "same" if (delta > 0) == (human > 0) else "opposite"
 
 
-def _size(count: int) -> float:
-    """The area of a mark grows with its queries, up to a size that hides nothing."""
-    return float(min(8 * count**0.5, 34))
+def _size(count: int, most: int) -> float:
+    """The area of a mark grows with its queries; the largest still leaves room for the others."""
+    return float(max(4.0, min(8.0, _LARGEST / most**0.5) * count**0.5))
 
 
 def _hover(queries: Sequence[str], delta: float, human: float) -> str:

@@ -200,16 +200,18 @@ def _ranked(document: Document) -> Iterator[str]:
     ranking = [row for row in document.get("ranking") or () if row["kendall"] is not None]
     if len(ranking) < 2:
         return
-    rows = overall(document)
-    if not any(_shown(row) for row in rows):
-        yield f"None of the {len(ranking):,} measures is shown to go with what people prefer."
-        return
     best, others = ranking[0], ranking[1:]
     top = overall_row(document, best["measure"], best["cutoff"]) or best
     text = (
         f"Of the {len(ranking):,} measures {measure_label(best)} follows people most closely here"
         f" ({_tau(top)})"
     )
+    if all(row.get("kendall_low") is None for row in overall(document)):
+        yield f"{text}; without intervals that says nothing of other queries."
+        return
+    if top.get("kendall_low") is not None and not any(map(_shown, overall(document))):
+        yield f"None of the {len(ranking):,} measures is shown to go with what people prefer."
+        return
     behind = [row for row in others if row["behind_low"] is not None and row["behind_low"] > 0]
     left = len(others) - len(behind)
     if not behind:
