@@ -43,12 +43,23 @@ from metrics.figures import (
 )
 from metrics.goodrate import Scoring, per_query, ranked_lists
 from metrics.judgments import one_grade
+from metrics.label_plans import (
+    labels_for_width,
+    plan_labels,
+)
 from metrics.prediction_powered import (
     prediction_powered_difference,
     prediction_powered_mean,
     prediction_powered_ratio,
 )
 from metrics.results import Compared, Comparison, Scored, Scores
+from metrics.sampling import (
+    LabelSample,
+    draw_labels,
+    inclusion_probabilities,
+    queries_to_label,
+    systematic_sample,
+)
 from metrics.scoring import score_runs
 from metrics.sequential import sequential_gsb, votes_to_decide
 from metrics.system_correlation import correlate_systems
@@ -78,6 +89,7 @@ __all__ = [
     "Disagreement",
     "GradeAgreement",
     "LabelPlan",
+    "LabelSample",
     "MeasureRanked",
     "MetricsError",
     "PairScored",
@@ -100,22 +112,27 @@ __all__ = [
     "correlate_systems",
     "dawid_skene",
     "disagreements",
+    "draw_labels",
     "grade_agreement",
     "gsb",
     "gsb_from_votes",
+    "inclusion_probabilities",
     "item_goodrate",
     "judged",
     "krippendorff_alpha",
+    "labels_for_width",
     "majority",
     "mean_average_precision",
     "mrr",
     "ndcg",
     "one_grade",
     "per_query",
+    "plan_labels",
     "precision",
     "prediction_powered_difference",
     "prediction_powered_mean",
     "prediction_powered_ratio",
+    "queries_to_label",
     "query_goodrate",
     "ranked_lists",
     "recall",
@@ -123,5 +140,6 @@ __all__ = [
     "score_runs",
     "sequential_gsb",
     "success",
+    "systematic_sample",
     "votes_to_decide",
 ]

@@ -8,7 +8,6 @@ how many, in :mod:`metrics.sampling`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from metrics._describe import warn_runs
 from metrics._frames import as_lazy_together
 from metrics._human_grades import ALIKE, collect_people, collect_probabilities, fitting
+from metrics._labels import Labels
 from metrics._plan import make_plan, number, ratio
 from metrics.calibration_results import Calibrated, Calibration
 from metrics.errors import MetricsError
@@ -124,8 +124,9 @@ def calibrate(
     )
     people = collect_people(plan, lazy.get("human grades"), settings, human_good, check)
     given_p = collect_probabilities(plan, lazy.get("probabilities"))
-    labels = {n: _Labels.of(automated, people.tables, n) for n in settings.cutoffs}
+    labels = {n: Labels.of(automated, people.tables, n) for n in settings.cutoffs}
     first = labels[settings.cutoffs[0]]
+    of_labels = _warn_labels(plan, labels, given_p)
     rows = [
         row
         for segment, mask in plan.cells()
@@ -148,7 +149,7 @@ def calibrate(
         judge=people.agreement,
         warnings=[
             *people.warnings,
-            *_warn_labels(plan, people.tables, first, given_p),
+            *of_labels,
             *warn_runs(plan, automated),
         ],
         rows=rows,
@@ -178,56 +179,17 @@ def _checked_settings(scoring: Scoring, measures: Sequence[str]) -> Scoring:
     return scoring
 
 
-# ------------------------------------------------------------------ which queries are labelled
+# ------------------------------------------------------------------ the sample
 
 
-@dataclass(frozen=True)
-class _Labels:
-    """Which queries people have graded at one cutoff.
-
-    Attributes:
-        labelled: everything that both runs show is graded, and something is shown.
-        partly: something is graded, but not everything.
-        empty: neither run shows anything, so that nothing is left to people.
-    """
-
-    labelled: Mask
-    partly: Mask
-    empty: Mask
-
-    @classmethod
-    def of(
-        cls, automated: Mapping[str, RunTable], people: Mapping[str, RunTable], n: int
-    ) -> _Labels:
-        shown = np.stack([table.columns[f"shown_{n}"] for table in automated.values()])
-        graded = np.stack([people[name].columns[f"judged_{n}"] for name in automated])
-        empty = (shown == 0).all(axis=0)
-        whole = (graded == shown).all(axis=0) & ~empty
-        return cls(whole, (graded > 0).any(axis=0) & ~whole, empty)
-
-    def design(self, given: Array | None, mask: Mask | slice) -> Array:
-        """Probabilities for the estimate: 1 where there is nothing to grade."""
-        labelled, empty = self.labelled[mask], self.empty[mask]
-        p = np.full(len(labelled), np.nan)
-        known = None if given is None else given[mask]
-        if known is None or not labelled.any() or np.ptp(known[labelled]) <= ALIKE:
-            some = int((~empty).sum())
-            p[:] = labelled.sum() / some if some else 1.0
-        else:
-            p[:] = known
-        p[empty] = 1.0
-        return p
-
-
-def _kind_of_sample(given: Array | None, labels: _Labels) -> str:
+def _kind_of_sample(given: Array | None, labels: Labels) -> str:
     known = None if given is None else given[labels.labelled]
     return "equal" if known is None or not len(known) or np.ptp(known) <= ALIKE else "given"
 
 
-def _warn_labels(
-    plan: Plan, people: Mapping[str, RunTable], labels: _Labels, given: Array | None
-) -> list[str]:
+def _warn_labels(plan: Plan, at_cutoffs: Mapping[int, Labels], given: Array | None) -> list[str]:
     warnings, n = [], plan.scoring.cutoffs[0]
+    labels = at_cutoffs[n]
     if labels.partly.any():
         count = int(labels.partly.sum())
         warnings.append(
@@ -236,14 +198,15 @@ def _warn_labels(
         )
     if given is None or not labels.labelled.any():
         return warnings
-    p = given[labels.labelled]
-    if np.isnan(p).any():
-        at = np.flatnonzero(labels.labelled)[np.isnan(p)]
+    some = np.any([each.labelled for each in at_cutoffs.values()], axis=0)
+    at = np.flatnonzero(some & np.isnan(given))
+    if len(at):
         raise MetricsError(
             f"query {plan.queries.ids[int(at[0])].as_py()!r} is labelled and has no "
             f"inclusion_probability, {len(at):,} such queries in all",
             setting="probabilities",
         )
+    p = given[labels.labelled]
     if np.ptp(p) > ALIKE:
         stand_for, there = float((1 / p).sum()), int((~labels.empty).sum())
         if abs(stand_for / there - 1) > _STAND_FOR:
@@ -262,7 +225,7 @@ def _rows(
     plan: Plan,
     automated: Mapping[str, RunTable],
     people: Mapping[str, RunTable],
-    labels: _Labels,
+    labels: Labels,
     given: Array | None,
     name: str,
     n: int,
