@@ -120,7 +120,7 @@ def trend(
     *,
     measure: str,
     cutoff: int | None,
-    segment: Mapping[str, str] | None = None,
+    segment: Mapping[str, Any] | None = None,
     system: str | None = None,
 ) -> Trend:
     """Follow one figure over recorded evaluations.

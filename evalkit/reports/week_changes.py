@@ -31,7 +31,7 @@ def week_change(
     *,
     measure: str,
     cutoff: int | None,
-    segment: Mapping[str, str],
+    segment: Mapping[str, Any],
     of: str,
     system: str | None = None,
 ) -> dict[str, Any] | None:
@@ -75,7 +75,7 @@ def _rows(
     table: pa.Table,
     measure: str,
     cutoff: int | None,
-    segment: Mapping[str, str],
+    segment: Mapping[str, Any],
     system: str | None,
 ) -> pa.Table | None:
     import pyarrow as pa
