@@ -217,8 +217,8 @@ def pearson(pairs: Pairs, weights: Floats) -> Floats:
         float64[draws]; NaN where a column is constant.
     """
     x, y = (values - values.mean() for values in (pairs.x, pairs.y))
-    total = weights.sum(axis=0)
-    sums = np.stack([x, y, x * x, y * y, x * y]) @ weights
+    total = np.maximum(weights.sum(axis=0), 1)
+    sums = _dot(np.stack([x, y, x * x, y * y, x * y]), weights)
     spread = [
         np.where(_constant(groups, weights), 0.0, sums[2 + at] - sums[at] ** 2 / total)
         for at, groups in enumerate((pairs.of_x, pairs.of_y))
@@ -240,11 +240,11 @@ def kappa(one: Ints, other: Ints, weights: Floats) -> Floats:
     """
     total = weights.sum(axis=0)
     sides = [
-        (np.arange(-1, 2)[:, None] == verdict).astype(np.float64) @ weights
+        _dot((np.arange(-1, 2)[:, None] == verdict).astype(np.float64), weights)
         for verdict in (one, other)
     ]
     chance = (sides[0] * sides[1]).sum(axis=0)
-    same = (one == other).astype(np.float64) @ weights
+    same = _dot((one == other).astype(np.float64)[None], weights)[0]
     return _ratio(total * same - chance, total**2 - chance)
 
 
@@ -271,6 +271,15 @@ def auc(values: Groups, good: Mask, bad: Mask, weights: Floats) -> Floats:
 def _constant(groups: Groups, weights: Floats) -> Mask:
     only: Mask = np.count_nonzero(groups.sums(weights), axis=0) < 2
     return only
+
+
+def _dot(columns: Floats, weights: Floats) -> Floats:
+    """float64[columns, rows] times float64[rows, draws], the sums in one order on every machine.
+
+    A product by BLAS adds in an order that depends on threads, which also fight over busy cores.
+    """
+    found: Floats = np.einsum("ki,ij->kj", columns, weights)
+    return found
 
 
 def _ratio(num: Floats, den: Floats) -> Floats:

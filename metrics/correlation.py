@@ -66,11 +66,11 @@ def correlate(
     - Sign agreement over the queries with h ≠ 0 and Δ ≠ 0, with Wilson's interval.
     - Confusion of the two verdicts, the share on which they agree, and Cohen's κ.
     - AUC: how well Δ tells the queries called Good from those called Bad.
-    - Margin: what |Δ| must exceed to be more than a Same, so that verdicts agree most. Queries are
-      split at random (seeded) in two halves; each half chooses among 0 and its own |Δ| (the
-      smallest of the best), and each is judged by the margin that the other chose.
-      `margin_agreement` is the share of all queries on which verdicts agree that way, so no query
-      is judged by a margin that it helped to choose; `margin` is the choice of the first half,
+    - Margin: what |Δ| must exceed to be more than a Same, so that verdicts agree most. The queries
+      of a row are split in two random halves (seeded). Each half chooses among 0 and the |Δ| that
+      it has, the smallest where several do equally well, and each is judged by the margin that the
+      other chose: `margin_agreement` is the share of all queries on which verdicts then agree, none
+      of which helped to choose its own margin. `margin` is the choice of the first half,
       `margin_other` that of the second.
 
     Intervals are BCa bootstrap intervals over queries (Efron 1987). A query is drawn with its
@@ -118,11 +118,9 @@ def correlate(
         if value < 0:
             raise MetricsError(f"{name} must be 0 or more, not {value}", setting=name)
     points = collect_points(votes, per_query, by, measures, cutoffs)
-    half = np.zeros(len(points.queries), dtype=bool)
-    half[np.random.default_rng(seed).permutation(len(half))[: len(half) // 2]] = True
     automated = np.sign(points.delta)
     ranking = _ranking(points, confidence=confidence, draws=draws, seed=seed)
-    row = partial(_row, points, half, confidence=confidence, draws=draws, seed=seed)
+    row = partial(_row, points, confidence=confidence, draws=draws, seed=seed)
     return Correlations(
         settings={
             "by": list(by),
@@ -158,7 +156,6 @@ class _Verdicts:
 
 def _row(
     points: Points,
-    half: Mask,
     figure: int,
     segment: dict[str, Any],
     mask: Mask,
@@ -171,7 +168,7 @@ def _row(
     known = ~np.isnan(points.delta[figure])
     here = mask & known
     unknown = int((mask & ~known).sum())
-    notes = [f"{unknown:,} of the queries have no Δ of it"] if unknown else []
+    notes = [f"no Δ on {unknown:,} of the queries"] if unknown else []
     named: dict[str, Any] = {"measure": measure, "cutoff": cutoff, "segment": segment}
     if not here.any():
         return Correlated(**named, queries=0, note="no query with votes has a Δ of it")
@@ -193,7 +190,7 @@ def _row(
         good=int((both.said > 0).sum()),
         same=int((both.said == 0).sum()),
         bad=int((both.said < 0).sum()),
-        **_margins(both, half[here]),
+        **_margins(both, notes, seed),
         note="; ".join(notes),
     )
 
@@ -284,13 +281,17 @@ def _signs(both: _Verdicts, confidence: float) -> dict[str, Any]:
     }
 
 
-def _margins(both: _Verdicts, half: Mask) -> dict[str, Any]:
+def _margins(both: _Verdicts, notes: list[str], seed: int) -> dict[str, Any]:
     """The margin that each half chooses, and how well they do on the half that did not."""
-    halves = [np.flatnonzero(half), np.flatnonzero(~half)]
-    if len(half) < _FEWEST or min(map(len, halves)) == 0:
+    count = len(both.delta)
+    if count < _FEWEST:
         return {}
+    mixed = np.random.default_rng(seed).permutation(count)
+    halves = mixed[: count // 2], mixed[count // 2 :]
     size = snapped(np.abs(both.delta))
     margins = [_best_margin(size[rows], both.said[rows], both.found[rows]) for rows in halves]
+    if min(margins) >= size.max() > 0:
+        notes.append("at the margins chosen, Δ calls every query Same")
     met = sum(
         int((np.where(size[rows] > margin, both.found[rows], 0) == both.said[rows]).sum())
         for rows, margin in zip(halves[::-1], margins, strict=True)
@@ -298,7 +299,7 @@ def _margins(both: _Verdicts, half: Mask) -> dict[str, Any]:
     return {
         "margin": margins[0],
         "margin_other": margins[1],
-        "margin_agreement": met / len(half),
+        "margin_agreement": met / count,
         "margin_agreement_at_zero": float((both.said == both.found).mean()),
     }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metrics.association import Groups
+from metrics.association import Groups, snapped
 from metrics.correlation_results import Correlations, Disagreement, Roc
 from metrics.errors import MetricsError
 
@@ -31,10 +31,10 @@ def disagreements(
     """List the queries on which people and a measure disagree most.
 
     h and Δ have no common unit, so they are compared by rank: among the queries, each has a
-    mid-rank of h and one of Δ, scaled to [0, 1], and the gap is the first less the second. Queries
-    whose h and Δ have opposite signs come first, then the others; within both by the size of the
-    gap, and then by id. A gap above 0 says that people like the treatment better than the measure
-    does.
+    mid-rank of h and one of Δ, scaled to [0, 1], and the gap is the first less the second. A gap
+    above 0 says that people like the treatment better than the measure does. Queries whose h and Δ
+    have opposite signs come first, then the others; within both the larger gap, then the query
+    with more votes, then the smaller id.
 
     Args:
         correlations: what `correlate` returned.
@@ -65,10 +65,10 @@ def disagreements(
     human, delta = (np.array(columns[name], dtype=float) for name in ("preference", "delta"))
     opposite = human * delta < 0
     gap = _scaled_ranks(human) - _scaled_ranks(delta)
-    ids = columns["query_id"]
+    ids, size = columns["query_id"], snapped(np.abs(gap))
     order = sorted(
-        np.flatnonzero(opposite | (gap != 0)).tolist(),
-        key=lambda at: (not opposite[at], -abs(gap[at]), ids[at]),
+        np.flatnonzero(opposite | (size > 0)).tolist(),
+        key=lambda at: (not opposite[at], -size[at], -columns["votes"][at], ids[at]),
     )
     return [
         Disagreement(

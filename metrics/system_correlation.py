@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
@@ -172,6 +173,11 @@ def _associate(
     }
 
 
+@cache
+def _orders(size: int) -> Ints:
+    return np.array(list(itertools.permutations(range(size))), dtype=np.int64)
+
+
 def _permutation_p(x: Floats, y: Floats, seed: int) -> float:
     """Two-sided: the share of orders of y whose |C − D| is at least the observed one."""
     # sorted, so that the draws meet the same pairs whatever the order of rows
@@ -183,13 +189,13 @@ def _permutation_p(x: Floats, y: Floats, seed: int) -> float:
 
     def balance(orders: Ints) -> Floats:
         drawn = y[orders]
-        found: Floats = np.abs(np.sign(drawn[:, second] - drawn[:, first]) @ signs)
+        apart = np.sign(drawn[:, second] - drawn[:, first])
+        found: Floats = np.abs(np.einsum("ij,j->i", apart, signs))
         return found
 
     observed = balance(np.arange(size)[None])[0]
     if size <= ENUMERATED:
-        orders = np.array(list(itertools.permutations(range(size))))
-        return float((balance(orders) >= observed).mean())
+        return float((balance(_orders(size)) >= observed).mean())
     rng = np.random.default_rng(seed)
     block = max(1, _BLOCK // len(signs))
     extreme = 0
