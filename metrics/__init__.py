@@ -27,6 +27,15 @@ from metrics.correlation_results import (
     SystemCorrelations,
 )
 from metrics.disagreement import disagreements, roc
+from metrics.drift import (
+    Exchange,
+    exchange_test,
+    judge_drift,
+)
+from metrics.drift_results import (
+    Drift,
+    JudgeWeek,
+)
 from metrics.errors import MetricsError
 from metrics.figures import (
     bpref,
@@ -87,7 +96,10 @@ __all__ = [
     "Correlations",
     "DawidSkene",
     "Disagreement",
+    "Drift",
+    "Exchange",
     "GradeAgreement",
+    "JudgeWeek",
     "LabelPlan",
     "LabelSample",
     "MeasureRanked",
@@ -113,11 +125,13 @@ __all__ = [
     "dawid_skene",
     "disagreements",
     "draw_labels",
+    "exchange_test",
     "grade_agreement",
     "gsb",
     "gsb_from_votes",
     "inclusion_probabilities",
     "item_goodrate",
+    "judge_drift",
     "judged",
     "krippendorff_alpha",
     "labels_for_width",

@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Lazy = nw.LazyFrame[Any]
 
-__all__ = ["ALIKE", "People", "collect_people", "collect_probabilities", "fitting"]
+__all__ = [
+    "ALIKE",
+    "People",
+    "collect_people",
+    "collect_probabilities",
+    "fitting",
+    "verdict_agreement",
+]
 
 ALIKE = 1e-9
 """Probabilities that differ by less count as equal."""
@@ -134,16 +141,32 @@ def _graded_twice(plan: Plan, graded: Lazy) -> tuple[pa.Table, list[str], bool]:
 
 def _agreement(both: pa.Table | None) -> dict[str, Any]:
     """How the judge and people agree on what is good, over the shown pairs that both graded."""
-    names = ("pairs", "agreement", "kappa", "good_human", "good_automated")
-    if both is None or not len(both):
-        return {**dict.fromkeys(names), "pairs": 0}
     human, automated = (
-        np.asarray(both[name].to_numpy(), dtype=np.float64) for name in ("human", "automated")
+        np.zeros(0) if both is None else np.asarray(both[name].to_numpy(), dtype=np.float64)
+        for name in ("human", "automated")
     )
-    same, good, called = (float(x.mean()) for x in (human == automated, human, automated))
-    chance = good * called + (1 - good) * (1 - called)
-    kappa = (same - chance) / (1 - chance) if chance < 1 else None
-    return dict(zip(names, (len(both), same, kappa, good, called), strict=True))
+    same, kappa = verdict_agreement(human, automated)
+    some = len(human) > 0
+    return {
+        "pairs": len(human),
+        "agreement": same,
+        "kappa": kappa,
+        "good_human": float(human.mean()) if some else None,
+        "good_automated": float(automated.mean()) if some else None,
+    }
+
+
+def verdict_agreement(one: Array, other: Array) -> tuple[float | None, float | None]:
+    """Share of equal verdicts (1 good, 0 not), and Cohen's κ of them.
+
+    Cohen 1960, Educational and Psychological Measurement 20:37-46. None without any verdict; κ is
+    None where both sides always say one and the same.
+    """
+    if not len(one):
+        return None, None
+    same, first, second = (float(x.mean()) for x in (one == other, one, other))
+    chance = first * second + (1 - first) * (1 - second)
+    return same, (same - chance) / (1 - chance) if chance < 1 else None
 
 
 def collect_probabilities(plan: Plan, given: Lazy | None) -> Array | None:
