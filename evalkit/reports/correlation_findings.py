@@ -244,11 +244,15 @@ def _systems(document: Document) -> Iterator[str]:
     if not systems:
         return
     row = studies_row(document)
-    if row is None or row["kendall"] is None:
+    if row is None:
         return
     name = cutoff_label(row["measure"], row["cutoff"])
+    over = f"Over {number(row['studies'], 'study', 'studies')}"
+    if row["kendall"] is None:
+        yield f"{over}, nothing can be said of Δ of {name} and GSB: {row['note']}."
+        return
     unclear = row["p"] is not None and row["p"] > 0.05
     yield (
-        f"Over {number(row['studies'], 'study', 'studies')}, Δ of {name} and GSB go together with"
-        f" {_tau(row)}{', which chance alone could give' if unclear else ''}."
+        f"{over}, Δ of {name} and GSB go together with {_tau(row)}"
+        f"{', which chance alone could give' if unclear else ''}."
     )

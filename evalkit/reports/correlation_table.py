@@ -102,18 +102,23 @@ def format_correlation_csv(document: Document) -> str:
 
 def legend(document: Document) -> str:
     """What the columns are, in one paragraph."""
-    parts = [
-        "h: mean vote of a query for the treatment"
-        + (", −2 to 2" if (document.get("human") or {}).get("scale") == 5 else ", −1 to 1"),
-        "Δ: treatment − control in points",
-        "τ-b, ρ, r: Kendall, Spearman and Pearson of h and Δ over queries",
-        "same sign: of the queries with h ≠ 0 and Δ ≠ 0, the share on which they agree",
-        "agree, κ: Good, Same or Bad by most votes against the sign of Δ",
-        "AUC: chance that a query people call Good has the larger Δ than one they call Bad",
-        "behind: how far τ-b lies below the best, both on the same queries",
-    ]
+    parts = []
+    if document.get("results"):
+        reach = "−2 to 2" if (document.get("human") or {}).get("scale") == 5 else "−1 to 1"
+        parts = [
+            f"h: mean vote of a query for the treatment, {reach}",
+            "Δ: treatment − control in points",
+            "τ-b, ρ, r: Kendall, Spearman and Pearson of h and Δ over queries",
+            "same sign: of the queries with h ≠ 0 and Δ ≠ 0, the share on which they agree",
+            "agree, κ: Good, Same or Bad by most votes against the sign of Δ",
+            "AUC: chance that a query people call Good has the larger Δ than one they call Bad",
+            "behind: how far τ-b lies below the best, both on the same queries",
+        ]
     if document.get("systems"):
-        parts.append("studies: GSB against Δ over the recorded studies")
+        parts.append(
+            "over studies: Kendall's τ-b of GSB and Δ, a point a week and name, with the p of a"
+            " permutation test"
+        )
     return "; ".join(parts) + "."
 
 
