@@ -16,7 +16,17 @@ from study_shop import FILES, for_treatment, vote
 
 from evalkit.cli.recording import called_as
 from evalkit.manifest import Manifest
-from evalkit.store import audit, current_week, evaluation_values, evaluations, open_store
+from evalkit.store import (
+    Finished,
+    audit,
+    current_week,
+    evaluation_values,
+    evaluations,
+    find_study,
+    invite,
+    next_task,
+    open_store,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -302,6 +312,14 @@ def test_the_same_votes_recorded_again_change_nothing_and_new_ones_do(study: Com
     first, second = recorded(kind="study", latest_only=False)
     assert first.query_set == second.query_set
     assert second.document["progress"]["votes"] == first.document["progress"]["votes"] + 2
+
+
+def test_who_looks_at_a_task_at_the_moment_makes_no_other_record(study: Command) -> None:
+    study()
+    with closing(open_store("sqlite:///evalkit.db")) as store:
+        person, _ = invite(store, "cleo")
+        assert not isinstance(next_task(store, find_study(store, "shoes").id, person), Finished)
+    assert "Recorded before, nothing changed" in study().err
 
 
 def test_a_study_and_a_score_of_one_week_stand_beside_each_other(
