@@ -59,7 +59,7 @@ class People:
 
     Attributes:
         tables: per run its sums, as `collect_run` gives them; zero where nobody graded.
-        agreement: how the judge and people agree; see `Calibration.judge`.
+        agreement: how the judge and people agree; see `Calibration.agreement`.
         warnings: sentences for the reader.
     """
 

@@ -16,7 +16,7 @@ from metrics._describe import warn_runs
 from metrics._frames import as_lazy_together
 from metrics._human_grades import ALIKE, collect_people, collect_probabilities, fitting
 from metrics._labels import Labels
-from metrics._plan import make_plan, number, ratio
+from metrics._plan import long_table, make_plan, number
 from metrics.calibration_results import Calibrated, Calibration
 from metrics.errors import MetricsError
 from metrics.goodrate import Scoring
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from metrics._prediction import Target
     from metrics._queries import RunTable
     from metrics.calibration_results import PredictionPowered
+    from metrics.measures import Parts
 
     Array = NDArray[np.float64]
     Mask = NDArray[np.bool_]
@@ -82,7 +83,7 @@ def calibrate(
         **scoring: fields of `Scoring`; with `ties="id"` and `unjudged="bad"` only.
 
     Returns:
-        The calibration: `.table`, `.rows`, `.settings`, `.to_json()`.
+        The calibration: `.table`, `.rows`, `.per_query`, `.settings`, `.to_json()`.
 
     Raises:
         TypeError: an argument is not a frame, or an unknown setting.
@@ -99,7 +100,7 @@ def calibrate(
     >>> row.of, round(row.automated, 4), round(row.human, 4), round(row.estimate, 4), row.lambda_
     ('run', 0.6667, 0.3333, 0.3333, 0.5)
     """
-    settings = _checked_settings(Scoring(**scoring), measures)
+    settings = _checked_settings(Scoring(**scoring), measures, by)
     runs = {"run": control} if treatment is None else {"control": control, "treatment": treatment}
     others = {
         "judgments": judgments,
@@ -146,18 +147,24 @@ def calibrate(
         },
         query_set={"source": plan.queries.source, "size": len(plan.queries)},
         labelled=int(first.labelled.sum()),
-        judge=people.agreement,
+        agreement=people.agreement,
         warnings=[
             *people.warnings,
             *of_labels,
             *warn_runs(plan, automated),
         ],
         rows=rows,
+        per_query_columns=_per_query(plan, automated, people.tables, labels),
         frames=frames,
     )
 
 
-def _checked_settings(scoring: Scoring, measures: Sequence[str]) -> Scoring:
+def _checked_settings(scoring: Scoring, measures: Sequence[str], by: Sequence[str]) -> Scoring:
+    taken = [name for name in by if name.partition("_")[0] in ("automated", "human")]
+    if taken:
+        raise MetricsError(
+            f"column {taken[0]!r} cannot be a segment: the results have such names; rename it"
+        )
     if scoring.ties != "id":
         raise MetricsError(
             f"a calibration needs one list of each run, ties='id', not {scoring.ties!r}",
@@ -235,24 +242,20 @@ def _rows(
     confidence: float,
 ) -> list[Calibrated]:
     """One measure at one cutoff in one segment, of every run and of their difference."""
-    weights, scoring = plan.queries.weights, plan.scoring
     known = (labels.labelled | labels.empty)[mask]
     options: dict[str, Any] = {
         "probabilities": labels.design(given, mask),
         "target": target,
         "confidence": confidence,
     }
-    sides, alone = {}, {}
+    sides = {}
     for run, table in automated.items():
-        of_judge = parts(name, table.columns, weights, n, scoring)
-        # what is shown does not depend on grades, so the denominators are the same
-        of_people = parts(name, {**table.columns, **people[run].columns}, weights, n, scoring)
+        of_judge, of_people = _both(plan, table, people[run], name, n)
         sides[run] = (
             of_judge.num[mask],
             np.where(known, of_people.num[mask], np.nan),
             of_judge.den[mask],
         )
-        alone[run] = ratio(of_judge, mask)
     found: dict[str, PredictionPowered | None] = {
         run: prediction_powered_ratio(*side, **options) for run, side in sides.items()
     }
@@ -268,6 +271,37 @@ def _rows(
         )
         for of, estimate in found.items()
     ]  # fmt: skip
+
+
+def _both(
+    plan: Plan, automated: RunTable, people: RunTable, name: str, n: int
+) -> tuple[Parts, Parts]:
+    """A measure of one run by the judge and by people; what is shown is the same for both."""
+    weights, scoring = plan.queries.weights, plan.scoring
+    by_people = {**automated.columns, **people.columns}
+    return (
+        parts(name, automated.columns, weights, n, scoring),
+        parts(name, by_people, weights, n, scoring),
+    )
+
+
+def _per_query(
+    plan: Plan,
+    automated: Mapping[str, RunTable],
+    people: Mapping[str, RunTable],
+    labels: Mapping[int, Labels],
+) -> dict[str, Any]:
+    blocks = []
+    for name, cutoff in plan.figures():
+        n = cutoff or 0
+        block: dict[str, Any] = {}
+        for run, table in automated.items():
+            of_judge, of_people = _both(plan, table, people[run], name, n)
+            end = "" if run == "run" else f"_{run}"
+            block[f"automated{end}"] = of_judge.value
+            block[f"human{end}"] = np.where(labels[n].labelled, of_people.value, np.nan)
+        blocks.append(block)
+    return long_table(plan, blocks)
 
 
 def _row(estimate: PredictionPowered | None, count: int, empty: int, **place: Any) -> Calibrated:

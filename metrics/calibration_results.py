@@ -164,19 +164,22 @@ class Calibration:
         settings: everything needed to compute it again.
         query_set: source and size.
         labelled: queries that people have graded completely, at the first cutoff.
-        judge: of the shown products that both graded, at the first cutoff: `pairs`, `agreement`
-            (share on which they say alike good or not), `kappa`, `good_human`, `good_automated`.
+        agreement: how the judge and people agree on the shown products that both graded, at the
+            first cutoff: `pairs`, `agreement` (share on which they say alike good or not), `kappa`,
+            `good_human`, `good_automated`.
         warnings: sentences that a reader must see beside the figures.
         rows: the results.
-        frames: the kind of frame that `table` gives back.
+        per_query_columns: the values of every query, as columns.
+        frames: the kind of frame that `table` and `per_query` give back.
     """
 
     settings: Mapping[str, Any]
     query_set: Mapping[str, Any]
     labelled: int
-    judge: Mapping[str, Any]
+    agreement: Mapping[str, Any]
     warnings: Sequence[str]
     rows: Sequence[Calibrated]
+    per_query_columns: Mapping[str, Any] = field(repr=False)
     frames: Frames = field(repr=False)
 
     @property
@@ -186,13 +189,21 @@ class Calibration:
         names = list(rows[0]) if rows else []
         return self.frames.from_columns({name: [row[name] for row in rows] for name in names})
 
+    @property
+    def per_query(self) -> Any:
+        """Per query, measure and cutoff the automated and the human value of every run.
+
+        The human value is null where people have not graded all that both runs show.
+        """
+        return self.frames.from_columns(dict(self.per_query_columns))
+
     def to_dict(self) -> dict[str, Any]:
-        """Return everything, ready for JSON."""
+        """Return settings, query set, agreement, warnings and results, ready for JSON."""
         return {
             "settings": dict(self.settings),
             "query_set": dict(self.query_set),
             "labelled": self.labelled,
-            "judge": dict(self.judge),
+            "agreement": dict(self.agreement),
             "warnings": list(self.warnings),
             "results": [row.to_dict() for row in self.rows],
         }

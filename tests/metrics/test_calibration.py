@@ -240,7 +240,7 @@ def test_without_people_only_the_automated_figures_are_there() -> None:
     assert found.labelled == 0
     assert row(found).automated == row(calibrated()).automated
     assert (row(found).estimate, row(found).note) == (None, "no labelled query")
-    assert found.judge["pairs"] == 0
+    assert found.agreement["pairs"] == 0
 
 
 def test_a_single_labelled_query_gives_no_interval() -> None:
@@ -270,7 +270,7 @@ def test_the_judge_is_compared_with_people_on_what_both_graded() -> None:
         for p in people[q]
         if judged.get(q, {}).get(p, -1) >= 0
     ]
-    found = calibrated().judge
+    found = calibrated().agreement
     assert found["pairs"] == len(pairs)
     assert found["agreement"] == pytest.approx(np.mean([one == other for one, other in pairs]))
     assert found["good_human"] == pytest.approx(np.mean([one for one, _ in pairs]))
@@ -288,7 +288,7 @@ def test_a_result_is_json_a_table_and_text() -> None:
     found = calibrated(by=["traffic"])
     document = json.loads(found.to_json())
     assert set(document) == {
-        "settings", "query_set", "labelled", "judge", "warnings", "results",
+        "settings", "query_set", "labelled", "agreement", "warnings", "results",
     }  # fmt: skip
     assert list(document["results"][0]) == [
         "measure", "cutoff", "segment", "of", "queries", "labelled", "automated", "human",
@@ -400,3 +400,13 @@ def test_a_plan_needs_some_labels_to_begin_with() -> None:
         plan_labels(calibrated(), 0.1, measure="precision")
     with pytest.raises(ValueError, match="above 0"):
         plan_labels(calibrated(), 0)
+
+
+def test_the_values_of_every_query_stand_behind_the_figures() -> None:
+    table = calibrated(by=["traffic"]).per_query
+    assert len(table) == 2 * 30
+    items = table[table["measure"] == "item_goodrate"]
+    assert sorted(items["query_id"][items["human_control"].notna()]) == SAMPLE
+    judge, den = arrays("item_goodrate", JUDGED, 1, QUERY_IDS)
+    value = np.divide(judge, den, out=np.zeros(30), where=den > 0)
+    assert items["automated_treatment"].tolist() == pytest.approx(list(value))
