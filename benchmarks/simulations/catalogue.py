@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from benchmarks.simulations import (
     of_agreement,
+    of_calibration,
     of_comparisons,
+    of_correlations,
+    of_drift,
     of_looks,
     of_ratios,
     of_shares,
@@ -28,6 +31,9 @@ STUDIES: dict[str, Study] = {
         of_comparisons,
         of_votes,
         of_agreement,
+        of_correlations,
+        of_calibration,
+        of_drift,
         of_looks,
     )
     for study in module.STUDIES

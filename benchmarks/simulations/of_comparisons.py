@@ -96,8 +96,7 @@ def _holm(rng: np.random.Generator, repetitions: int) -> list[Row]:
 
     rows = []
     for population, swap, queries in (
-        ("runs alike, 40 queries", coin, 40),
-        ("runs alike, 200 queries", coin, 200),
+        ("runs alike, 100 queries", coin, 100),
         ("treatment better in one segment of four, 200 queries", but_brand, 200),
     ):
         counted = Rejections(
@@ -166,7 +165,7 @@ def _detectable(rng: np.random.Generator, repetitions: int) -> list[Row]:
 
 
 STUDIES = (
-    Study("segments", _segments, 1_000, quick=3),
-    Study("holm", _holm, 1_000, quick=3),
+    Study("segments", _segments, 800, quick=3),
+    Study("holm", _holm, 800, quick=3),
     Study("mde", _detectable, 4_000, quick=30),
 )

@@ -156,6 +156,6 @@ def _contrast(rng: np.random.Generator, repetitions: int) -> list[Row]:
 STUDIES = (
     Study("looks", _after_every_query, 2_000, quick=50),
     Study("e-value", _e_value, 4_000, quick=100),
-    Study("looks-daily", _every_day, 500, quick=3),
+    Study("looks-daily", _every_day, 400, quick=3),
     Study("contrast", _contrast, 4_000, quick=150),
 )

@@ -182,6 +182,6 @@ STUDIES = (
     Study("votes", _aggregates, 4_000, quick=30),
     Study("votes-lopsided", _lopsided, 4_000, quick=30),
     Study("left-share", _left, 4_000, quick=30),
-    Study("dawid-skene", _dawid_skene, 1_000, quick=3),
+    Study("dawid-skene", _dawid_skene, 600, quick=3),
     Study("votes-sign-test", _sign_test, 4_000, quick=30),
 )

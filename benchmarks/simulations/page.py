@@ -15,7 +15,7 @@ __all__ = ["as_markdown", "as_text"]
 _WORDS = {
     "interval": "holds the truth",
     "sequence": "holds the truth at all looks",
-    "test": "rejects a true null at 5%",
+    "test": "rejects a true null",
     "power": "finds the difference",
 }
 
@@ -62,13 +62,14 @@ def _interval_table(rows: Sequence[Row]) -> list[list[str]]:
 
 
 def _test_table(rows: Sequence[Row]) -> list[list[str]]:
-    header = ["figure", "test", "population", "repetitions", "at 5%", "at 1%"]
+    header = ["figure", "test", "population", "repetitions", "nominal", "measured", "at 1%"]
     return [
-        [*header, "power at 5%", ""],
+        [*header, "power", ""],
         *(
             [
                 *_figure(row),
                 _trials(row),
+                f"{100 * row.nominal:g}%",
                 _measured(row),
                 "–" if row.hits_at_01 is None else _share(row.hits_at_01 / row.trials),
                 "–" if row.power is None else f"{_share(row.power)} ({row.alternative})",

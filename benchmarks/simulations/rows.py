@@ -29,7 +29,7 @@ where intervals are wider than they need to be."""
 
 WITHIN, BELOW, ABOVE = "within error or above", "below nominal", "above nominal"
 
-LEVELS = (0.05, 0.01)
+_STRICT = 0.01  # the second level at which tests are looked at
 _SLACK = 1e-9
 
 
@@ -69,7 +69,7 @@ class Row:
         high: intervals that lay wholly above it.
         width: mean width of the intervals, in the unit of the figure.
         hits_at_01: of a test, rejections at 0.01.
-        power: of a test, the share of rejections at 0.05 where the null is false.
+        power: of a test, the share of rejections at the nominal level where the null is false.
         alternative: what the population was for that share.
     """
 
@@ -102,9 +102,9 @@ class Row:
         if self.kind != "test":
             kept = _at_most(self.hits, self.trials, self.nominal) >= ALARM
             return WITHIN if kept else BELOW
-        counts = [(self.hits, LEVELS[0])]
+        counts = [(self.hits, self.nominal)]
         if self.hits_at_01 is not None:
-            counts.append((self.hits_at_01, LEVELS[1]))
+            counts.append((self.hits_at_01, _STRICT))
         kept = all(
             _at_most(self.trials - hits, self.trials, 1 - level) >= ALARM for hits, level in counts
         )
@@ -204,11 +204,20 @@ class Rejections:
     Args:
         subject: what is looked at.
         alternative: the population of `add_alternative`.
+        level: of the test.
         at_01: also count at 0.01.
     """
 
-    def __init__(self, subject: Subject, alternative: str = "", *, at_01: bool = True) -> None:
-        self.subject, self.alternative, self.at_01 = subject, alternative, at_01
+    def __init__(
+        self,
+        subject: Subject,
+        alternative: str = "",
+        *,
+        level: float = 0.05,
+        at_01: bool = True,
+    ) -> None:
+        self.subject, self.alternative = subject, alternative
+        self.level, self.at_01 = level, at_01
         self._sizes: list[float] = []
         self._powers: list[float] = []
         self._missing = 0
@@ -226,17 +235,17 @@ class Rejections:
 
     def row(self) -> Row:
         """What was counted."""
-        rejected = [sum(p <= level for p in self._sizes) for level in LEVELS]
+        rejected = [sum(p <= level for p in self._sizes) for level in (self.level, _STRICT)]
         powers = self._powers
         return Row(
             subject=self.subject,
             kind="test",
-            nominal=LEVELS[0],
+            nominal=self.level,
             trials=len(self._sizes),
             hits=rejected[0],
             missing=self._missing,
             hits_at_01=rejected[1] if self.at_01 else None,
-            power=sum(p <= LEVELS[0] for p in powers) / len(powers) if powers else None,
+            power=sum(p <= self.level for p in powers) / len(powers) if powers else None,
             alternative=self.alternative if powers else "",
         )
 

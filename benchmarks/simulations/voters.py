@@ -19,6 +19,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
     Mask = NDArray[np.bool_]
 
@@ -58,6 +59,7 @@ class Ballots:
         right: bool[queries, overlap], the treatment stood right.
         given: bool[queries, overlap], false where the vote is missing.
         alike: bool[queries], identical lists, on which nobody voted.
+        lean: float64[queries], how much better the treatment is.
     """
 
     said: Ints
@@ -65,6 +67,7 @@ class Ballots:
     right: Mask
     given: Mask
     alike: Mask
+    lean: Floats
 
     def table(self) -> pa.Table:
         """As the votes table of `evalkit study export`, with automatic rows."""
@@ -140,7 +143,8 @@ class Electorate:
         said = np.sign(seen) * ((np.abs(seen) > 0.5) + (np.abs(seen) > 1.5))
         given = rng.random(shape) >= self.missing
         given[:, 0] |= ~given.any(axis=1)
-        return Ballots(said.astype(np.int64), who, right, given, rng.random(queries) < self.alike)
+        alike = rng.random(queries) < self.alike
+        return Ballots(said.astype(np.int64), who, right, given, alike, lean)
 
     def without_difference(self) -> Electorate:
         """The same where neither list is better on average."""
@@ -190,4 +194,5 @@ class Classes:
             np.zeros(shape, dtype=bool),
             np.ones(shape, dtype=bool),
             np.zeros(queries, dtype=bool),
+            (truth - 1).astype(np.float64),
         )
