@@ -11,6 +11,7 @@ from benchmarks.simulations import (
     of_correlations,
     of_drift,
     of_looks,
+    of_plans,
     of_ratios,
     of_shares,
     of_swaps,
@@ -35,6 +36,7 @@ STUDIES: dict[str, Study] = {
         of_calibration,
         of_drift,
         of_looks,
+        of_plans,
     )
     for study in module.STUDIES
 }

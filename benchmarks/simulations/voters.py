@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Mask = NDArray[np.bool_]
 
-__all__ = ["Ballots", "Classes", "Electorate", "People", "electorate"]
+__all__ = ["Ballots", "Classes", "Electorate", "People", "electorate", "many"]
 
 _MANY = 400_000
 
@@ -72,34 +72,22 @@ class Ballots:
     def table(self) -> pa.Table:
         """As the votes table of `evalkit study export`, with automatic rows."""
         real = self.given & ~self.alike[:, None]
-        query, vote = np.nonzero(real)
         same = np.flatnonzero(self.alike)
+        query = np.concatenate([np.nonzero(real)[0], same])
+        people = np.array([f"a{at:02}" for at in range(self.who.max() + 1)], dtype=object)
         nobody = np.full(len(same), None)
+        sides = np.where(self.right[real], "right", "left").astype(object)
+        votes = len(query) - len(same)
         return pa.table(
             {
-                "query_id": np.array([f"q{at:05}" for at in range(len(self.alike))])[
-                    np.concatenate([query, same])
-                ],
+                "query_id": np.array([f"q{at:05}" for at in range(len(self.alike))])[query],
                 "annotator": pa.array(
-                    np.concatenate(
-                        [
-                            np.array([f"a{at:02}" for at in range(self.who.max() + 1)])[
-                                self.who[query, vote]
-                            ].astype(object),
-                            nobody,
-                        ]
-                    ),
-                    pa.string(),
+                    np.concatenate([people[self.who[real]], nobody]), pa.string()
                 ),
                 "preference": np.concatenate([self.said[real], np.zeros(len(same), dtype=int)]),
-                "treatment_side": pa.array(
-                    np.concatenate(
-                        [np.where(self.right[real], "right", "left").astype(object), nobody]
-                    ),
-                    pa.string(),
-                ),
-                "kind": ["real"] * len(query) + ["automatic"] * len(same),
-                "position": np.concatenate([query, same]),
+                "treatment_side": pa.array(np.concatenate([sides, nobody]), pa.string()),
+                "kind": ["real"] * votes + ["automatic"] * len(same),
+                "position": query,
             }
         )
 
