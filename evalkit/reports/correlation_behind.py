@@ -48,17 +48,16 @@ def ranking_table(document: Document) -> Html:
 
 
 def points_table(points: Mapping[str, Sequence[Any]], names: Mapping[str, str]) -> Html:
-    """Every query with its mean vote and Δ; of very many those that differ from neither first."""
+    """Every query with its mean vote and Δ, by Δ; of very many an even choice."""
     order = sorted(
         range(len(points["query_id"])),
         key=lambda at: (points["delta"][at], points["preference"][at], points["query_id"][at]),
     )
-    # of very many queries, an even choice from the lowest to the highest Δ
     shown = order if len(order) <= _MOST else [order[at] for at in _spread(len(order), _MOST)]
     rows = [
         [
             plain(names.get(points["query_id"][at]) or points["query_id"][at]),
-            _signed(points["preference"][at]),
+            figure.signed_number(points["preference"][at]),
             figure.signed(points["delta"][at]),
             f"{points['good'][at]}:{points['same'][at]}:{points['bad'][at]}",
             _VERDICTS[points["verdict"][at]],
@@ -218,8 +217,3 @@ def _spread(size: int, most: int) -> list[int]:
     if size <= most:
         return list(range(size))
     return sorted({round(at * (size - 1) / (most - 1)) for at in range(most)})
-
-
-def _signed(value: float) -> str:
-    text = figure.fixed(value, 2)
-    return f"+{text}" if value > 0 and text.strip("0.") else text

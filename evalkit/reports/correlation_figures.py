@@ -340,7 +340,7 @@ def _hover(queries: Sequence[str], delta: float, human: float) -> str:
     named = [label(query, 60) for query in queries[:_NAMED]]
     more = len(queries) - len(named)
     lines = [*named, f"and {more:,} more"] if more else named
-    return "<br>".join([*lines, f"people {_signed(human)}, Δ {number.signed(delta)}"])
+    return "<br>".join([*lines, f"people {number.signed_number(human)}, Δ {number.signed(delta)}"])
 
 
 def _segment(row: Row) -> str:
@@ -352,8 +352,3 @@ def _tau(row: Row) -> str:
     if row["kendall_low"] is None:
         return text
     return f"{text} {number.coefficients(row['kendall_low'], row['kendall_high'])}"
-
-
-def _signed(value: float) -> str:
-    text = number.fixed(value, 2)
-    return f"+{text}" if value > 0 and text.strip("0.") else text

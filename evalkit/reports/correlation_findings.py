@@ -251,8 +251,8 @@ def _systems(document: Document) -> Iterator[str]:
     if row["kendall"] is None:
         yield f"{over}, nothing can be said of Δ of {name} and GSB: {row['note']}."
         return
-    unclear = row["p"] is not None and row["p"] > 0.05
-    yield (
-        f"{over}, Δ of {name} and GSB go together with {_tau(row)}"
-        f"{', which chance alone could give' if unclear else ''}."
-    )
+    text = f"{over}, Δ of {name} and GSB go together with {_tau(row)}"
+    if row["p"] is not None:
+        text += f", p {figure.p_value(row['p'])}"
+        text += ", which chance alone could give" if row["p"] > 0.05 else ""
+    yield f"{text}."

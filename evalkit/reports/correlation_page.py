@@ -305,7 +305,7 @@ def _disagreement(row: Row, *, opened: bool) -> Html:
         element(
             "span",
             "people ",
-            element("strong", _vote(row["human"]), class_=_side(row["human"])),
+            element("strong", figure.signed_number(row["human"]), class_=_side(row["human"])),
             ", Δ ",
             element("strong", figure.signed(row["delta"]), class_=_side(row["delta"])),
             class_="change",
@@ -368,11 +368,6 @@ def _terms(document: Document) -> Html:
         element("h2", "What the figures mean", id="terms"),
         element("dl", said, class_="terms"),
     )
-
-
-def _vote(value: float) -> str:
-    text = figure.fixed(value, 2)
-    return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
 def _side(value: float) -> str | None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Automated",
+    "Lists",
     "People",
     "automated_of_file",
     "automated_of_record",

@@ -38,7 +38,7 @@ __all__ = [
     "margin_remark",
 ]
 
-VERDICTS = ("bad", "same", "good")
+_VERDICTS = ("bad", "same", "good")
 _WRAP = 100
 _QUERY = 40
 
@@ -144,8 +144,8 @@ def _flat(row: Row, document: Document) -> Row:
     flat: dict[str, Any] = {
         key: value for key, value in row.items() if key not in ("confusion", "note")
     }
-    for said, counts in zip(VERDICTS, row["confusion"], strict=True):
-        for found, count in zip(VERDICTS, counts, strict=True):
+    for said, counts in zip(_VERDICTS, row["confusion"], strict=True):
+        for found, count in zip(_VERDICTS, counts, strict=True):
             flat[f"confusion_{said}_{found}"] = count
     place: Row = next(
         (
@@ -245,7 +245,7 @@ def _behind(place: Mapping[str, Any]) -> list[str]:
 def _confusion(row: Row) -> Grid:
     lines = [
         [f"people: {said}", *(f"{count:,}" for count in counts), f"{sum(counts):,}"]
-        for said, counts in zip(VERDICTS, row["confusion"], strict=True)
+        for said, counts in zip(_VERDICTS, row["confusion"], strict=True)
     ]
     remark = margin_remark(row)
     headers = [f"Queries, {measure_label(row)}", "Δ < 0", "Δ = 0", "Δ > 0", "all"]
@@ -257,7 +257,7 @@ def _disagreements(rows: Sequence[Mapping[str, Any]]) -> Grid:
         [
             clamp(plain(row["query"] or row["query_id"]), _QUERY),
             clamp(plain(row["query_id"]) if row["query"] else "", 20),
-            _signed(row["human"]),
+            figure.signed_number(row["human"]),
             figure.signed(row["delta"]),
             f"{row['good']}:{row['same']}:{row['bad']}",
         ]
@@ -290,8 +290,3 @@ def _brackets(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return figure.MISSING
     return f"[{figure.points(low, 1)}, {figure.points(high, 1)}]"
-
-
-def _signed(value: float) -> str:
-    text = figure.fixed(value, 2)
-    return f"+{text}" if value > 0 and text.strip("0.") else text

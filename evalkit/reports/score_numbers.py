@@ -21,6 +21,7 @@ __all__ = [
     "ratio",
     "share",
     "signed",
+    "signed_number",
 ]
 
 MISSING = "–"
@@ -117,6 +118,19 @@ def coefficients(low: float | None, high: float | None, digits: int = 2) -> str:
     if low is None or high is None:
         return MISSING
     return f"[{fixed(low, digits)}, {fixed(high, digits)}]"
+
+
+def signed_number(value: float | None, digits: int = 2) -> str:
+    """A number with its sign, such as a mean vote; nothing and what rounds to nothing have none.
+
+    Example:
+        >>> signed_number(0.667), signed_number(-1), signed_number(0.001)
+        ('+0.67', '−1.00', '0.00')
+    """
+    if value is None:
+        return MISSING
+    text = fixed(value, digits)
+    return text if text.startswith("−") or not text.strip("0.") else f"+{text}"
 
 
 def count(value: float | None) -> str:

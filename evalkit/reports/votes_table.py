@@ -155,7 +155,7 @@ def _gsb(document: Document) -> Grid:
                 figure.points(row["win_rate"], 1),
                 _brackets(row["win_low"], row["win_high"]),
                 _plain_ratio(row["ratio"]),
-                _signed_number(row["mean_preference"]),
+                figure.signed_number(row["mean_preference"]),
             ]
         )
     row = document["results"][0]
@@ -338,13 +338,6 @@ def _coefficients(low: float | None, high: float | None) -> str:
 
 def _plain_ratio(value: float | None) -> str:
     return figure.MISSING if value is None else figure.fixed(value, 2)
-
-
-def _signed_number(value: float | None) -> str:
-    if value is None:
-        return figure.MISSING
-    text = figure.fixed(value, 2)
-    return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
 def _e_value(value: float) -> str:

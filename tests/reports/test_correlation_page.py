@@ -155,7 +155,7 @@ def test_a_page_over_studies_only(tmp_path: Path) -> None:
     path = tmp_path / "studies.html"
     write_correlation_page(studies_document(STUDIES), None, path)
     found = outline(path)
-    assert "Over 3 studies, Δ of Item Goodrate@10 and GSB go together with τ-b 0.33, which" in (
+    assert "Over 3 studies, Δ of Item Goodrate@10 and GSB go together with τ-b 0.33, p 1.0000" in (
         found.text
     )
     assert "2026-W45" in found.text

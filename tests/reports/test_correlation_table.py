@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from correlation_documents import HOSTILE, correlated, sides
 
@@ -134,6 +136,16 @@ def test_the_best_measure_stands_first_and_segments_below() -> None:
     assert lines[by + 1].startswith("nDCG@10, general")
     assert lines[by + 2].startswith("nDCG@10, negative")
     assert lines[by + 3].startswith("Item Goodrate@10, general")
+
+
+def test_votes_of_five_answers_reach_from_minus_two_to_two() -> None:
+    people, automated = sides(20)
+    votes = people.votes.to_pydict()
+    votes["preference"] = [2 * each for each in votes["preference"]]
+    document, _, _ = correlated(replace(people, votes=pa.table(votes)), automated)
+    assert "vote of a query for the treatment, −2 to 2" in format_correlation_table(document)
+    document, _, _ = correlated(people, automated)
+    assert "vote of a query for the treatment, −1 to 1" in format_correlation_table(document)
 
 
 def test_the_confusion_has_its_sums() -> None:
