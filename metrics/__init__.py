@@ -56,6 +56,8 @@ from metrics.label_plans import (
     labels_for_width,
     plan_labels,
 )
+from metrics.planning import plan_comparison
+from metrics.planning_results import Planned, SamplePlan
 from metrics.prediction_powered import (
     prediction_powered_difference,
     prediction_powered_mean,
@@ -73,6 +75,7 @@ from metrics.scoring import score_runs
 from metrics.sequential import sequential_gsb, votes_to_decide
 from metrics.system_correlation import correlate_systems
 from metrics.vote_gsb import gsb_from_votes
+from metrics.vote_planning import plan_shares, plan_votes
 from metrics.vote_results import (
     Agreement,
     AnnotatorScored,
@@ -105,9 +108,11 @@ __all__ = [
     "MeasureRanked",
     "MetricsError",
     "PairScored",
+    "Planned",
     "PredictionPowered",
     "Remaining",
     "Roc",
+    "SamplePlan",
     "Scored",
     "Scores",
     "Scoring",
@@ -141,7 +146,10 @@ __all__ = [
     "ndcg",
     "one_grade",
     "per_query",
+    "plan_comparison",
     "plan_labels",
+    "plan_shares",
+    "plan_votes",
     "precision",
     "prediction_powered_difference",
     "prediction_powered_mean",
