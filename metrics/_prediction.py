@@ -190,7 +190,7 @@ def _design(probabilities: npt.ArrayLike | None, labelled: Mask) -> Design:
     """Probabilities as given where they differ; a simple random sample where they do not."""
     size, count = len(labelled), int(labelled.sum())
     even = Design(np.full(count, count / size if size else 1.0), True, size)
-    if probabilities is None or count == size:
+    if probabilities is None or count in (0, size):
         return even  # with every query labelled nothing is left to chance
     p = np.asarray(probabilities, dtype=np.float64)
     if p.shape != labelled.shape:

@@ -317,6 +317,8 @@ def test_without_two_labels_there_is_no_estimate() -> None:
     nobody = known(prediction_powered_mean([1, 0, 1], [NAN] * 3))
     assert (nobody.automated, nobody.human, nobody.value) == (pytest.approx(2 / 3), None, None)
     assert nobody.note == "no labelled query"
+    chances = {"probabilities": [0.2, 0.3, 0.4]}
+    assert known(prediction_powered_mean([1, 0, 1], [NAN] * 3, **chances)) == nobody  # type: ignore[arg-type]
     one = known(prediction_powered_mean([1, 0, 1], [0, NAN, NAN]))
     assert (one.human, one.value, one.interval) == (0, None, None)
     assert one.note == "no interval: fewer than 2 labelled queries"

@@ -1,0 +1,20 @@
+"""People's grades beside a judge's: corrected figures, samples for people, drift of the judge."""
+
+from evalkit.calibrating.documents import calibrate_inputs
+from evalkit.calibrating.human import (
+    HumanGrades,
+    human_grades,
+    human_table,
+    sampling_probabilities,
+)
+from evalkit.calibrating.samples import draw_sample, write_sample
+
+__all__ = [
+    "HumanGrades",
+    "calibrate_inputs",
+    "draw_sample",
+    "human_grades",
+    "human_table",
+    "sampling_probabilities",
+    "write_sample",
+]
