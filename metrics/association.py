@@ -100,9 +100,10 @@ class Groups:
 
     def sums(self, weights: Floats) -> Floats:
         """float64[values, draws], the weights of every value's rows."""
-        if not self.count:
-            return np.zeros((0, weights.shape[1]))
-        total: Floats = np.add.reduceat(weights[self.order], self.starts, axis=0)
+        ordered: Floats = weights[self.order]
+        if self.count == len(self.order):
+            return ordered
+        total: Floats = np.add.reduceat(ordered, self.starts, axis=0)
         return total
 
     def ranks(self, sums: Floats) -> Floats:

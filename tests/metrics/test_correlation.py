@@ -525,6 +525,15 @@ def test_segments_come_from_the_table_or_else_from_the_votes() -> None:
     assert of_table.to_json() == of_votes.to_json()
 
 
+def test_queries_of_one_side_do_not_shift_the_segments_of_others() -> None:
+    deltas = deltas_of(a=0.5, b=0.0, q2=0.1, q3=0.2)
+    deltas = deltas.append_column("shop", pa.array(["x", "x", "y", "z"]))
+    assert correlate(VOTES, deltas, by=["shop"]).per_query["shop"].to_pylist() == ["y", "z"]
+    of_votes = votes_of(q2=[0], q3=[-1]).append_column("shop", pa.array(["y", "z"]))
+    found = correlate(of_votes, deltas.drop(["shop"]), by=["shop"])
+    assert found.per_query["shop"].to_pylist() == ["y", "z"]
+
+
 def test_a_segment_is_what_its_queries_alone_give() -> None:
     votes, deltas = simulated(90)
     row = correlate(votes, deltas, by=["type"]).rows[2]
@@ -585,6 +594,13 @@ def test_a_difference_of_alike_measures_is_surer_than_either() -> None:
     found = correlate(votes, pa.concat_tables([deltas, other]))
     behind, row = found.ranking[1], found.rows[0]
     assert behind.behind_high - behind.behind_low < (row.kendall_high - row.kendall_low) / 2
+
+
+def test_measures_of_few_queries_are_ranked_without_intervals() -> None:
+    votes, deltas = simulated(9, measures=2)
+    second = correlate(votes, deltas).ranking[1]
+    assert second.behind > 0
+    assert (second.behind_low, second.behind_high) == (None, None)
 
 
 def test_equal_measures_are_behind_by_nothing() -> None:

@@ -119,8 +119,9 @@ def test_95_percent_intervals_hold_the_truth_in_95_percent() -> None:
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("queries", [30, 60, 160])
 def test_intervals_of_every_world_cover(world: str, queries: int) -> None:
-    for name, (share, count) in covered(world, queries, 1_000, seed=11).items():
-        assert count > 300, name
+    samples = 1_000 if queries < 100 else 500
+    for name, (share, count) in covered(world, queries, samples, seed=11).items():
+        assert count > 200, name
         # few queries cost the bootstrap up to two points; it may also cover more than it says
         slack = 0.02 if queries < 100 else 0.005
         assert 0.95 - slack - 3 * error(count) < share < 0.985, name
