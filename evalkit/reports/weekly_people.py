@@ -11,7 +11,7 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports.score_numbers import count, share
-from evalkit.store import find_study, progress, studies
+from evalkit.store import find_study, studies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +49,7 @@ def recorded_studies(evaluations: Iterable[Evaluation]) -> list[Evaluation]:
 
 
 def live_study(store: Store, name: str) -> dict[str, Any]:
-    """A study as it stands, as of its last vote, so that the same votes give the same report.
+    """A study as it stands; what the report prints of it changes only with its votes.
 
     Raises:
         StoreError: there is no such study.
@@ -57,11 +57,7 @@ def live_study(store: Store, name: str) -> dict[str, Any]:
     """
     from evalkit.reports.study import study_summary
 
-    study = find_study(store, name)
-    last = progress(store, study.id, now=study.created_at).last_vote_at
-    summary = study_summary(store, study.id, now=last or study.created_at)
-    summary["sequential"].pop("path", None)
-    return {"kind": "study", **summary}
+    return {"kind": "study", **study_summary(store, find_study(store, name).id)}
 
 
 def study_names(store: Store) -> list[str]:

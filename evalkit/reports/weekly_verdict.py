@@ -14,31 +14,34 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from evalkit.reports import score_document as read
-from evalkit.reports.score_numbers import count, interval, p_value, points, signed
+from evalkit.reports.score_numbers import points
+from evalkit.reports.weekly_evidence import (
+    Evidence,
+    gsb_of,
+    listed,
+    of_labels,
+    of_metrics,
+    of_people,
+    of_segments,
+    side_of,
+)
 
-__all__ = ["Evidence", "Verdict", "labels_say", "metrics_say", "people_say", "verdict"]
+__all__ = ["Verdict", "labels_say", "metrics_say", "people_say", "verdict"]
 
 Row = Mapping[str, Any]
 Metrics = Literal["better", "worse", "mixed", "undecided", "untested"]
 People = Literal["better", "worse", "undecided", "open", "none"]
 Case = Literal["contradiction", "better", "worse", "mixed", "undecided", "untested"]
 
+_LABELS = {
+    "contradiction": "Contradiction",
+    "better": "Better",
+    "worse": "Worse",
+    "mixed": "Divided",
+    "undecided": "No difference shown",
+    "untested": "Not tested",
+}
 _OPPOSITE = {"better": "worse", "worse": "better"}
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One sentence of evidence.
-
-    Attributes:
-        about: `metrics`, `segments`, `people` or `labels`.
-        says: what this evidence says of the treatment.
-        text: the sentence.
-    """
-
-    about: Literal["metrics", "segments", "people", "labels"]
-    says: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Verdict:
 
     Attributes:
         case: the side on which the sentence comes down.
+        label: the same in a few words, with who says so where not all do.
         metrics: what the primary measures say after Holm.
         people: what votes say; `open` while they allow no conclusion, `none` without a study.
         labels: what human labels say of the primary measures, `none` without a calibration.
@@ -55,6 +59,7 @@ class Verdict:
     """
 
     case: Case
+    label: str
     metrics: Metrics
     people: People
     labels: str
@@ -109,17 +114,24 @@ def verdict(
         sentence += _faded(rows, labels)
     return Verdict(
         case,
+        _label(case, metrics, people),
         metrics,
         people,
         corrected,
         sentence,
         (
-            *_of_metrics(rows),
-            *_of_segments(segments),
-            *_of_people(votes, people),
-            *_of_labels(labels),
+            *of_metrics(rows),
+            *of_segments(segments),
+            *of_people(votes, people),
+            *of_labels(labels),
         ),
     )
+
+
+def _label(case: Case, metrics: Metrics, people: People) -> str:
+    if case in ("better", "worse") and metrics != people:
+        return f"{case.capitalize()} by {'the metrics' if metrics == case else 'people'}"
+    return _LABELS[case]
 
 
 def metrics_say(rows: Sequence[Row]) -> Metrics:
@@ -173,22 +185,12 @@ def labels_say(labels: Sequence[Row]) -> str:
         >>> labels_say([{"estimate": 0.1, "ci_low": 0.02, "ci_high": 0.18}])
         'better'
     """
-    found = {_side(row) for row in labels} - {"none"}
+    found = {side_of(row) for row in labels} - {"none"}
     if not found:
         return "none"
     if {"better", "worse"} <= found:
         return "mixed"
     return next(iter(found - {"undecided"}), "undecided")
-
-
-def _side(row: Row) -> str:
-    """Where the interval of a corrected difference lies."""
-    low, high = row.get("ci_low"), row.get("ci_high")
-    if row.get("estimate") is None or low is None or high is None:
-        return "none"
-    if low > 0:
-        return "better"
-    return "worse" if high < 0 else "undecided"
 
 
 def _agreed(
@@ -215,7 +217,7 @@ def _agreed(
         if people == "undecided":
             return "undecided", (
                 "No difference is shown, neither by the metrics nor by people"
-                f" ({_gsb(votes)}); that is no proof that there is none."
+                f" ({gsb_of(votes)}); that is no proof that there is none."
             )
         text = "No difference is shown by the metrics, which is no proof that there is none."
         return "undecided", f"{text} {told}"
@@ -228,18 +230,14 @@ def _people_told(people: People, votes: Mapping[str, Any] | None) -> str:
     if people == "open":
         return "People's votes allow no conclusion yet."
     if people == "undecided":
-        return f"People's votes show no difference ({_gsb(votes)})."
+        return f"People's votes show no difference ({gsb_of(votes)})."
     said = _preferred(people, votes)
     return f"{said[0].upper()}{said[1:]}."
 
 
 def _preferred(people: str, votes: Mapping[str, Any] | None) -> str:
     side = "treatment" if people == "better" else "control"
-    return f"people prefer the {side} ({_gsb(votes)})"
-
-
-def _gsb(votes: Mapping[str, Any] | None) -> str:
-    return f"GSB {signed(None if votes is None else votes['gsb'])}"
+    return f"people prefer the {side} ({gsb_of(votes)})"
 
 
 def _measured(rows: Sequence[Row]) -> str:
@@ -250,7 +248,7 @@ def _measured(rows: Sequence[Row]) -> str:
         for row in rows
         if read.standing(row) in ("better", "worse")
     ]
-    return _listed(parts)
+    return listed(parts)
 
 
 def _corrected(labels: Sequence[Row]) -> str:
@@ -259,9 +257,9 @@ def _corrected(labels: Sequence[Row]) -> str:
         f" {points(abs(row['estimate']))} points"
         f" {'higher' if row['estimate'] > 0 else 'lower'}"
         for row in labels
-        if _side(row) in _OPPOSITE
+        if side_of(row) in _OPPOSITE
     ]
-    return _listed(parts)
+    return listed(parts)
 
 
 def _crossed(rows: Sequence[Row], labels: Sequence[Row]) -> list[tuple[Row, Row]]:
@@ -271,7 +269,7 @@ def _crossed(rows: Sequence[Row], labels: Sequence[Row]) -> list[tuple[Row, Row]
         for row in rows
         for label in labels
         if (label["measure"], label.get("cutoff")) == (row["measure"], row.get("cutoff"))
-        and _side(label) == _OPPOSITE.get(read.standing(row))
+        and side_of(label) == _OPPOSITE.get(read.standing(row))
     ]
 
 
@@ -285,7 +283,7 @@ def _contradicted(
         f" {'higher' if label['estimate'] > 0 else 'lower'} corrected by human labels"
         for row, label in crossed
     ]
-    text = f"Human labels and the automated judge contradict each other: {_listed(parts)}."
+    text = f"Human labels and the automated judge contradict each other: {listed(parts)}."
     return text if people == "none" else f"{text} {_people_told(people, votes)}"
 
 
@@ -299,117 +297,8 @@ def _faded(rows: Sequence[Row], labels: Sequence[Row]) -> str:
     names = [
         read.measure_label(row)
         for row in labels
-        if _side(row) == "undecided" and (row["measure"], row.get("cutoff")) in decided
+        if side_of(row) == "undecided" and (row["measure"], row.get("cutoff")) in decided
     ]
     if not names:
         return ""
-    return f" Corrected by human labels, the difference in {_listed(names)} is not shown."
-
-
-def _of_metrics(rows: Sequence[Row]) -> list[Evidence]:
-    found = []
-    for row in rows:
-        place = read.standing(row)
-        change = f"Δ {signed(row.get('delta'))} points"
-        if row.get("control") is not None:
-            change = f"{points(row['control'])} → {points(row.get('treatment'))}, {change}"
-        text = (
-            f"{read.measure_label(row)}: {change}, 95% interval"
-            f" {interval(row.get('ci_low'), row.get('ci_high'))}"
-        )
-        if row.get("p_holm") is not None:
-            text += f", p {p_value(row.get('p'))} ({p_value(row['p_holm'])} after Holm)"
-        elif row.get("p") is not None:
-            text += f", p {p_value(row['p'])} (outside the declared family: it decides nothing)"
-        else:
-            text += ", not tested"
-        if place == "undecided":
-            text += ". No difference shown"
-            if row.get("mde") is not None:
-                text += (
-                    f"; a true one of {points(row['mde'])} points would be found four times in five"
-                )
-        found.append(Evidence("metrics", place, f"{text}."))
-    return found
-
-
-def _of_segments(segments: Sequence[Row]) -> list[Evidence]:
-    """One sentence a measure, for measures that moved in a segment."""
-    measures: dict[tuple[str, Any], list[Row]] = {}
-    for row in segments:
-        measures.setdefault((row["measure"], row.get("cutoff")), []).append(row)
-    found = []
-    for rows in measures.values():
-        parts, places = [], set()
-        for word in ("better", "worse"):
-            names = [
-                f"{read.segment_label(row)} ({signed(row['delta'])})"
-                for row in rows
-                if read.standing(row) == word
-            ]
-            if names:
-                parts.append(f"{word} in {_listed(names)}")
-                places.add(word)
-        rest = sum(read.standing(row) == "undecided" for row in rows)
-        if not parts:
-            continue
-        if rest:
-            what = "the other segment" if rest == 1 else f"the other {count(rest)} segments"
-            parts.append(f"no difference shown in {what}")
-        says = places.pop() if len(places) == 1 else "mixed"
-        label = read.measure_label(rows[0])
-        found.append(Evidence("segments", says, f"{label} by segment: {'; '.join(parts)}."))
-    return found
-
-
-def _of_people(votes: Mapping[str, Any] | None, people: People) -> list[Evidence]:
-    if votes is None:
-        return []
-    said = {
-        "better": "they prefer the treatment",
-        "worse": "they prefer the control",
-        "undecided": "no difference shown",
-        "open": "no conclusion yet",
-    }[people]
-    counted = (
-        f"People (study {votes['study']}, {count(votes['votes'])} votes on"
-        f" {count(votes['queries'])} queries): {_gsb(votes)} points"
-    )
-    if votes["basis"] == "final":
-        text = (
-            f"{counted}, 95% interval {interval(votes['low'], votes['high'])},"
-            f" p {p_value(votes['p'])}: {said}."
-        )
-    elif votes["basis"] == "anytime":
-        text = (
-            f"{counted}, {interval(votes['low'], votes['high'])} at any look: {said}. The study is"
-            " not complete, so these are the figures that hold however often one looks."
-        )
-    else:
-        text = f"{counted}: {said}. {votes.get('reason') or 'The study is not complete'}."
-    return [Evidence("people", people, text)]
-
-
-def _of_labels(labels: Sequence[Row]) -> list[Evidence]:
-    words = {
-        "better": "better",
-        "worse": "worse",
-        "undecided": "no difference shown",
-        "none": "no interval",
-    }
-    return [
-        Evidence(
-            "labels",
-            _side(row),
-            f"{read.measure_label(row)} corrected by {count(row.get('labelled'))} queries with"
-            f" human labels: Δ {signed(row.get('estimate'))} points, 95% interval"
-            f" {interval(row.get('ci_low'), row.get('ci_high'))}: {words[_side(row)]}.",
-        )
-        for row in labels
-    ]
-
-
-def _listed(parts: Sequence[str]) -> str:
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f" Corrected by human labels, the difference in {listed(names)} is not shown."

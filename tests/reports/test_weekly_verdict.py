@@ -112,6 +112,24 @@ def test_the_table_holds_every_case():
     assert {(row[0], row[1]) for row in TABLE} == {(m, p) for m in METRICS for p in PEOPLE}
 
 
+@pytest.mark.parametrize(
+    ("metrics", "people", "label"),
+    [
+        ("better", "better", "Better"),
+        ("better", "none", "Better by the metrics"),
+        ("undecided", "better", "Better by people"),
+        ("worse", "undecided", "Worse by the metrics"),
+        ("untested", "worse", "Worse by people"),
+        ("worse", "better", "Contradiction"),
+        ("mixed", "better", "Divided"),
+        ("undecided", "none", "No difference shown"),
+        ("untested", "none", "Not tested"),
+    ],
+)
+def test_the_label_says_who_says_so(metrics, people, label):
+    assert verdict(METRICS[metrics], PEOPLE[people]).label == label
+
+
 # who says what
 
 
@@ -239,13 +257,20 @@ def test_evidence_names_the_segments_that_moved():
         measure(DOWN, query_type="general"),
         measure(FLAT, query_type="knowledge"),
         measure(FLAT, "query_goodrate", query_type="knowledge"),
+        measure(UP, language="de"),
+        measure(FLAT, language="en"),
+        measure(FLAT, language="fr"),
     ]
     found = verdict(METRICS["better"], segments=segments)
     assert texts(found, "segments") == [
-        "Item Goodrate@10 by segment: better in negative (+7.24); worse in general (−5.00); no"
-        " difference shown in the other segment."
+        "Item Goodrate@10 by query_type: better in negative (+7.24); worse in general (−5.00); no"
+        " difference shown in the other one.",
+        "Item Goodrate@10 by language: better in de (+7.24); no difference shown in the other 2.",
     ]
-    assert [each.says for each in found.evidence if each.about == "segments"] == ["mixed"]
+    assert [each.says for each in found.evidence if each.about == "segments"] == [
+        "mixed",
+        "better",
+    ]
 
 
 def test_evidence_says_when_figures_of_a_running_study_are_read():

@@ -1,0 +1,158 @@
+"""What a weekly report warns of, and what it could hold and does not.
+
+Warnings say what shakes the verdict; what is missing comes with the command that adds it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from evalkit.reports import weekly_people as people
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from evalkit.store import Evaluation, Store
+
+__all__ = ["missing", "warnings"]
+
+_READ_FIRST = 6
+
+
+def warnings(
+    score: Evaluation,
+    told: Sequence[Mapping[str, Any]],
+    labels: Mapping[str, Any] | None,
+    agreement: Mapping[str, Any] | None,
+    drift: Sequence[Mapping[str, Any]],
+    systems: Mapping[str, str],
+) -> tuple[list[str], list[str]]:
+    """Warnings for page one, those that shake the verdict most first, and the rest.
+
+    Args:
+        score: the score of the week.
+        told: the studies of the report.
+        labels: its calibration.
+        agreement: its correlation.
+        drift: its checks of judges.
+        systems: names of control and treatment.
+    """
+    found = [
+        f"The judge {judge['judge']} has drifted: its grades of the gold set gave a signal in"
+        f" {week}."
+        for judge in drift
+        for week in judge["alarms"]
+        if week == score.week
+    ]
+    for each in told:
+        study = each["study"]
+        if study["kind"] == "sbs" and any(
+            study[role] not in (None, role) and systems[role] != role and study[role] != name
+            for role, name in systems.items()
+        ):
+            found.append(
+                f"The study {study['name']} compares {study['control']} → {study['treatment']}, the"
+                f" score {systems['control']} → {systems['treatment']}: make sure that both are"
+                " the same change."
+            )
+        if each["week"] is None:
+            found.append(
+                f"The study {study['name']} is not recorded; its figures are those of its last"
+                " vote when this report was written."
+            )
+    for each in told:
+        found += [f"{each['study']['name']}: {text}" for text in each["warnings"]]
+    found += list(score.document.get("warnings") or ())
+    found += [] if labels is None else labels["warnings"]
+    if agreement is not None and not agreement["same_judge"]:
+        found.append(
+            f"Agreement with people was measured in {agreement['week']} with another judge; it may"
+            " not hold for this one."
+        )
+    if agreement is not None:
+        found += agreement["warnings"]
+    for judge in drift:
+        found += judge["warnings"]
+    if score.earlier:
+        times = "an earlier score" if score.earlier == 1 else f"{score.earlier} earlier scores"
+        found.append(f"The score of this week replaces {times} of the same week.")
+    found = list(dict.fromkeys(found))
+    return found[:_READ_FIRST], found[_READ_FIRST:]
+
+
+def missing(
+    store: Store,
+    score: Evaluation,
+    told: Sequence[Mapping[str, Any]],
+    labels: Mapping[str, Any] | None,
+    calibrated: Evaluation | None,
+    correlation: Evaluation | None,
+    checks: Sequence[Evaluation],
+    name: str,
+) -> Iterator[dict[str, str]]:
+    """What the report could hold and does not.
+
+    Args:
+        store: the database, for the names of studies.
+        score: the score of the week.
+        told: the studies of the report.
+        labels: its calibration.
+        calibrated: the latest recorded calibration up to the week.
+        correlation: the latest recorded correlation.
+        checks: the recorded checks of judges.
+        name: the name under which evaluations are recorded.
+
+    Returns:
+        `about`, `what` (a sentence) and `command` each.
+    """
+    at = f"--week {score.week}" + ("" if name == "weekly" else f" --name {shlex.quote(name)}")
+    record = f"--record {at}"
+    voted = [each for each in told if each["study"]["kind"] == "sbs"]
+    if not voted:
+        there = people.study_names(store)
+        if there:
+            what = "No study is recorded for this week: whether people agree is not known."
+            command = f"evalkit study record {shlex.quote(there[0])} {at}"
+        else:
+            what = "There is no study: whether people agree is not known."
+            command = (
+                "evalkit study create STUDY --control C --treatment T --queries Q --products P"
+                f" --open && evalkit annotate && evalkit study record STUDY {at}"
+            )
+        yield {"about": "people", "what": what, "command": command}
+    for each in voted:
+        if each["week"] is None:
+            study = each["study"]["name"]
+            yield {
+                "about": "record",
+                "what": f"The study {study} is not recorded for this week.",
+                "command": f"evalkit study record {shlex.quote(study)} {at}",
+            }
+    if labels is None:
+        when = "" if calibrated is None else f" (the latest is of {calibrated.week})"
+        yield {
+            "about": "labels",
+            "what": f"No human labels correct the figures of this week{when}.",
+            "command": "evalkit calibrate --control C --treatment T --judgments J --queries Q"
+            f" --human H {record}",
+        }
+    if correlation is None:
+        study = shlex.quote(voted[0]["study"]["name"]) if voted else "STUDY"
+        yield {
+            "about": "agreement",
+            "what": "Whether the measures predict people's votes was never recorded.",
+            "command": f"evalkit correlate --study {study} {record}",
+        }
+    if not checks:
+        yield {
+            "about": "drift",
+            "what": "Nobody has looked whether the judge drifts.",
+            "command": f"evalkit drift --gold GOLD --judgments J {record}",
+        }
+    if not score.document.get("lists"):
+        yield {
+            "about": "lists",
+            "what": "The score was recorded without result lists.",
+            "command": f"evalkit score … --products P {record}",
+        }
