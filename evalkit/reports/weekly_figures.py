@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evalkit.reports.figures import BETTER, NEITHER, TEXT, WORSE, ZERO, Figure, axes, label
+from evalkit.reports.figures import BETTER, NEITHER, WORSE, ZERO, Figure, axes, label
 from evalkit.reports.score_document import ALPHA
 from evalkit.reports.score_numbers import count, interval, p_value, points, share, signed
+from evalkit.reports.weekly_axes import add_legend, add_weeks, breaks_told, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["delta_trend", "drift_chart", "value_trend", "votes_bars", "votes_trend"]
 
 _HEIGHT = 300
-_TICKS = 8
 
 
 def value_trend(trend: Mapping[str, Any], systems: Mapping[str, str]) -> Figure:
@@ -45,7 +45,7 @@ def value_trend(trend: Mapping[str, Any], systems: Mapping[str, str]) -> Figure:
             f" {share(point[f'judged_{role}'])}%"
             for point in shown
         ]
-        for number, line in enumerate(_lines(trend, shown)):
+        for number, line in enumerate(joined(trend, shown)):
             figure.add_trace(
                 go.Scatter(
                     name=role,
@@ -65,15 +65,15 @@ def value_trend(trend: Mapping[str, Any], systems: Mapping[str, str]) -> Figure:
                     hoverinfo="text",
                 )
             )
-    _weeks(figure, trend, f"{trend['label']} in points")
-    _legend(figure)
+    add_weeks(figure, trend, f"{trend['label']} in points")
+    add_legend(figure)
     last = trend["points"][-1]
     return Figure(
         figure.to_plotly_json(),
         _HEIGHT,
         f"{trend['label']} of control and treatment over {len(trend['points'])} weeks; in"
         f" {last['week']} {points(last['control'])} and {points(last['treatment'])}."
-        f"{_breaks_told(trend)}",
+        f"{breaks_told(trend)}",
     )
 
 
@@ -134,7 +134,7 @@ def _intervals(
 
     figure = go.Figure()
     figure.add_hline(y=0, line_width=1.5, line_color=ZERO)
-    for line in _lines(trend, shown):
+    for line in joined(trend, shown):
         figure.add_trace(
             go.Scatter(
                 x=[x for x, _ in line],
@@ -164,13 +164,13 @@ def _intervals(
                 hoverinfo="text",
             )
         )
-    _weeks(figure, trend, axis)
+    add_weeks(figure, trend, axis)
     figure.update_yaxes(rangemode="tozero")
     said = "; ".join(
         f"{point['week']} {signed(point['value'])} {interval(point['low'], point['high'])}"
         for point in shown
     )
-    return Figure(figure.to_plotly_json(), _HEIGHT, f"{what} by week: {said}.{_breaks_told(trend)}")
+    return Figure(figure.to_plotly_json(), _HEIGHT, f"{what} by week: {said}.{breaks_told(trend)}")
 
 
 def votes_bars(rows: Sequence[Mapping[str, Any]]) -> Figure | None:
@@ -223,7 +223,7 @@ def votes_bars(rows: Sequence[Mapping[str, Any]]) -> Figure | None:
         zeroline=False,
     )
     figure.update_layout(barmode="stack", bargap=0.35)
-    _legend(figure)
+    add_legend(figure)
     said = "; ".join(
         f"{row['where']} {count(row['good'])}:{count(row['same'])}:{count(row['bad'])}"
         for row in rows
@@ -251,10 +251,7 @@ def drift_chart(judge: Mapping[str, Any]) -> Figure | None:
     weeks = every_week(shown[0]["week"], shown[-1]["week"])
     place = {week: x for x, week in enumerate(weeks)}
     figure = go.Figure()
-    chart = judge.get("chart") or {}
-    for key, dash in (("low", "dash"), ("centre", "solid"), ("high", "dash")):
-        if chart.get(key) is not None:
-            figure.add_hline(y=100 * chart[key], line_width=1.5, line_dash=dash, line_color=ZERO)
+    _limits(figure, judge.get("chart") or {}, shown, place)
     figure.add_trace(
         go.Scatter(
             x=[place[point["week"]] for point in shown],
@@ -283,7 +280,7 @@ def drift_chart(judge: Mapping[str, Any]) -> Figure | None:
             hoverinfo="text",
         )
     )
-    _weeks(figure, {"weeks": weeks, "breaks": []}, "agreement in %")
+    add_weeks(figure, {"weeks": weeks, "breaks": []}, "agreement in %")
     said = "; ".join(f"{point['week']} {share(point['agreement'])}%" for point in shown)
     return Figure(
         figure.to_plotly_json(),
@@ -292,80 +289,37 @@ def drift_chart(judge: Mapping[str, Any]) -> Figure | None:
     )
 
 
+def _limits(
+    figure: Any,
+    chart: Mapping[str, Any],
+    shown: Sequence[Mapping[str, Any]],
+    place: Mapping[str, int],
+) -> None:
+    """The centre and the limits: those of each week where they are known, else the widest."""
+    import plotly.graph_objects as go
+
+    if chart.get("centre") is not None:
+        figure.add_hline(y=100 * chart["centre"], line_width=1.5, line_color=ZERO)
+    for end in ("low", "high"):
+        known = [point for point in shown if point.get(f"limit_{end}") is not None]
+        if known:
+            figure.add_trace(
+                go.Scatter(
+                    x=[place[point["week"]] for point in known],
+                    y=[100 * point[f"limit_{end}"] for point in known],
+                    mode="lines+markers",
+                    line={"color": ZERO, "width": 1.5, "dash": "dash", "shape": "hvh"},
+                    marker={"color": ZERO, "symbol": "line-ew-open", "size": 14},
+                    hoverinfo="skip",
+                )
+            )
+        elif chart.get(end) is not None:
+            figure.add_hline(y=100 * chart[end], line_width=1.5, line_dash="dash", line_color=ZERO)
+
+
 def _reach(point: Mapping[str, Any], end: str) -> float:
     value = point.get(end)
     return 0.0 if value is None else 100 * (value - point["agreement"])
-
-
-def _lines(
-    trend: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]
-) -> list[list[tuple[int, int]]]:
-    """Stretches that may be joined: places on the axis, and which of the points stands there."""
-    place = {week: x for x, week in enumerate(trend["weeks"])}
-    run_of = {week: number for number, run in enumerate(trend["runs"]) for week in run}
-    lines: list[list[tuple[int, int]]] = []
-    before: Mapping[str, Any] | None = None
-    for at, point in enumerate(shown):
-        x = place[point["week"]]
-        joined = (
-            before is not None
-            and x - place[before["week"]] == 1
-            and run_of.get(point["week"]) == run_of.get(before["week"])
-        )
-        if not joined:
-            lines.append([])
-        lines[-1].append((x, at))
-        before = point
-    return lines
-
-
-def _weeks(figure: Any, trend: Mapping[str, Any], title: str) -> None:
-    """The axis of weeks, and a numbered mark where weeks may not be joined."""
-    weeks = trend["weeks"]
-    axes(figure, "", title)
-    step = -(-len(weeks) // _TICKS)
-    ticks = list(range(len(weeks) - 1, -1, -step))[::-1]
-    figure.update_xaxes(
-        tickvals=ticks,
-        ticktext=[
-            weeks[x][5:]
-            + (f"<br>{weeks[x][:4]}" if n == 0 or weeks[x][:4] != weeks[ticks[n - 1]][:4] else "")
-            for n, x in enumerate(ticks)
-        ],
-        range=[-0.6, len(weeks) - 0.4],
-        showgrid=False,
-        zeroline=False,
-    )
-    figure.update_yaxes(zeroline=False)
-    place = {week: x for x, week in enumerate(weeks)}
-    for number, mark in enumerate(trend["breaks"], 1):
-        if mark["week"] not in place:
-            continue
-        figure.add_vline(
-            x=place[mark["week"]] - 0.5,
-            line_width=1.5,
-            line_dash="dash",
-            line_color=TEXT,
-        )
-        figure.add_annotation(
-            x=place[mark["week"]] - 0.5,
-            y=1,
-            yref="paper",
-            yanchor="bottom",
-            text=str(number),
-            showarrow=False,
-            font={"size": 13, "color": TEXT},
-            hovertext="<br>".join(label(reason, 60) for reason in mark["reasons"]),
-        )
-    figure.update_layout(margin={"t": 30})
-
-
-def _legend(figure: Any) -> None:
-    figure.update_layout(
-        showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
-        margin={"t": 44},
-    )
 
 
 def _bar(point: Mapping[str, Any], color: str) -> dict[str, Any] | None:
@@ -384,10 +338,3 @@ def _bar(point: Mapping[str, Any], color: str) -> dict[str, Any] | None:
 
 def _color(value: float) -> str:
     return BETTER if value > 0 else WORSE
-
-
-def _breaks_told(trend: Mapping[str, Any]) -> str:
-    return "".join(
-        f" Not comparable across {mark['week']}: {'; '.join(mark['reasons'])}."
-        for mark in trend["breaks"]
-    )

@@ -145,10 +145,11 @@ def missing(
             "command": f"evalkit correlate --study {study} {record}",
         }
     if not checks:
+        judge = shlex.quote((score.document.get("judge") or {}).get("name") or "NAME")
         yield {
             "about": "drift",
             "what": "Nobody has looked whether the judge drifts.",
-            "command": f"evalkit drift --gold GOLD --judgments J {record}",
+            "command": f"evalkit drift --gold GOLD --judgments J --judge {judge} {record}",
         }
     if not score.document.get("lists"):
         yield {

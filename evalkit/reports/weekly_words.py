@@ -151,9 +151,11 @@ def _label_plan(plan: Mapping[str, Any]) -> str:
     if plan.get("needed") is None:
         return f"{said}: {plan.get('note') or 'no number of labels suffices'}."
     more = plan.get("more") or 0
+    now = plan.get("width_now")
+    wide = "" if now is None else f" (the interval is {figure.points(now)} points wide now)"
     return (
         f"{said}, {figure.count(plan['needed'])} queries need labels, {figure.count(more)} more"
-        f" than now (now {figure.points(plan['width_now'])} points wide)."
+        f" than there are{wide}."
     )
 
 
