@@ -59,18 +59,12 @@ def sign_power(ahead: float, behind: float, queries: int, *, alpha: float = 0.05
         >>> round(sign_power(0.15, 0.05, 200), 3)
         0.875
     """
-    from scipy.special import bdtr, bdtrc
-
     _check_shares(ahead, behind, alpha)
     discordant = ahead + behind
     if discordant == 0 or queries < 1:
         return 0.0
     counts, mass = _binomial(queries, discordant)
-    limit = _rejected_up_to(counts, alpha)
-    share = min(ahead / discordant, 1.0)
-    lower = np.where(limit >= 0, bdtr(limit, counts, share), 0.0)
-    upper = np.where(limit >= 0, bdtrc(counts - limit - 1, counts, share), 0.0)
-    return float(min(1.0, (mass * (lower + upper)).sum()))
+    return min(1.0, float(mass @ _rejected(counts, ahead / discordant, alpha)))
 
 
 def sign_queries(
@@ -122,8 +116,12 @@ def sign_queries(
         return found
     # the critical value falls behind by one discordant query about every 4·√d/z of them
     tooth = (4 * math.sqrt(found * discordant) / float(ndtri(1 - alpha / 2)) + 4) / discordant
-    for queries in range(found + 1, found + min(300, math.ceil(tooth)) + 1):
-        if not enough(queries):
+    last = found + min(300, math.ceil(tooth))
+    lowest, highest = _binomial(found, discordant)[0][0], _binomial(last, discordant)[0][-1]
+    rejected = _rejected(np.arange(lowest, highest + 1), ahead / discordant, alpha)
+    for queries in range(found + 1, last + 1):
+        counts, mass = _binomial(queries, discordant)
+        if mass @ rejected[counts - lowest] < power:
             found = queries + 1
     return found
 
@@ -227,6 +225,16 @@ def _binomial(n: int, share: float) -> tuple[Ints, Array]:
     counts = np.arange(low, high + 1)
     ways = gammaln(n + 1) - gammaln(counts + 1) - gammaln(n - counts + 1)
     return counts, np.exp(ways + xlogy(counts, share) + xlog1py(n - counts, -share))
+
+
+def _rejected(counts: Ints, share: float, alpha: float) -> Array:
+    """Chance that the sign test of so many queries, of which each is ahead so often, rejects."""
+    from scipy.special import bdtr, bdtrc
+
+    limit, share = _rejected_up_to(counts, alpha), min(share, 1.0)
+    lower, upper = bdtr(limit, counts, share), bdtrc(counts - limit - 1, counts, share)
+    found: Array = np.where(limit >= 0, lower + upper, 0.0)
+    return found
 
 
 def _rejected_up_to(counts: Ints, alpha: float) -> Ints:

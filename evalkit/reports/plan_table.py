@@ -197,7 +197,7 @@ def _legend(document: Document) -> str:
     have = "the pilot's queries" if settings["queries"] is None else "the queries there are"
     parts = []
     if settings["delta"] is not None:
-        what = "single votes with a GSB" if votes else "a true difference"
+        what = "a GSB of single votes" if votes else "a true difference"
         parts.append(
             f"queries needed: {what} of {100 * settings['delta']:g} points, for better or worse, "
             f"has p ≤ {settings['alpha']:g} in {100 * settings['power']:g} of 100 samples"

@@ -177,7 +177,7 @@ def test_weights_take_the_linearised_error_of_a_share() -> None:
 
 def test_twice_the_difference_needs_about_a_quarter_of_the_queries() -> None:
     rng = np.random.default_rng(1)
-    for pilot in (table(delta=rng.normal(0, 0.2, 300)), shares(30, 30, 240), verdicts(60, 80, 60)):
+    for pilot in (table(delta=rng.normal(0, 0.2, 300)), shares(30, 30, 240), verdicts(40, 120, 40)):
         small, large = (planned(pilot, delta=delta).needed_queries for delta in (0.02, 0.04))
         assert small / large == pytest.approx(4, rel=0.06)
 
