@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from annotate_app.marking import MARKS, numbers
 from evalkit.reports.markup import Html, element, join
+from evalkit.reports.score_numbers import price
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -282,9 +283,8 @@ def _row(
 
 def _meta(item: Any, attributes: Iterable[tuple[str, Any]]) -> Html:
     parts: list[Html] = []
-    if item.price not in (None, ""):
-        whole = f"{item.price:.2f}" if isinstance(item.price, float) else str(item.price)
-        parts.append(element("span", whole, class_="ek-price"))
+    if price(item.price):
+        parts.append(element("span", price(item.price), class_="ek-price"))
     if item.brand:
         parts.append(element("span", str(item.brand), class_="ek-brand", dir="auto", lang=""))
     parts += [

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.reports import score_document as read
 from evalkit.reports.query_moves import biggest_moves, ranks
 from evalkit.reports.score_exports import format_json
+from evalkit.reports.score_numbers import price
 from evalkit.reports.terminal import clamp, display_width, pad, paint, plain, wrap
 
 if TYPE_CHECKING:
@@ -213,7 +214,4 @@ def _grade(item: Mapping[str, Any]) -> str:
 
 
 def _price(item: Mapping[str, Any]) -> str:
-    price = item.get("price")
-    if price is None or price == "":
-        return ""
-    return clamp(f"{price:.2f}" if isinstance(price, float) else plain(price), 10)
+    return clamp(price(item.get("price")), 10)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.reports import score_document as read
 from evalkit.reports.markup import Html, element
 from evalkit.reports.query_moves import ranks
+from evalkit.reports.score_numbers import price
 from evalkit.reports.terminal import plain
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _item(
         where = "same place"
     else:
         where = f"{other} #{there}"
-    price = item.get("price")
+    cost = price(item.get("price"))
     return element(
         "li",
         element("span", rank, class_="rank"),
@@ -157,8 +158,7 @@ def _item(
         ),
         element(
             "span",
-            element("span", _text(price)) if price not in (None, "") else None,
-            element("br") if price not in (None, "") else None,
+            [element("span", _text(cost)), element("br")] if cost else None,
             element("span", where, class_="small"),
             class_="aside",
         ),

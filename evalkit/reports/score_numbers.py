@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+from evalkit.reports.terminal import plain
+
 __all__ = [
     "MISSING",
     "coefficient",
@@ -17,6 +19,7 @@ __all__ = [
     "interval",
     "p_value",
     "points",
+    "price",
     "range_text",
     "ratio",
     "share",
@@ -138,6 +141,18 @@ def count(value: float | None) -> str:
     if value is None:
         return MISSING
     return f"{int(value):,}" if float(value).is_integer() else f"{value:,.2f}"
+
+
+def price(value: object) -> str:
+    """A price as a shop writes it: cents where it is a fraction, text as it is, nothing for none.
+
+    Example:
+        >>> price(17.9), price(68), price("from 5"), price(None)
+        ('17.90', '68', 'from 5', '')
+    """
+    if value is None:
+        return ""
+    return fixed(value, 2) if isinstance(value, float) else plain(value)
 
 
 def fixed(value: float, digits: int) -> str:
