@@ -102,8 +102,11 @@ def test_a_page_without_per_query_figures_or_lists_is_whole(tmp_path):
 def test_the_biggest_wins_and_losses_show_both_lists(tmp_path):
     document, columns = large()
     lists = result_lists(columns)
+    for entry in lists.values():
+        entry["control"][0]["price"] = 17.9
     page = outline(document, tmp_path, pa.table(columns), lists=lists, count=3)
     assert [tag for tag in page.tags if tag == "details"] == ["details"] * 6
+    assert page.text.count("17.90") == 6
     assert page.tags.count("ol") == 12
     assert page.tags.count("li") == 120 + len(document["warnings"]) + len(document["runs"])
 
