@@ -259,7 +259,7 @@ def test_a_measure_without_values_says_so() -> None:
 
 def test_a_small_pilot_is_warned_of() -> None:
     assert "The pilot has 20 queries" in plan_comparison(shares(2, 2, 16), delta=0.1).warnings[0]
-    assert plan_comparison(shares(4, 4, 32), delta=0.1).warnings == []
+    assert plan_comparison(shares(10, 10, 80), delta=0.1).warnings == []
 
 
 @pytest.mark.parametrize(
