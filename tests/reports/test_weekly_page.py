@@ -11,6 +11,7 @@ import pytest
 from page_reading import Outline
 from weekly_records import full_history, keep, score, study
 
+from evalkit.reports.score_numbers import signed
 from evalkit.reports.weekly import weekly_document
 from evalkit.reports.weekly_page import format_weekly_page
 from evalkit.store import StudyDesign, create_study, open_store
@@ -140,6 +141,27 @@ def test_the_card_of_people_says_on_what_it_rests(tmp_path, more, said):
 
 def test_breaks_are_told_once_and_in_words(outline):
     assert outline.text.count("2026-W44: the query set changed: 120 → 160 queries.") == 1
+
+
+def test_weeks_that_cannot_be_compared_stand_side_by_side_without_a_difference(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/weeks.db", create=True) as store:
+        before, _ = score(1)
+        before["settings"]["min_good"] = 2
+        keep(store, "score", "2026-W46", before)
+        keep(store, "score", WEEK, score(2)[0])
+        text = format_weekly_page(weekly_document(store, WEEK))
+    since = text[text.index('id="since"') : text.index("In this report")]
+    assert "Not comparable with 2026-W46:</strong> settings changed: min-good 2 → 1." in since
+    changes = re.findall(r"<td>([^<]*)</td></tr>", since)
+    assert changes == ["–"] * 6
+
+
+def test_weeks_that_can_be_compared_have_their_difference(full):
+    text = format_weekly_page(full)
+    since = text[text.index('id="since"') : text.index("In this report")]
+    changes = re.findall(r"<td>([^<]*)</td></tr>", since)
+    row = full["since"]["rows"][0]
+    assert changes[0] == signed(row["now"]["control"] - row["before"]["control"])
 
 
 def test_every_figure_has_a_place_and_a_summary_and_a_table_behind_it(outline):
