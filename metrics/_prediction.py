@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     Side = tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
     Columns = tuple[FloatArray, FloatArray, FloatArray]
 
-__all__ = ["Design", "Target", "estimate", "t_quantile"]
+__all__ = ["Design", "Target", "degrees_of", "estimate", "t_quantile"]
 
 Target = Literal["queries", "population"]
 
-FEW = 20
+FEW = 30
 """Below so many labelled queries the interval is known to be somewhat too narrow."""
 RARE = 10
 """As many labelled queries must have a value of their own for the interval to be relied on."""
@@ -62,6 +62,15 @@ class Design:
     def drawn_from(self) -> int:
         """What these were drawn from."""
         return self.size - self.certain
+
+    @property
+    def worth(self) -> float:
+        """As many equally likely labels would determine the variance as well."""
+        p = self.p[self.p < 1]
+        if self.equal or not len(p):
+            return float(len(self.p))
+        share = (1 - p) / p**2
+        return float(share.sum() ** 2 / (share @ share))
 
     def covariance(self, one: FloatArray, other: FloatArray) -> float:
         """Hájek's covariance of two estimated means, from columns of the labelled queries."""
@@ -146,8 +155,9 @@ def estimate(
         value = human + lambda_ * (automated - judge)
         variance = beyond + design.variance(residual)
         alone = beyond + design.variance(e_human)
-    n = design.drawn if unlabelled else count
-    t = t_quantile(confidence, n - 1)
+    worth = design.worth
+    plain = replace(plain, degrees=max(worth - 1, 1.0))
+    t = t_quantile(confidence, plain.degrees)
     half, human_half = t * math.sqrt(variance), t * math.sqrt(alone)
     return replace(
         plain,
@@ -162,7 +172,7 @@ def estimate(
         effective_labels=_effective(plain, alone, variance, of_population),
         spread=_spread(plain, variance - beyond),
         floor=beyond,
-        note=_remark(columns, labelled, residual, n) if unlabelled else "",
+        note=_remark(columns, labelled, residual, worth) if unlabelled else "",
     )
 
 
@@ -247,17 +257,17 @@ def _effective(
 ) -> float | None:
     """Labels of people alone, drawn alike, whose interval would have this width.
 
-    Solves ``t_{x−1}²·S²·(1/x − 1/N) = t_{n−1}²·variance`` for x, with S² of people alone.
+    Solves ``t(x)²·S²·(1/x − 1/N) = t(n)²·variance`` for x, with S² of people alone.
     """
     n, most = plain.labelled - plain.certain, plain.drawn_from
     if n < 2 or n >= most or alone == 0 or (variance == 0 and of_population):
         return None
     beyond = 0.0 if of_population else 1 / most
     spread = alone / (1 / n - beyond)
-    wanted = t_quantile(plain.confidence, n - 1) ** 2 * variance
+    wanted = t_quantile(plain.confidence, plain.degrees) ** 2 * variance
 
     def enough(count: float) -> bool:
-        t = t_quantile(plain.confidence, count - 1)
+        t = t_quantile(plain.confidence, degrees_of(plain, count))
         return t**2 * spread * max(0.0, 1 / count - beyond) <= wanted
 
     low, high = 1.0, float(n)
@@ -269,7 +279,13 @@ def _effective(
     return high + plain.certain
 
 
-def _remark(columns: list[Columns], labelled: Mask, residual: FloatArray, n: int) -> str:
+def degrees_of(estimate: PredictionPowered, labels: float) -> float:
+    """Degrees of freedom with another number of labels that are drawn alike."""
+    now = estimate.labelled - estimate.certain
+    return max((estimate.degrees + 1) * labels / now - 1, 1.0)
+
+
+def _remark(columns: list[Columns], labelled: Mask, residual: FloatArray, worth: float) -> str:
     """Why the interval may promise too much: it rests on the variance of a handful of values."""
     signs = (1, -1)[: len(columns)]
     sides = list(zip(signs, columns, strict=True))
@@ -278,16 +294,25 @@ def _remark(columns: list[Columns], labelled: Mask, residual: FloatArray, n: int
     differ = int((np.abs(people - judge) > SAME).sum())
     usual = np.unique(np.round(people, 9), return_counts=True)[1].max()
     vary = len(people) - int(usual)
-    narrow = "the interval may be too narrow"
+    narrow = "the interval is likely too narrow"
     if np.ptp(residual) <= SAME:
         what = "people say the same of every labelled query"
         if differ == 0 and vary:
             what = "people and the automated values agree on every labelled query"
         return f"{what}: an interval without width is too few labels, not certainty"
-    if n < FEW:
-        return f"fewer than {FEW} labelled queries: {narrow}"
     if differ < RARE:
-        return f"people and the automated values differ on {differ} labelled queries only: {narrow}"
+        return f"people and the automated values differ on {_queries(differ)} only: {narrow}"
     if vary < RARE:
-        return f"people's values vary on {vary} labelled queries only: {narrow}"
+        return f"people's values vary on {_queries(vary)} only: {narrow}"
+    if len(people) < FEW:
+        return f"fewer than {FEW} labelled queries: the interval may be too narrow"
+    if worth < FEW:
+        return (
+            f"by their unequal probabilities the labelled queries are worth {worth:.0f} that are "
+            "alike, for this figure: the interval may be too narrow"
+        )
     return ""
+
+
+def _queries(number: int) -> str:
+    return "1 labelled query" if number == 1 else f"{number} labelled queries"

@@ -36,6 +36,7 @@ class PredictionPowered:
         effective_labels: labels that people alone would need for this width, drawn alike.
         spread: S² of its variance ``floor + S²·(1/n − 1/N)``, n of the N `drawn_from` labelled.
         floor: variance that stays when every query is labelled: 0 for the target `queries`.
+        degrees: degrees of freedom of its t quantile.
         certain: labelled queries that were sure to be labelled.
         drawn_from: queries that were not.
         confidence: the coverage of the intervals.
@@ -56,6 +57,7 @@ class PredictionPowered:
     effective_labels: float | None = None
     spread: float | None = None
     floor: float = 0.0
+    degrees: float = 1.0
     certain: int = 0
     drawn_from: int = 0
     confidence: float = 0.95

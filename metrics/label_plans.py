@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from metrics._prediction import t_quantile
+from metrics._prediction import degrees_of, t_quantile
 from metrics.calibration_results import LabelPlan
 from metrics.errors import MetricsError
 from metrics.inference import SAME
@@ -20,7 +20,7 @@ __all__ = ["labels_for_width", "plan_labels"]
 def labels_for_width(estimate: PredictionPowered, width: float) -> int | None:
     """Say how many labels in all make the prediction-powered interval as narrow as wanted.
 
-    The smallest n with ``2·t_{n−1}·sqrt(floor + S²·(1/n − 1/N)) ≤ width``, where S² is what one
+    The smallest n with ``2·t·sqrt(floor + S²·(1/n − 1/N)) ≤ width``, where S² is what one
     label was worth so far. It holds if labels to come are like those there are; labels drawn where
     the runs differ usually do better.
 
@@ -53,7 +53,7 @@ def labels_for_width(estimate: PredictionPowered, width: float) -> int | None:
 
     def enough(n: int) -> bool:
         variance = estimate.floor + spread * max(0.0, 1 / n - 1 / most)
-        t = t_quantile(estimate.confidence, n - 1)
+        t = t_quantile(estimate.confidence, degrees_of(estimate, n))
         return 2 * t * math.sqrt(variance) <= width + SAME
 
     low, high = estimate.labelled - estimate.certain, most
@@ -121,12 +121,13 @@ def plan_labels(
     if estimate is None or estimate.interval is None:
         labels_for_width(estimate, width) if estimate else None
         return replace(
-            found, note="nothing is known of its spread yet: have some 20 queries labelled first"
+            found, note="nothing is known of its spread yet: have some 30 queries labelled first"
         )
     found = replace(found, width_now=estimate.interval.high - estimate.interval.low)
     needed = labels_for_width(estimate, width)
     if needed is None:
-        least = 2 * t_quantile(estimate.confidence, estimate.drawn_from - 1) * estimate.floor**0.5
+        degrees = degrees_of(estimate, estimate.drawn_from)
+        least = 2 * t_quantile(estimate.confidence, degrees) * estimate.floor**0.5
         return replace(
             found,
             note="cannot be reached: with every query labelled the interval of the population is "

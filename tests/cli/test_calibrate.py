@@ -231,7 +231,8 @@ def test_judgments_may_hold_people_and_the_judge(run: Run) -> None:
 def test_a_single_run_is_calibrated(evalkit: Run, files: Path) -> None:
     done = evalkit("calibrate", "--run", "control.csv", *FILES[4:], "--human", "human.csv")
     assert done.code == 0, done.err
-    assert "  Item Goodrate@3  " in done.out
+    assert "  Item Goodrate@3 [1]  " in done.out
+    assert "Δ" not in done.out
 
 
 def test_the_population_is_a_wider_target(run: Run) -> None:

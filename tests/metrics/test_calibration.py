@@ -395,7 +395,7 @@ def test_a_population_cannot_be_known_better_than_its_queries_tell() -> None:
 def test_a_plan_needs_some_labels_to_begin_with() -> None:
     plan = plan_labels(calibrated(None), 0.1)
     assert plan.needed is None
-    assert "have some 20 queries labelled first" in plan.note
+    assert "have some 30 queries labelled first" in plan.note
     with pytest.raises(MetricsError, match="no such figure to plan for"):
         plan_labels(calibrated(), 0.1, measure="precision")
     with pytest.raises(ValueError, match="above 0"):

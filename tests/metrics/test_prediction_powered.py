@@ -332,17 +332,41 @@ def test_figures_that_do_not_exist_are_none() -> None:
 
 
 def test_notes_say_when_the_interval_promises_too_much() -> None:
-    few = known(prediction_powered_mean(JUDGE, PEOPLE))
-    assert few.note == "fewer than 20 labelled queries: the interval may be too narrow"
+    rare = known(prediction_powered_mean(JUDGE, PEOPLE))
+    assert rare.note == (
+        "people and the automated values differ on 1 labelled query only: "
+        "the interval is likely too narrow"
+    )
     truth = np.tile([1.0, 0.0, 1.0], 40)
     judge = np.where(np.arange(120) < 5, 1 - truth, truth)
-    rare = known(prediction_powered_mean(judge, some(truth, np.arange(60))))
-    assert rare.note == (
-        "people and the automated values differ on 5 labelled queries only: "
-        "the interval may be too narrow"
-    )
+    still = known(prediction_powered_mean(judge, some(truth, np.arange(60))))
+    assert "differ on 5 labelled queries only" in still.note
+    few = known(prediction_powered_mean(1 - truth, some(truth, np.arange(29))))
+    assert few.note == "fewer than 30 labelled queries: the interval may be too narrow"
+    enough = known(prediction_powered_mean(1 - truth, some(truth, np.arange(30))))
+    assert enough.note == ""
     alike = known(prediction_powered_mean(judge, some(np.ones(120), np.arange(60))))
     assert alike.note.startswith("people say the same of every labelled query")
+    seldom = np.where(np.arange(120) < 4, 1.0, 0.0)
+    vary = known(prediction_powered_mean(truth, some(seldom, np.arange(60))))
+    assert vary.note.startswith("people's values vary on 4 labelled queries only")
+
+
+def test_labels_of_very_unequal_probability_are_worth_fewer() -> None:
+    rng = np.random.default_rng(3)
+    truth, judge = rng.normal(size=(2, 200))
+    p = np.where(np.arange(200) < 40, 0.9, 0.1)
+    at = np.concatenate([np.arange(36), np.arange(40, 56)])
+    found = known(prediction_powered_mean(judge, some(truth, at), probabilities=p))
+    v = (1 - p[at]) / p[at] ** 2
+    worth = v.sum() ** 2 / (v @ v)
+    assert found.degrees == pytest.approx(worth - 1)
+    assert found.interval is not None
+    half = float(stats.t.ppf(0.975, worth - 1)) * (found.standard_error or 0)
+    assert found.interval.high - (found.value or 0) == pytest.approx(half)
+    assert "worth 16 that are alike" in found.note
+    alike = known(prediction_powered_mean(judge, some(truth, at)))
+    assert (alike.degrees, alike.note) == (51, "")
 
 
 @pytest.mark.parametrize(
