@@ -1,4 +1,4 @@
-"""Bootstrap of several figures at once, from the distinct kinds of rows: BCa intervals.
+"""Bootstrap of several figures at once, from the distinct kinds of rows, and its intervals.
 
 The companion of :mod:`metrics.association`, whose figures take whole weightings.
 :mod:`metrics.resampling` does the same for ratios of sums, where sums are all one needs.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-__all__ = ["Resampled", "bootstrap", "distinct", "resamples"]
+__all__ = ["Resampled", "Scale", "bootstrap", "distinct", "resamples"]
+
+Scale = Literal["correlation", "share", "difference"]
 
 _CELLS = 400_000  # weights of a block of resamples: 3 MB, so that a block stays in the cache
-_LEFT_OUT = 1_000  # kinds of rows left out, one at a time, to see how skewed a figure is
 
 
 def distinct(*columns: Floats) -> tuple[list[Floats], Ints]:
@@ -70,44 +71,46 @@ def resamples(copies: Ints, *, seed: int, draws: int) -> Iterator[Floats]:
 
 @dataclass(frozen=True)
 class Resampled:
-    """Figures, and what becomes of them when rows are resampled or left out.
+    """Figures, and what becomes of them when rows are resampled.
 
     Attributes:
         points: float64[figures], NaN where one does not exist.
         draws: float64[figures, draws], of the resamples.
-        without: float64[figures, kinds], with one row of a kind left out.
-        copies: int64[kinds], how often these kinds occur.
+        size: rows that a resample has.
     """
 
     points: Floats
     draws: Floats
-    without: Floats
-    copies: Ints
+    size: int
 
-    def interval(self, figure: int, confidence: float) -> Interval | None:
-        """Bias-corrected and accelerated percentiles (Efron 1987, JASA 82:171-185).
+    def interval(self, figure: int, confidence: float, *, scale: Scale) -> Interval | None:
+        """The figure ± t times its bootstrap standard error, on a scale without bounds.
 
+        The scale is Fisher's z = artanh for a correlation in [−1, 1] (Fisher 1921, Metron 1:3-32),
+        the logit for a share in [0, 1], and for a difference its own. The scale's slope at the
+        figure carries the standard error over; t has one degree of freedom less than there are
+        rows. With few queries this covers more often than percentiles of the resamples, plain or
+        BCa, above all κ and r; `tests/metrics/test_correlation_coverage.py` says how often.
         Resamples in which the figure does not exist are left out.
 
         Returns:
-            The interval; None where the figure does not exist, or where no resample differs from
-            it: then resampling cannot tell how sure it is.
+            The interval; None where the figure does not exist, lies on a bound, or is the same in
+            every resample: then resampling cannot tell how sure it is.
         """
-        from scipy.special import ndtr, ndtri
+        from scipy.special import expit, logit, stdtrit
 
-        point, draws = self.points[figure], self.draws[figure]
+        point, draws = float(self.points[figure]), self.draws[figure]
         draws = draws[~np.isnan(draws)]
-        if np.isnan(point) or not len(draws) or np.abs(draws - point).max() <= SAME:
+        if math.isnan(point) or len(draws) < 2 or np.abs(draws - point).max() <= SAME:
             return None
-        below = np.count_nonzero(draws < point - SAME)
-        upto = np.count_nonzero(draws <= point + SAME)
-        # all on one side would be infinite; half a resample is what the number of draws can tell
-        half = 0.5 / len(draws)
-        bias = ndtri(np.clip((below + upto) / (2 * len(draws)), half, 1 - half))
-        shifted = bias + ndtri(np.array([0.5 - confidence / 2, 0.5 + confidence / 2]))
-        # past its pole the transform has run off the scale, to the outermost resample
-        shrink = np.maximum(1 - self._acceleration(figure) * shifted, SAME)
-        low, high = np.quantile(draws, ndtr(bias + shifted / shrink))
+        half = float(stdtrit(self.size - 1, 0.5 + confidence / 2) * draws.std(ddof=1))
+        if scale == "difference":
+            return Interval(point - half, point + half)
+        room = 1 - point**2 if scale == "correlation" else point * (1 - point)
+        if room <= SAME:
+            return None
+        there, back = (np.arctanh, np.tanh) if scale == "correlation" else (logit, expit)
+        low, high = back(there(point) + np.array([-half, half]) / room)
         return Interval(float(low), float(high))
 
     def undefined(self, figure: int) -> float:
@@ -116,34 +119,13 @@ class Resampled:
 
     def behind(self, best: int) -> Resampled:
         """How far each figure lies below one of them, resample by resample."""
-        return Resampled(
-            points=self.points[best] - self.points,
-            draws=self.draws[best] - self.draws,
-            without=self.without[best] - self.without,
-            copies=self.copies,
-        )
-
-    def _acceleration(self, figure: int) -> float:
-        """A sixth of the skewness of the leave-one-out values."""
-        without = self.without[figure]
-        exists = ~np.isnan(without)
-        without, copies = without[exists], self.copies[exists]
-        if not len(without):
-            return 0.0
-        pull = np.average(without, weights=copies) - without
-        squares = float(copies @ pull**2)
-        if squares <= SAME**2 * len(without):
-            return 0.0
-        return float(copies @ pull**3) / (6 * squares * math.sqrt(squares))
+        return Resampled(self.points[best] - self.points, self.draws[best] - self.draws, self.size)
 
 
 def bootstrap(
     figures: Callable[[Floats], Floats], copies: Ints, *, seed: int, draws: int
 ) -> Resampled:
-    """Compute figures for the rows as they are, for resamples, and with single rows left out.
-
-    Of more than 1,000 kinds of rows, 1,000 evenly spaced ones are left out: the skewness that this
-    measures matters less and less as rows become many.
+    """Compute figures for the rows as they are, and for resamples of them.
 
     Args:
         figures: from float64[kinds, weightings] to float64[figures, weightings].
@@ -151,24 +133,10 @@ def bootstrap(
         seed: of the resamples.
         draws: their number; 0 gives the figures alone.
     """
-    once = copies.astype(np.float64)[:, None]
-    points = figures(once)
-    if not draws:
-        none = np.empty((len(points), 0))
-        return Resampled(points[:, 0], none, none, copies[:0])
-    kinds = len(copies)
-    left = np.unique(np.linspace(0, kinds - 1, min(kinds, _LEFT_OUT)).astype(np.int64))
-    block = max(1, _CELLS // kinds)
-    without = []
-    for start in range(0, len(left), block):
-        chosen = left[start : start + block]
-        weights = np.repeat(once, len(chosen), axis=1)
-        weights[chosen, np.arange(len(chosen))] -= 1
-        without.append(figures(weights))
+    points = figures(copies.astype(np.float64)[:, None])
     drawn = [figures(weights) for weights in resamples(copies, seed=seed, draws=draws)]
     return Resampled(
         points[:, 0],
-        np.concatenate(drawn, axis=1),
-        np.concatenate(without, axis=1),
-        copies[left],
+        np.concatenate(drawn, axis=1) if drawn else np.empty((len(points), 0)),
+        int(copies.sum()),
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from metrics._bootstrap import Scale
     from metrics._points import Points
 
     Floats = NDArray[np.float64]
@@ -73,8 +74,9 @@ def correlate(
       of which helped to choose its own margin. `margin` is the choice of the first half,
       `margin_other` that of the second.
 
-    Intervals are BCa bootstrap intervals over queries (Efron 1987). A query is drawn with its
-    votes as they are, so they speak of other queries voted on by as many people, not of votes
+    Intervals are ± t bootstrap standard errors over queries, on Fisher's z scale (for AUC on the
+    logit scale), so they stay within bounds and are not symmetric. A query is drawn with its votes
+    as they are: the intervals speak of other queries voted on by as many people, not of votes
     without error. Fewer than 10 queries have none (AUC: fewer than 10 Good or 10 Bad), nor has a
     figure that no resample changes.
 
@@ -234,7 +236,8 @@ def _coefficients(
         exists = not np.isnan(point)
         interval = None
         if wanted and exists and name not in without:
-            interval = resampled.interval(at, confidence)
+            scale: Scale = "share" if name == "auc" else "correlation"
+            interval = resampled.interval(at, confidence, scale=scale)
             if interval is None:
                 flat.append(_SYMBOLS[name])
             elif resampled.undefined(at) > _MANY_UNDEFINED:
@@ -340,7 +343,7 @@ def _ranking(points: Points, *, confidence: float, draws: int, seed: int) -> lis
         measure, cutoff = points.figures[used[at]]
         exists = not np.isnan(taus[at])
         compared = exists and at != best and enough and draws
-        interval = behind.interval(int(at), confidence) if compared else None
+        interval = behind.interval(int(at), confidence, scale="difference") if compared else None
         rows.append(
             MeasureRanked(
                 measure=measure,

@@ -32,7 +32,7 @@ ENUMERATED = 8
 """Up to this many studies, the permutation test goes through all orders."""
 
 _FEWEST = 3  # fewer studies always agree or disagree
-_FEWEST_RESAMPLED = 6  # fewer than these, and resamples are of two or three studies
+_FEWEST_RESAMPLED = 4
 _PERMUTATIONS = 10_000
 _BLOCK = 2_000_000  # pairs of a block of permutations: 16 MB
 
@@ -43,10 +43,11 @@ def correlate_systems(
     """Compare GSB with the measures' Δ over studies: does a better measure mean happier people?
 
     Kendall's τ-b over studies, each a pair (GSB, Δ) of one control and one treatment. The interval
-    is the BCa bootstrap over studies, from 6 studies on. p is the two-sided permutation test of
-    |C − D|, over all orders up to 8 studies, otherwise over 10,000 seeded ones with the observed
-    one counted in; it takes studies as independent, which weeks of one system are not quite. Fewer
-    than 3 studies have neither.
+    is ± t bootstrap standard errors over studies on Fisher's z scale, from 4 studies on; with few
+    it is wide and rather too wide. p is the two-sided permutation test of |C − D|, over all orders
+    up to 8 studies, otherwise over 10,000 seeded ones with the observed one counted in; it takes
+    studies as independent, which weeks of one system are not quite. Fewer than 3 studies have
+    neither.
 
     Args:
         points: frame with `study, gsb, delta` and optionally `measure, cutoff`, a row a study (a
@@ -158,7 +159,7 @@ def _associate(
         seed=seed,
         draws=draws if enough else 0,
     )
-    interval = resampled.interval(0, confidence) if draws and enough else None
+    interval = resampled.interval(0, confidence, scale="correlation") if draws and enough else None
     note = ""
     if not enough:
         note = f"no interval: fewer than {_FEWEST_RESAMPLED} studies"

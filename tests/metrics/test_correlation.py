@@ -233,24 +233,43 @@ def test_many_queries_have_the_coefficients_of_scipy(queries: int) -> None:
         assert kendall(Pairs(y, x), one)[0] == pytest.approx(stats.kendalltau(x, y)[0], abs=1e-12)
 
 
-def test_intervals_are_those_of_scipys_bootstrap() -> None:
+def test_intervals_have_the_standard_errors_of_scipys_bootstrap() -> None:
     votes, deltas = simulated(120)
     found = correlate(votes, deltas, draws=4_000)
-    points = found.points("measure0", 10)
-    x, y = np.array(points["preference"]), snapped(np.array(points["delta"]))
-    functions = {
-        "kendall": stats.kendalltau,
-        "pearson": stats.pearsonr,
-        "spearman": stats.spearmanr,
+    points, row = found.points("measure0", 10), found.rows[0]
+    h, delta, said = (
+        snapped(np.array(points[name], dtype=float)) for name in ("preference", "delta", "verdict")
+    )
+
+    def area(values: np.ndarray, verdicts: np.ndarray) -> float:
+        return roc_auc_score(verdicts[verdicts != 0] > 0, values[verdicts != 0])
+
+    functions: dict[str, Any] = {
+        "kendall": (h, delta, lambda x, y: stats.kendalltau(x, y)[0]),
+        "spearman": (h, delta, lambda x, y: stats.spearmanr(x, y)[0]),
+        "pearson": (h, delta, lambda x, y: stats.pearsonr(x, y)[0]),
+        "kappa": (said, delta, lambda x, y: cohen_kappa_score(x, np.sign(y))),
+        "auc": (delta, said, area),
     }
-    for name, function in functions.items():
-        theirs = stats.bootstrap(
-            (x, y), lambda a, b, f=function: f(a, b)[0], paired=True, vectorized=False,
-            n_resamples=1_500, rng=np.random.default_rng(1),
-        ).confidence_interval  # fmt: skip
-        # two Monte-Carlo errors of a 2.5% quantile of 1,500 resamples
-        ends = getattr(found.rows[0], f"{name}_low"), getattr(found.rows[0], f"{name}_high")
-        assert ends == pytest.approx((theirs.low, theirs.high), abs=0.02)
+    t = stats.t.ppf(0.975, 119)
+    for name, (x, y, function) in functions.items():
+        error = stats.bootstrap(
+            (x, y), function, paired=True, vectorized=False, n_resamples=800, method="percentile",
+            rng=np.random.default_rng(1),
+        ).standard_error  # fmt: skip
+        point, ends = (
+            getattr(row, name),
+            (getattr(row, f"{name}_low"), getattr(row, f"{name}_high")),
+        )
+        if name == "auc":
+            middle, half = math.log(point / (1 - point)), t * error / (point * (1 - point))
+            expected = [1 / (1 + math.exp(-(middle + side * half))) for side in (-1, 1)]
+        else:
+            expected = [
+                math.tanh(math.atanh(point) + side * t * error / (1 - point**2)) for side in (-1, 1)
+            ]
+        # three Monte-Carlo errors of a standard error from 800 resamples are 7.5% of it
+        assert ends == pytest.approx(expected, abs=0.08 * t * error), name
 
 
 def test_a_wider_confidence_has_the_wider_interval() -> None:

@@ -102,7 +102,7 @@ def covered(world: str, queries: int, samples: int, seed: int) -> dict[str, tupl
             low, high = getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
             if low is not None:
                 held[name].append(low <= true[name] <= high)
-    return {name: (float(np.mean(of)), len(of)) for name, of in held.items()}
+    return {name: (float(np.mean(of or [False])), len(of)) for name, of in held.items()}
 
 
 def error(samples: int) -> float:
@@ -113,23 +113,25 @@ def test_95_percent_intervals_hold_the_truth_in_95_percent() -> None:
     for name, (share, count) in covered("steps", 60, 250, seed=3).items():
         # three Monte-Carlo errors: 4 points
         assert share == pytest.approx(0.95, abs=3 * error(count)), name
+        assert count > 240, name
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("queries", [30, 60, 160])
+@pytest.mark.parametrize("queries", [12, 30, 60, 160])
 def test_intervals_of_every_world_cover(world: str, queries: int) -> None:
     samples = 1_000 if queries < 100 else 500
     for name, (share, count) in covered(world, queries, samples, seed=11).items():
-        assert count > 200, name
-        # few queries cost the bootstrap up to two points; it may also cover more than it says
-        slack = 0.02 if queries < 100 else 0.005
-        assert 0.95 - slack - 3 * error(count) < share < 0.985, name
+        # Pearson's r of votes falls up to one and a half points short where queries are few
+        slack = 0.015 if name == "pearson" and queries < 100 else 0.0
+        # few samples of few queries have 10 Good and 10 Bad ones
+        assert count > 200 or (name == "auc" and queries < 30), name
+        assert count == 0 or share > 0.95 - slack - 3 * error(count), name
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("studies", [6, 8, 10, 15])
-@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.8])
+@pytest.mark.parametrize("studies", [4, 6, 8, 15])
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9])
 def test_intervals_over_studies_cover(studies: int, correlation: float) -> None:
     rng = np.random.default_rng(studies)
     samples = 600
@@ -147,7 +149,7 @@ def test_intervals_over_studies_cover(studies: int, correlation: float) -> None:
     )
     true = 2 / math.pi * math.asin(correlation)  # of a bivariate normal distribution
     held = [row.kendall_low <= true <= row.kendall_high for row in found.rows if row.kendall_low]
-    assert len(held) > 400
+    assert len(held) > 300
     assert np.mean(held) > 0.95 - 3 * error(len(held))
 
 

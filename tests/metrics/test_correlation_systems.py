@@ -75,11 +75,17 @@ def test_two_studies_say_nothing_and_say_so() -> None:
     assert row.note == "no correlation: fewer than 3 studies"
 
 
-def test_five_studies_have_a_p_and_no_interval() -> None:
+def test_three_studies_have_a_p_and_no_interval() -> None:
+    row = correlate_systems(history([1, 2, 3], [1, 3, 2])).rows[0]
+    assert (row.kendall, row.kendall_low) == (pytest.approx(1 / 3), None)
+    assert row.p == 1.0
+    assert row.note == "no interval: fewer than 4 studies"
+
+
+def test_five_studies_have_an_interval_that_says_how_little_that_is() -> None:
     row = correlate_systems(history([1, 2, 3, 4, 5], [1, 2, 3, 5, 4])).rows[0]
-    assert (row.kendall, row.kendall_low) == (0.8, None)
-    assert row.p == pytest.approx(10 / 120)
-    assert row.note == "no interval: fewer than 6 studies"
+    assert (row.kendall, row.p) == (0.8, pytest.approx(10 / 120))
+    assert row.kendall_low < 0 < row.kendall < row.kendall_high < 1
 
 
 def test_a_perfect_history_has_no_interval_rather_than_one_without_width() -> None:
