@@ -9,6 +9,13 @@ SHOP := sample_data
 OUT := demo
 AXE := axe-core@4.14.1
 
+# what the demo compares, and how it records a week
+RUNS = --control $(OUT)/control.parquet --treatment $(OUT)/treatment.parquet
+JUDGED = --judgments $(OUT)/classifier.csv --judge simulated-classifier --queries $(SHOP)/queries.csv \
+  --products $(SHOP)/products.jsonl --good 2 --by query_type
+WEEK := $(shell date +%G-W%V)
+RECORD = --record --week $(WEEK) --db $(OUT)/evalkit.db
+
 .PHONY: demo test test-all lint typecheck wheel docs sample-data axe clean
 
 demo: $(VENV)/.installed-demo
@@ -17,26 +24,46 @@ demo: $(VENV)/.installed-demo
 	@$(MODEL_ENV) $(BIN)/evalkit index --products $(SHOP)/products.jsonl --kind lexical -o $(OUT)/lexical.index
 	@$(MODEL_ENV) $(BIN)/evalkit index --products $(SHOP)/products.jsonl --kind dense -o $(OUT)/dense.index
 	@echo "== Retrieve a control run (lexical) and a treatment run (dense)"
-	@$(MODEL_ENV) $(BIN)/evalkit retrieve --queries $(SHOP)/queries.csv --index $(OUT)/lexical.index --k 100 -o $(OUT)/control.parquet
-	@$(MODEL_ENV) $(BIN)/evalkit retrieve --queries $(SHOP)/queries.csv --index $(OUT)/dense.index --k 100 -o $(OUT)/treatment.parquet
+	@$(MODEL_ENV) $(BIN)/evalkit retrieve --queries $(SHOP)/queries.csv --index $(OUT)/lexical.index --k 100 --system bm25 -o $(OUT)/control.parquet
+	@$(MODEL_ENV) $(BIN)/evalkit retrieve --queries $(SHOP)/queries.csv --index $(OUT)/dense.index --k 100 --system dense -o $(OUT)/treatment.parquet
 	@echo "== Score them by query type"
-	@$(BIN)/evalkit score --control $(OUT)/control.parquet --treatment $(OUT)/treatment.parquet \
+	@$(BIN)/evalkit score $(RUNS) \
 	  --judgments $(SHOP)/judgments.csv --queries $(SHOP)/queries.csv --products $(SHOP)/products.jsonl \
 	  --by query_type --good 2
-	@$(BIN)/evalkit score --control $(OUT)/control.parquet --treatment $(OUT)/treatment.parquet \
+	@$(BIN)/evalkit score $(RUNS) \
 	  --judgments $(SHOP)/judgments.csv --queries $(SHOP)/queries.csv --products $(SHOP)/products.jsonl \
 	  --by query_type --good 2 --at 10,5,20 -o $(OUT)/report.html --per-query $(OUT)/per-query.parquet
 	@echo "== Make a side-by-side study of the two runs and links for two people"
 	@test ! -f $(OUT)/evalkit.db || $(BIN)/evalkit db upgrade --db $(OUT)/evalkit.db
 	@$(BIN)/evalkit study status demo --db $(OUT)/evalkit.db >/dev/null 2>&1 || { rm -f $(OUT)/links.txt; \
-	  $(BIN)/evalkit study create demo --control $(OUT)/control.parquet --treatment $(OUT)/treatment.parquet \
+	  $(BIN)/evalkit study create demo $(RUNS) \
 	  --queries $(SHOP)/queries.csv --products $(SHOP)/products.jsonl --per-query $(OUT)/per-query.parquet \
 	  --overlap 3 --db $(OUT)/evalkit.db --open; }
 	@test -f $(OUT)/links.txt || { \
 	  { $(BIN)/evalkit study invite Ana --role annotator --db $(OUT)/evalkit.db && \
 	    $(BIN)/evalkit study invite Ben --role analyst --db $(OUT)/evalkit.db; } > $(OUT)/links.part && \
 	  mv $(OUT)/links.part $(OUT)/links.txt; }
-	@echo "== The report: open $(CURDIR)/$(OUT)/report.html in a browser"
+	@echo "== A week as a team has it: a classifier grades, people vote and label (all three simulated), recorded"
+	@$(BIN)/python $(SHOP)/simulate.py judge -o $(OUT)/classifier.csv
+	@$(BIN)/python $(SHOP)/simulate.py votes $(RUNS) -o $(OUT)/votes.csv
+	@$(BIN)/python $(SHOP)/simulate.py labels $(RUNS) -o $(OUT)/human.csv
+	@$(BIN)/evalkit study status simulated --db $(OUT)/evalkit.db >/dev/null 2>&1 || \
+	  { $(BIN)/evalkit study create simulated $(RUNS) --queries $(SHOP)/queries.csv \
+	  --products $(SHOP)/products.jsonl --overlap 3 --db $(OUT)/evalkit.db --open >/dev/null && \
+	  $(BIN)/evalkit study import simulated $(OUT)/votes.csv --db $(OUT)/evalkit.db && \
+	  $(BIN)/evalkit study close simulated --db $(OUT)/evalkit.db; }
+	@$(BIN)/evalkit score $(RUNS) $(JUDGED) --at 10,5 --per-query $(OUT)/per-query-classifier.parquet \
+	  $(RECORD) >/dev/null
+	@$(BIN)/evalkit study record simulated --week $(WEEK) --db $(OUT)/evalkit.db
+	@$(BIN)/evalkit correlate --study simulated --per-query $(OUT)/per-query-classifier.parquet \
+	  --by query_type -o $(OUT)/correlation.html $(RECORD)
+	@$(BIN)/evalkit calibrate $(RUNS) $(JUDGED) --human $(OUT)/human.csv $(RECORD)
+	@$(BIN)/evalkit drift --gold $(OUT)/human.csv --judgments $(OUT)/classifier.csv \
+	  --judge simulated-classifier --good 2 $(RECORD) >/dev/null
+	@$(BIN)/evalkit report --week $(WEEK) --db $(OUT)/evalkit.db -o $(OUT)/weekly.html \
+	  --markdown $(OUT)/weekly.md
+	@echo "== The comparison by the shop's own judgments: open $(CURDIR)/$(OUT)/report.html in a browser"
+	@echo "== The report of the week: $(CURDIR)/$(OUT)/weekly.html"
 	@echo "== The study: run this, then open one of the links (Ana votes, Ben also sees the results)"
 	@echo "$(BIN)/evalkit annotate --db $(OUT)/evalkit.db"
 	@cat $(OUT)/links.txt
