@@ -133,29 +133,38 @@ def of_people(votes: Mapping[str, Any] | None, people: str) -> list[Evidence]:
 
 
 def of_labels(labels: Sequence[Row]) -> list[Evidence]:
-    """A sentence for each corrected difference."""
-    words = {
-        "better": "better",
-        "worse": "worse",
-        "undecided": "no difference shown",
-        "none": "no interval",
-    }
-    return [
-        Evidence(
-            "labels",
-            side_of(row),
+    """A sentence for each corrected difference; one that cannot decide says why."""
+    words = {"better": "better", "worse": "worse", "undecided": "no difference shown"}
+    found = []
+    for row in labels:
+        side = side_of(row)
+        told = (
             f"{read.measure_label(row)} corrected by {count(row.get('labelled'))} queries with"
-            f" human labels: Δ {signed(row.get('estimate'))} points, 95% interval"
-            f" {interval(row.get('ci_low'), row.get('ci_high'))}: {words[side_of(row)]}.",
+            f" human labels: Δ {signed(row.get('estimate'))} points"
         )
-        for row in labels
-    ]
+        if side == "none":
+            told += f"; it decides nothing: {row.get('note') or 'there is no interval'}."
+        else:
+            span = interval(row.get("ci_low"), row.get("ci_high"))
+            told += f", 95% interval {span}: {words[side]}."
+        found.append(Evidence("labels", side, told))
+    return found
 
 
 def side_of(row: Row) -> str:
-    """Where the interval of a corrected difference lies."""
+    """Where the interval of a corrected difference lies; `none` where it cannot decide.
+
+    A row with a note has too few labels, or none that differ from the judge's: its interval may
+    have no width at all and says nothing.
+
+    Example:
+        >>> side_of({"estimate": 0.02, "ci_low": 0.01, "ci_high": 0.03, "note": ""})
+        'better'
+        >>> side_of({"estimate": 0.02, "ci_low": 0.02, "ci_high": 0.02, "note": "too few labels"})
+        'none'
+    """
     low, high = row.get("ci_low"), row.get("ci_high")
-    if row.get("estimate") is None or low is None or high is None:
+    if row.get("estimate") is None or low is None or high is None or row.get("note"):
         return "none"
     if low > 0:
         return "better"

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from evalkit.reports.calibration_findings import findings as labels_said
+from evalkit.reports.calibration_findings import plan_line
 from evalkit.reports.correlation_findings import findings
+from evalkit.reports.weekly_evidence import side_of
 
 if TYPE_CHECKING:
     from evalkit.store import Evaluation
@@ -114,13 +117,18 @@ def calibration(record: Evaluation | None, score: Evaluation) -> dict[str, Any] 
             files, is warned of.
 
     Returns:
-        `week`, `labelled`, `rows` (over all queries: control, treatment and Δ of every measure),
-        `deltas` (those of Δ), `plan`, `warnings`; None without a record.
+        `week`, `labelled`, `findings` (sentences), `rows` (over all queries: control, treatment
+        and Δ of every measure, and whether it `decides` anything), `deltas` (those of Δ), `plan` (a
+        sentence), `warnings`; None without a record.
     """
     if record is None:
         return None
     document = record.document
-    rows = [dict(row) for row in document["results"] if not row.get("segment")]
+    rows = [
+        {**row, "decides": side_of(row) != "none"}
+        for row in document["results"]
+        if not row.get("segment")
+    ]
     warnings = list(document.get("warnings") or ())
     if record.query_set and score.query_set and record.query_set != score.query_set:
         warnings.append("The calibration is of another query set than the score of this week.")
@@ -131,7 +139,8 @@ def calibration(record: Evaluation | None, score: Evaluation) -> dict[str, Any] 
         "labelled": document.get("labelled"),
         "rows": rows,
         "deltas": [row for row in rows if row["of"] == "delta"],
-        "plan": document.get("plan"),
+        "findings": [sentence.strip() for sentence in labels_said(document)],
+        "plan": plan_line(document),
         "warnings": warnings,
     }
 

@@ -142,20 +142,14 @@ def _grades(grades: Mapping[str, Any]) -> str:
     return said
 
 
-def _label_plan(plan: Mapping[str, Any]) -> str:
-    said = (
-        f"To know {read.cutoff_label(plan['measure'], plan.get('cutoff'))}"
-        f" ({'Δ' if plan.get('of') == 'delta' else plan.get('of')}) within"
-        f" {figure.points(plan['target_width'])} points"
-    )
-    if plan.get("needed") is None:
-        return f"{said}: {plan.get('note') or 'no number of labels suffices'}."
-    more = plan.get("more") or 0
-    now = plan.get("width_now")
-    wide = "" if now is None else f" (the interval is {figure.points(now)} points wide now)"
+def _predicts(found: Mapping[str, Any] | None) -> str:
+    """How well a figure predicted people, beside it."""
+    if found is None:
+        return "not checked"
+    signs = "signs" if found["sign_queries"] is None else f"{found['sign_queries']:,} signs"
     return (
-        f"{said}, {figure.count(plan['needed'])} queries need labels, {figure.count(more)} more"
-        f" than there are{wide}."
+        f"{figure.share(found['sign_agreement'])}% of {signs}, τ-b"
+        f" {figure.coefficient(found['kendall'])}"
     )
 
 
@@ -201,7 +195,6 @@ FILTERS: dict[str, Callable[..., str]] = {
     "in_words": _in_words,
     "interval": figure.interval,
     "judge_name": _judge_name,
-    "label_plan": _label_plan,
     "mark": lambda standing: _MARKS.get(standing, ""),
     "measure_label": read.measure_label,
     "measure_name": read.measure_name,
@@ -209,6 +202,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "p_value": figure.p_value,
     "people_brief": _people_brief,
     "people_word": _PEOPLE.__getitem__,
+    "predicts": _predicts,
     "plain_interval": _plain_interval,
     "points": figure.points,
     "seconds": _seconds,

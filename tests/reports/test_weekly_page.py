@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from page_reading import Outline
-from weekly_records import full_history, keep, score, study
+from weekly_records import calibration, full_history, keep, score, study
 
 from evalkit.reports.score_numbers import signed
 from evalkit.reports.weekly import weekly_document
@@ -99,7 +99,7 @@ def test_judged_and_agreement_stand_beside_every_figure(full, outline):
             rows += group["rows"]
     assert outline.text.count("97.0 → 91.0") >= len(rows)
     assert "Agrees with people, 2026-W46" in outline.text
-    assert outline.text.count("78.0% of signs, τ-b 0.42") == 2  # in the card and in the table
+    assert outline.text.count("78.0% of 80 signs, τ-b 0.42") == 2  # in the card and in the table
     assert outline.text.count("not checked") == sum(row["agreement"] is None for row in rows)
 
 
@@ -137,6 +137,21 @@ def test_the_card_of_people_says_on_what_it_rests(tmp_path, more, said):
         keep(store, "study", WEEK, study(**more))
         text = Outline(format_weekly_page(weekly_document(store, WEEK))).text
     assert said in text[: text.index("In this report")]
+
+
+def test_a_correction_without_width_is_no_interval_on_page_one(tmp_path):
+    why = "an interval without width is too few labels, not certainty"
+    labels = calibration(item=(0.0144, 0.0144, 0.0144))
+    for row in labels["results"]:
+        row["note"] = why
+    with open_store(f"sqlite:///{tmp_path}/labels.db", create=True) as store:
+        document, values = score()
+        keep(store, "score", WEEK, document, values=values)
+        keep(store, "calibration", WEEK, labels)
+        text = Outline(format_weekly_page(weekly_document(store, WEEK))).text
+    one = text[: text.index("In this report")]
+    assert "[+1.44, +1.44]" not in one
+    assert f"It decides nothing: {why}." in one
 
 
 def test_breaks_are_told_once_and_in_words(outline):

@@ -227,6 +227,17 @@ def test_labels_of_a_measure_that_is_not_primary_are_not_heard():
     assert (found.case, found.labels) == ("better", "none")
 
 
+def test_labels_with_a_note_decide_nothing_and_say_why():
+    why = "people and the automated values agree on every labelled query"
+    labels = [corrected(0.0144, 0.0144, 0.0144, note=why)]
+    found = verdict(METRICS["undecided"], PEOPLE["worse"], labels)
+    assert (found.case, found.labels) == ("worse", "none")
+    assert texts(found, "labels") == [
+        "Item Goodrate@10 corrected by 40 queries with human labels: Δ +1.44 points; it decides"
+        f" nothing: {why}."
+    ]
+
+
 def test_labels_without_an_interval_say_nothing():
     assert labels_say([corrected(0.1, None, None)]) == "none"
     assert labels_say([]) == "none"
