@@ -72,19 +72,25 @@ class Design:
         share = (1 - p) / p**2
         return float(share.sum() ** 2 / (share @ share))
 
-    def covariance(self, one: FloatArray, other: FloatArray) -> float:
-        """Hájek's covariance of two estimated means, from columns of the labelled queries."""
+    def variance(self, column: FloatArray) -> float:
+        """Hájek's variance of an estimated mean, from the labelled queries' values."""
         at = self.p < 1
         n = int(at.sum())
-        if n < 2 or np.ptp(one) <= SAME or np.ptp(other) <= SAME:
+        if n < 2 or np.ptp(column) <= SAME:
             return 0.0
         p, share = self.p[at], 1 - self.p[at]
-        x, z = (values - (share @ values) / share.sum() for values in (one[at] / p, other[at] / p))
-        return float(n / (n - 1) * (share * x) @ z / (1 / self.p).sum() ** 2)
+        x = column[at] / p
+        x = x - (share @ x) / share.sum()
+        return float(n / (n - 1) * (share * x) @ x / (1 / self.p).sum() ** 2)
 
-    def variance(self, column: FloatArray) -> float:
-        """Hájek's variance of an estimated mean."""
-        return self.covariance(column, column)
+    def slope(self, one: FloatArray, other: FloatArray) -> float:
+        """cov(one, other)/var(other) over the queries that could be drawn; 0 without variance."""
+        at = self.p < 1
+        if not at.any() or np.ptp(other[at]) <= SAME:
+            return 0.0
+        a = 1 / self.p[at]
+        x, z = (values - (a @ values) / a.sum() for values in (one[at], other[at]))
+        return float((a * x) @ z / ((a * z) @ z))
 
     def over_queries(self, column: FloatArray) -> float:
         """The variance of a column over all queries, estimated from the labelled ones."""
@@ -142,9 +148,8 @@ def estimate(
     # a simple random sample of a sample: the two parts are independent, as the page has it
     apart = of_population and design.equal and unlabelled > 1
     if lambda_ is None:
-        of_judge = design.variance(e_judge) * (1 + count / unlabelled if apart else 1.0)
-        lambda_ = design.covariance(e_human, e_judge) / of_judge if of_judge > 0 else 0.0
-        lambda_ = min(max(lambda_, 0.0), 1.0)
+        follows = design.slope(e_human, e_judge) / (1 + count / unlabelled if apart else 1.0)
+        lambda_ = min(max(follows, 0.0), 1.0)
     residual = e_human - lambda_ * e_judge
     if apart:
         rest, e_rest = _linearised([(j, d) for j, _, d in columns], np.ones(unlabelled), ~labelled)

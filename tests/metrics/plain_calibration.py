@@ -57,6 +57,15 @@ def weighted_sample(rows: list[Row], lam: float) -> tuple[float, float]:
     return people + lam * (everywhere - judge), sqrt(n / (n - 1) * total) / stand_for
 
 
+def weighted_slope(rows: list[Row]) -> float:
+    """cov(Y, J)/var(J) over the labelled queries, each as often as it stands for."""
+    labelled = [row for row in rows if row[1] is not None]
+    people = ratio([(1 / p, y, d) for _, y, d, p in labelled])
+    judge = ratio([(1 / p, j, d) for j, _, d, p in labelled])
+    both = sum((y - people * d) * (j - judge * d) / p for j, y, d, p in labelled)
+    return both / sum((j - judge * d) ** 2 / p for j, _, d, p in labelled)
+
+
 def interval(value: float, error: float, df: int) -> tuple[float, float]:
     """The 95% interval by t."""
     half = float(stats.t.ppf(0.975, df)) * error

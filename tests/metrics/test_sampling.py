@@ -107,8 +107,8 @@ def test_two_draws_together_estimate_without_bias_and_as_surely_as_they_say() ->
     # standard error .009
     assert covered / repeats > 0.93
     assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(repeats)
-    # a fifth narrower than as many labels drawn alike
-    assert width < 0.9 * plain
+    # narrower than as many labels drawn alike, although t is more careful
+    assert width < 0.95 * plain
 
 
 @pytest.mark.parametrize(
