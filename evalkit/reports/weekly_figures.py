@@ -65,7 +65,7 @@ def value_trend(trend: Mapping[str, Any], systems: Mapping[str, str]) -> Figure:
                     hoverinfo="text",
                 )
             )
-    add_weeks(figure, trend, f"{trend['label']} in points")
+    add_weeks(figure, trend, "points")
     add_legend(figure)
     last = trend["points"][-1]
     return Figure(
@@ -98,7 +98,7 @@ def delta_trend(trend: Mapping[str, Any]) -> Figure:
         if point["delta"] is not None
     ]
     told = f"Δ of {trend['label']}"
-    return _intervals(trend, shown, f"{told} in points", f"{told} with 95% interval")
+    return _intervals(trend, shown, f"{told} with 95% interval")
 
 
 def votes_trend(trend: Mapping[str, Any]) -> Figure:
@@ -123,12 +123,10 @@ def votes_trend(trend: Mapping[str, Any]) -> Figure:
         for point in trend["points"]
         if point["gsb"] is not None
     ]
-    return _intervals(trend, shown, "GSB in points", "GSB of people with interval")
+    return _intervals(trend, shown, "GSB of people with interval")
 
 
-def _intervals(
-    trend: Mapping[str, Any], shown: Sequence[Mapping[str, Any]], axis: str, what: str
-) -> Figure:
+def _intervals(trend: Mapping[str, Any], shown: Sequence[Mapping[str, Any]], what: str) -> Figure:
     """Points with intervals about zero, joined where they may be; filled where decided."""
     import plotly.graph_objects as go
 
@@ -164,7 +162,7 @@ def _intervals(
                 hoverinfo="text",
             )
         )
-    add_weeks(figure, trend, axis)
+    add_weeks(figure, trend, "points")
     figure.update_yaxes(rangemode="tozero")
     said = "; ".join(
         f"{point['week']} {signed(point['value'])} {interval(point['low'], point['high'])}"

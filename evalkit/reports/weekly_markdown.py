@@ -29,7 +29,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"&(?=#|\w+;)"), "&amp;"),
     (re.compile(r"<(?=[A-Za-z/!?@#])"), "&lt;"),
     (re.compile(r"\](?=[(\[])|^\["), r"\\\g<0>"),
-    (re.compile(r"^([-+>#]|\d+[.)])"), rf"{_JOINER}\1"),
+    (re.compile(r"^(>|([-+#]|\d+[.)])(?=\s|$))"), rf"{_JOINER}\1"),
     # mentions, issues, channels and emoji of chats, and what they make links of
     (re.compile(r"(?<!\w)@(?=\S)|@(?!\d+\b)(?=\S)|[#~](?=\S)"), rf"\g<0>{_JOINER}"),
     (re.compile(r":(?=\w+:|//)|(?<=mailto):"), f":{_JOINER}"),

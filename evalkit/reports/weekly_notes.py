@@ -70,15 +70,14 @@ def warnings(
             f"Agreement with people was measured in {agreement['week']} with another judge; it may"
             " not hold for this one."
         )
-    if agreement is not None:
-        found += agreement["warnings"]
-    for judge in drift:
-        found += judge["warnings"]
     if score.earlier:
         times = "an earlier score" if score.earlier == 1 else f"{score.earlier} earlier scores"
         found.append(f"The score of this week replaces {times} of the same week.")
     found = list(dict.fromkeys(found))
-    return found[:_READ_FIRST], found[_READ_FIRST:]
+    notes = [] if agreement is None else list(agreement["warnings"])
+    for judge in drift:
+        notes += judge["warnings"]
+    return found[:_READ_FIRST], [*found[_READ_FIRST:], *notes]
 
 
 def missing(

@@ -92,7 +92,7 @@ def _in_words(row: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     usual = settings.get("average", "pooled") == "pooled" and settings.get("depth") != "fixed"
     if row["measure"] == "item_goodrate" and usual:
         return "Of 100 products shown, this many are good."
-    if row["measure"] == "query_goodrate" and not settings.get("query_goodrate_from"):
+    if row["measure"] == "query_goodrate" and settings.get("query_goodrate_from") != "page grades":
         least = settings.get("min_good") or 1
         what = "one good product" if least == 1 else f"{least} good products"
         return f"Of 100 queries, this many show at least {what}."
@@ -180,6 +180,10 @@ def _whole(value: float | None) -> str:
     return figure.MISSING if value is None else figure.count(round(value))
 
 
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+
+
 def _signal(value: object) -> str:
     return "" if not value else "signal" if value is True else str(value)
 
@@ -206,6 +210,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "plain_interval": _plain_interval,
     "points": figure.points,
     "seconds": _seconds,
+    "sentence": _sentence,
     "share": figure.share,
     "signal": _signal,
     "signed": figure.signed,

@@ -53,6 +53,8 @@ def weekly(path: Path, **more: Any) -> dict[str, Any]:
         ("# heading", f"{JOINER}# heading"),
         ("- item\n- next", f"{JOINER}- item - next"),
         ("1. first", f"{JOINER}1. first"),
+        ("78.3% of 46 signs", "78.3% of 46 signs"),
+        (">quote", f"{JOINER}>quote"),
         ("a\x1b[2Jb", "a[2Jb"),
     ],
 )

@@ -151,7 +151,18 @@ def test_a_correction_without_width_is_no_interval_on_page_one(tmp_path):
         text = Outline(format_weekly_page(weekly_document(store, WEEK))).text
     one = text[: text.index("In this report")]
     assert "[+1.44, +1.44]" not in one
-    assert f"It decides nothing: {why}." in one
+    assert "Item Goodrate@10, decides nothing" in one
+    assert one.count("An interval without width is too few labels, not certainty.") == 1
+
+
+def test_a_query_goodrate_of_page_grades_is_not_explained_by_products(tmp_path):
+    document = bare(tmp_path)
+    said = "this many show at least one good product"
+    assert said in format_weekly_page(document)
+    document["score"]["settings"]["query_goodrate_from"] = "items"
+    assert said in format_weekly_page(document)
+    document["score"]["settings"]["query_goodrate_from"] = "page grades"
+    assert said not in format_weekly_page(document)
 
 
 def test_breaks_are_told_once_and_in_words(outline):
