@@ -81,8 +81,8 @@ def add_legend(figure: Any) -> None:
     """A legend over the plot."""
     figure.update_layout(
         showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
-        margin={"t": 44},
+        legend={"orientation": "h", "x": 0, "y": 1.09, "yanchor": "bottom", "traceorder": "normal"},
+        margin={"t": 56},
     )
 
 

@@ -189,7 +189,7 @@ def votes_bars(rows: Sequence[Mapping[str, Any]]) -> Figure | None:
     figure = go.Figure()
     for key, name, color in (
         ("good", "treatment better", BETTER),
-        ("same", "same", ZERO),
+        ("same", "same", NEITHER),
         ("bad", "control better", WORSE),
     ):
         shares = [100 * row[key] / total for row, total in zip(rows, totals, strict=True)]

@@ -139,10 +139,26 @@ def calibration(record: Evaluation | None, score: Evaluation) -> dict[str, Any] 
         "labelled": document.get("labelled"),
         "rows": rows,
         "deltas": [row for row in rows if row["of"] == "delta"],
-        "findings": [sentence.strip() for sentence in labels_said(document)],
+        "findings": _paragraphs(labels_said(document)),
         "plan": plan_line(document),
         "warnings": warnings,
     }
+
+
+def _paragraphs(sentences: Sequence[str]) -> list[str]:
+    """Sentences with those that are indented below them, since they belong to one figure.
+
+    Example:
+        >>> _paragraphs(["one.", "  more.", "two."])
+        ['one. more.', 'two.']
+    """
+    found: list[str] = []
+    for sentence in sentences:
+        if sentence.startswith(" ") and found:
+            found[-1] += f" {sentence.strip()}"
+        else:
+            found.append(sentence)
+    return found
 
 
 def _shared_inputs(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

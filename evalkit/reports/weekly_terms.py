@@ -54,8 +54,9 @@ _LABELS = (
 )
 _DRIFT = (
     "Drift",
-    "The same gold pairs are graded by the judge every week. A signal is a week outside the limits"
-    " that the baseline weeks set: then the judge has changed, not search.",
+    "The same gold pairs are graded by the judge every week. A signal is a week in which agreement"
+    " or the share of good differs from the baseline weeks by more than chance explains: then the"
+    " judge has changed, not search.",
 )
 
 
