@@ -34,6 +34,7 @@ __all__ = ["weekly_document"]
 
 _ROW = ("queries", "control", "treatment", "delta", "ci_low", "ci_high", "p", "p_holm",
         "judged_control", "judged_treatment", "note")  # fmt: skip
+_JUDGE = ("name", "source", "judgments")
 _MOVES = 10
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
            "October", "November", "December")  # fmt: skip
@@ -125,8 +126,8 @@ def weekly_document(
             "by": score.recorded_by,
             "earlier": score.earlier,
         },
-        "query_set": dict(document.get("query_set") or {}),
-        "judge": dict(document.get("judge") or {}),
+        "query_set": {"size": None, "fingerprint": None, **(document.get("query_set") or {})},
+        "judge": {**dict.fromkeys(_JUDGE), **(document.get("judge") or {})},
         "verdict": asdict(decided),
         "cards": list(_cards(document, told, labels, calibrated, correlation)),
         "read_first": read_first,

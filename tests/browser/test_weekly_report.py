@@ -63,8 +63,11 @@ def test_figures_follow_the_theme(chromium, reports):
     assert colors["dark"] == ["rgb(20, 23, 27)", "rgb(232, 234, 237)"]
 
 
-@pytest.mark.parametrize("width", [360, 390, 768, 1280])
-def test_nothing_is_wider_than_the_screen(chromium, report, width):
+@pytest.mark.parametrize(
+    ("name", "width"), [("full", 390), ("full", 768), ("full", 1280), ("bare", 360)]
+)
+def test_nothing_is_wider_than_the_screen(chromium, reports, name, width):
+    report = reports / f"{name}.html"
     with Visit(chromium, report, viewport={"width": width, "height": 844}) as visit:
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
         visit.page.evaluate(UNFOLD)

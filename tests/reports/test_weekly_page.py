@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from page_reading import Outline
+from score_documents import worked
 from weekly_records import calibration, full_history, keep, score, study
 
 from evalkit.reports.score_numbers import signed
 from evalkit.reports.weekly import weekly_document
+from evalkit.reports.weekly_markdown import format_weekly_markdown
 from evalkit.reports.weekly_page import format_weekly_page
 from evalkit.store import StudyDesign, create_study, open_store
 
@@ -111,6 +113,20 @@ def test_a_report_of_nothing_but_a_score_is_whole_and_names_the_commands(tmp_pat
     for command in ("study create", "calibrate", "correlate", "drift"):
         assert f"evalkit {command}" in page.text
     assert page.tags.count("h1") == 1
+
+
+@pytest.mark.parametrize("bounds", [False, True])
+def test_a_score_that_was_recorded_before_it_named_judge_and_systems_has_a_report(tmp_path, bounds):
+    with open_store(f"sqlite:///{tmp_path}/old.db", create=True) as store:
+        keep(store, "score", "2026-W46", worked(), query_set=None)
+        keep(store, "score", WEEK, worked(bounds=bounds), query_set=None)
+        document = weekly_document(store, WEEK)
+    text = Outline(format_weekly_page(document)).text
+    assert "Week 2026-W47: treatment against control" in text
+    assert "4 queries, judged by an unnamed judge" in text
+    assert "44.44 → 54.55" in text
+    assert ("they could turn the sign" in text) is bounds
+    assert "| Item Goodrate@3 | 4 | 44.44 | 54.55 |" in format_weekly_markdown(document)
 
 
 def test_a_draft_study_without_votes_is_told_as_such(tmp_path):
