@@ -277,10 +277,14 @@ def _week(
     usual = np.where(np.abs(mean - 0.5) <= SAME, before[-1], mean > 0.5)
     of_right = exchange_test([each == gold for each in before], now == gold)
     of_good = exchange_test(before, now)
-    low, high = of_right.kept(level / 4)
+    usually = float(np.mean([(each == gold).mean() for each in before]))
+    # with another sum for this week, the same pairs leave another mean for the baseline weeks
+    low, high = (
+        (of_right.total + (1 + 1 / len(before)) * (total - of_right.total)) / len(now)
+        for total in of_right.kept(level / 4)
+    )
     signals = []
     if of_right.p <= level / 2:
-        usually = float(np.mean([(each == gold).mean() for each in before]))
         rose = of_right.total / len(now) > usually
         signals.append("agreement rose" if rose else "agreement fell")
     if of_good.p <= level / 2:
@@ -292,7 +296,7 @@ def _week(
         worse=int(((now != gold) & (usual == gold)).sum()),
         p_agreement=of_right.p,
         p_bias=of_good.p,
-        limit_low=low / len(now),
-        limit_high=high / len(now),
+        limit_low=max(0.0, low),
+        limit_high=min(1.0, high),
         signal="; ".join(signals) or None,
     )

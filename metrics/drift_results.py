@@ -35,7 +35,8 @@ class JudgeWeek:
         worse: of these, pairs no longer so.
         p_agreement: that the judge is as often right as in the baseline weeks; None in these.
         p_bias: that the judge finds as much good as in the baseline weeks.
-        limit_low: the lowest agreement that would be no signal, given the pairs that changed.
+        limit_low: the lowest agreement that would be no signal: about the mean of the baseline
+            weeks on the same pairs, as far from it as the pairs that changed allow.
         limit_high: the highest.
         signal: what has changed, in words, or None: the judge is as it was as far as can be told.
         note: what a reader must know about the row, or empty.

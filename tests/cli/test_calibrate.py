@@ -198,6 +198,13 @@ def test_csv_and_markdown_hold_the_figures(run: Run) -> None:
     assert "| Item Goodrate@3 Δ" in Path("found.md").read_text()
 
 
+def test_a_page_is_written_by_its_name(run: Run) -> None:
+    done = run("-o", "found.html", "--target-width", 4)
+    assert done.code == 0, done.err
+    assert "Wrote found.html" in done.err
+    assert "Figures corrected by people" in Path("found.html").read_text()
+
+
 def test_people_may_have_another_scale(run: Run) -> None:
     write_grades("tens.csv", {p: 10 * g for p, g in TRUTH.items()}, SAMPLE)
     found = document(run("--human-good", 10, "--format", "json", human="tens.csv"))

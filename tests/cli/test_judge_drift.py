@@ -133,6 +133,12 @@ def test_csv_and_markdown_hold_the_figures(run: Run) -> None:
     assert "- 2026-W42: agreement fell" in text
 
 
+def test_a_page_is_written_by_its_name(run: Run) -> None:
+    done = run(*FILES, "-o", "drift.html")
+    assert done.code == 0, done.err
+    assert "Is tiny still the judge it was?" in Path("drift.html").read_text()
+
+
 def test_a_narrow_terminal_leaves_columns_out_and_says_so(run: Run) -> None:
     text = format_drift_table(document(run(*FILES, "--format", "json")), width=80)
     assert all(len(line) <= 80 for line in text.splitlines())

@@ -97,11 +97,13 @@ def test_a_point_is_outside_its_limits_exactly_when_agreement_has_changed() -> N
     gold = rng.random(300) < 0.5
     first = np.where(rng.random(300) < 0.9, gold, ~gold)
     outside = 0
-    for accuracy in (0.5, 0.75, 0.8, 0.85, 0.9, 1.0):
+    for accuracy in (0.5, 0.75, 0.8, 0.85, 0.9, 0.99):
         now = np.where(rng.random(300) < accuracy, gold, ~gold)
         found = judge_drift(grades(gold), {"a": grades(first), "b": grades(now)}).rows[1]
         inside = found.limit_low - 1e-12 <= found.agreement <= found.limit_high + 1e-12
         assert inside == (found.p_agreement > 0.0027 / 2)
+        if found.limit_high < 1:  # else it is cut: no agreement is above 1
+            assert (found.limit_low + found.limit_high) / 2 == pytest.approx((first == gold).mean())
         outside += not inside
     assert 2 <= outside <= 4
 
