@@ -102,6 +102,11 @@ def weekly_document(
     checks = [each for each in evaluations(store, kind="judge", name=name) if each.week <= week]
 
     told, of_people = _studies(store, votes, week, score, studies)
+    heard = people.deciding(votes, past)
+    if studies:
+        heard.pop(week, None)
+        if told[0]["week"] is not None and told[0]["votes"] is not None:
+            heard[week] = of_people[0]
     labels = judged.calibration(this_calibration, score)
     decided = verdict(
         overall_rows(score.document),
@@ -110,7 +115,7 @@ def weekly_document(
         _primary_segments(score.document),
     )
     document = score.document
-    systems = _systems(document)
+    systems = people.systems_of(document)
     agreement = judged.agreement_with_people(correlation, score)
     drift = judged.drift(checks)
     read_first, notes = warnings(score, told, labels, agreement, drift, systems)
@@ -132,10 +137,10 @@ def weekly_document(
         "cards": list(_cards(document, told, labels, calibrated, correlation)),
         "read_first": read_first,
         "notes": notes,
-        "since": since(past, votes),
+        "since": since(past, heard),
         "figures": _figures(document, correlation),
         "trends": trends(past),
-        "votes_trend": votes_over_weeks(votes),
+        "votes_trend": votes_over_weeks(heard),
         "moves": _moved(store, score),
         "people": told,
         "agreement": agreement,
@@ -176,11 +181,6 @@ def _nothing(store: Store, scores: Sequence[Evaluation], week: str, name: str) -
     return f"No score is recorded for {week} ({name}); {there}. {remedy}"
 
 
-def _systems(document: Mapping[str, Any]) -> dict[str, str]:
-    named = document.get("systems") or {}
-    return {role: str(named.get(role) or role) for role in ("control", "treatment")}
-
-
 def _primary_segments(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Rows of the primary measures in segments, at the declared cutoff."""
     primary = {
@@ -202,27 +202,19 @@ def _studies(
     wanted: Sequence[str],
 ) -> tuple[list[dict[str, Any]], list[Evaluation]]:
     """The studies of the week and the records they come from; the one that decides first."""
-    found = people.recorded_studies(each for each in records if each.week == week)
+    of_week = [each for each in records if each.week == week]
+    found = people.recorded_studies(of_week, people.systems_of(score.document))
     if not wanted:
-        systems = _systems(score.document)
-        found.sort(key=lambda each: _rank(each.document, systems))
         return [people.said(each.document, week=week) for each in found], found
     by_name = {each.document["study"]["name"]: each for each in found}
-    told, used = [], []
+    told = []
     for study in dict.fromkeys(wanted):
         record = by_name.get(study)
         document = people.live_study(store, study) if record is None else record.document
         told.append(people.said(document, week=None if record is None else week))
-        used += [] if record is None else [record]
     told.sort(key=lambda each: each["study"]["kind"] != "sbs")
-    return told, used
-
-
-def _rank(document: Mapping[str, Any], systems: Mapping[str, str]) -> tuple[bool, bool]:
-    """Side-by-side studies first, among them those of the systems that were scored."""
-    study = document["study"]
-    same = all(study.get(role) == name for role, name in systems.items())
-    return study["kind"] != "sbs", not same
+    names = [each["study"]["name"] for each in told]
+    return told, [by_name[name] for name in names if name in by_name]
 
 
 def _figures(document: Mapping[str, Any], correlation: Evaluation | None) -> dict[str, Any]:

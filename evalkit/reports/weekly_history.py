@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.reports import score_document as read
 from evalkit.reports.headline import overall_rows
 from evalkit.reports.trends import changes, trend
-from evalkit.reports.weekly_people import recorded_studies, votes_of
+from evalkit.reports.weekly_people import votes_of
 from evalkit.reports.weekly_verdict import people_say
 from evalkit.store import weeks_between
 
@@ -29,12 +29,12 @@ _WEEKS = 26
 """Recorded weeks that a trend shows at most: half a year."""
 
 
-def since(past: Sequence[Evaluation], votes: Sequence[Evaluation]) -> dict[str, Any] | None:
+def since(past: Sequence[Evaluation], heard: Mapping[str, Evaluation]) -> dict[str, Any] | None:
     """What is different from the last recorded week.
 
     Args:
         past: scores of one name up to the week, by week; the last is the week itself.
-        votes: records of studies up to the week, replaced ones too.
+        heard: the study that speaks for people, by week.
 
     Returns:
         `week`, `weeks` (how many weeks ago), `changes` (why the weeks cannot be compared, empty
@@ -56,14 +56,13 @@ def since(past: Sequence[Evaluation], votes: Sequence[Evaluation]) -> dict[str, 
         for row in overall_rows(now.document)
         if (row["measure"], row.get("cutoff")) in earlier
     ]
-    heard = [_deciding(votes, week) for week in (before.week, now.week)]
     return {
         "week": before.week,
         "weeks": weeks_between(before.week, now.week),
         "changes": changes(before, now),
         "systems": _systems_changed(before.document, now.document),
         "rows": rows,
-        "people": _beside(*heard),
+        "people": _beside(heard.get(before.week), heard.get(now.week)),
     }
 
 
@@ -121,18 +120,17 @@ def trends(past: Sequence[Evaluation]) -> list[dict[str, Any]]:
     return found
 
 
-def votes_over_weeks(votes: Sequence[Evaluation]) -> dict[str, Any] | None:
+def votes_over_weeks(heard: Mapping[str, Evaluation]) -> dict[str, Any] | None:
     """GSB of people over the recorded weeks.
 
     Args:
-        votes: records of studies up to the week, replaced ones too, by week.
+        heard: the study that speaks for people, by week.
 
     Returns:
         `weeks`, `points` (`week, study, basis, gsb, low, high, says, queries, votes`), `breaks`
         and `runs` as in `trends`; None where fewer than two weeks have votes.
     """
-    weeks = list(dict.fromkeys(each.week for each in votes))[-_WEEKS:]
-    shown = [(week, record) for week in weeks if (record := _deciding(votes, week)) is not None]
+    shown = sorted(heard.items())[-_WEEKS:]
     points = [{"week": week, **_heard(record)} for week, record in shown]
     if len(points) < 2:
         return None
@@ -151,12 +149,6 @@ def votes_over_weeks(votes: Sequence[Evaluation]) -> dict[str, Any] | None:
         "breaks": breaks,
         "runs": runs,
     }
-
-
-def _deciding(votes: Sequence[Evaluation], week: str) -> Evaluation | None:
-    """The side-by-side study of a week that has votes, the latest recorded."""
-    of_week = recorded_studies(each for each in votes if each.week == week)
-    return next((each for each in of_week if votes_of(each.document) is not None), None)
 
 
 def _beside(before: Evaluation | None, now: Evaluation | None) -> dict[str, Any] | None:

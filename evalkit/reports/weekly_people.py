@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from evalkit.store import Evaluation, Store
 
-__all__ = ["live_study", "recorded_studies", "said", "study_names", "votes_of"]
+__all__ = [
+    "deciding",
+    "live_study",
+    "recorded_studies",
+    "said",
+    "study_names",
+    "systems_of",
+    "votes_of",
+]
 
 _SHARED = 10
 """Queries that two annotators must share before their kappa is shown."""
@@ -35,17 +43,52 @@ _ANNOTATOR = ("votes", "agreement", "gold_answered", "gold_accuracy", "twins", "
               "set_aside_reason")  # fmt: skip
 
 
-def recorded_studies(evaluations: Iterable[Evaluation]) -> list[Evaluation]:
-    """The latest record of every study, the latest recorded first.
+def recorded_studies(
+    evaluations: Iterable[Evaluation], systems: Mapping[str, str]
+) -> list[Evaluation]:
+    """The latest record of every study of a week, the one that decides first.
+
+    Side-by-side studies come before grades, those with votes before those without, those of the
+    scored systems before others, and then the latest recorded.
 
     Args:
         evaluations: all records of kind `study` of one week and name, replaced ones too: a week
             may have votes of several studies.
+        systems: names of `control` and `treatment` in the score of the week.
     """
     latest: dict[str, Evaluation] = {}
     for each in sorted(evaluations, key=lambda each: each.id):
         latest[each.document["study"]["name"]] = each
-    return sorted(latest.values(), key=lambda each: -each.id)
+
+    def rank(each: Evaluation) -> tuple[bool, bool, bool, int]:
+        study = each.document["study"]
+        other = any(study.get(role) != name for role, name in systems.items())
+        return study["kind"] != "sbs", votes_of(each.document) is None, other, -each.id
+
+    return sorted(latest.values(), key=rank)
+
+
+def deciding(votes: Sequence[Evaluation], scores: Sequence[Evaluation]) -> dict[str, Evaluation]:
+    """The study that speaks for people, by week; weeks without votes are left out.
+
+    Args:
+        votes: records of kind `study`, replaced ones too, by week.
+        scores: records of kind `score`, one a week.
+    """
+    systems = {each.week: systems_of(each.document) for each in scores}
+    found = {}
+    for week in dict.fromkeys(each.week for each in votes):
+        of_week = [each for each in votes if each.week == week]
+        first = recorded_studies(of_week, systems.get(week, {}))[0]
+        if votes_of(first.document) is not None:
+            found[week] = first
+    return found
+
+
+def systems_of(document: Mapping[str, Any]) -> dict[str, str]:
+    """What control and treatment of a score are called."""
+    named = document.get("systems") or {}
+    return {role: str(named.get(role) or role) for role in ("control", "treatment")}
 
 
 def live_study(store: Store, name: str) -> dict[str, Any]:

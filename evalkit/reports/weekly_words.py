@@ -61,6 +61,8 @@ def _since_sentence(since: Mapping[str, Any]) -> str:
         if before["standing"] != now["standing"]:
             told += f" ({_brief(before['standing'])} → {_brief(now['standing'])})"
         parts.append(told)
+    if not parts:
+        return f"{since['week']} has no primary measure of this week."
     said = f"Against {since['week']}: {'; '.join(parts)}."
     if since["systems"]:
         said += f" But {' and '.join(since['systems'])}."

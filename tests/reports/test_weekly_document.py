@@ -238,6 +238,29 @@ def test_two_studies_of_a_week_are_both_told_and_that_of_the_scored_systems_deci
     assert chosen["verdict"]["people"] == "worse"
 
 
+def test_the_study_that_decides_is_the_one_beside_last_week_and_in_the_trend(store):
+    keep_score(store, W46, seed=1)
+    keep_score(store)
+    other = study("other", lean=-0.6)
+    other["study"] |= {"control": "a", "treatment": "b"}
+    for week in (W46, W47):
+        keep(store, "study", week, study("pages"))
+        keep(store, "study", week, other)
+    document = weekly_document(store, W47)
+    assert [point["study"] for point in document["votes_trend"]["points"]] == ["pages", "pages"]
+    assert document["since"]["people"]["now"]["study"] == "pages"
+    chosen = weekly_document(store, W47, studies=["other"])
+    assert [point["study"] for point in chosen["votes_trend"]["points"]] == ["pages", "other"]
+
+
+def test_a_study_without_votes_does_not_speak_where_another_has_some(store):
+    keep_score(store)
+    keep(store, "study", W47, study("pages"))
+    keep(store, "study", W47, study("silent", gsb=None))
+    document = weekly_document(store, W47)
+    assert document["people"][0]["study"]["name"] == "pages"
+
+
 def test_a_study_recorded_again_counts_once(store):
     keep_score(store)
     keep(store, "study", W47, study(complete=40))

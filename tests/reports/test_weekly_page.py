@@ -138,6 +138,29 @@ def test_a_draft_study_without_votes_is_told_as_such(tmp_path):
     assert "Study fresh has no vote that counts." in found.text
 
 
+def test_a_study_of_grades_is_told_and_checks_nothing(tmp_path):
+    graded = study(
+        "grades",
+        gsb=None,
+        agreement=None,
+        position_bias=None,
+        sequential={"available": False, "reason": "there are no votes yet"},
+        grades={
+            "items": [{"grade": 0, "word": "Bad", "number": 30}],
+            "pages": [{"system": "dense", "good": 3, "mid": 2, "bad": 1}],
+            "agreement": {"units": 12, "alpha_nominal": 0.71},
+        },
+    )
+    graded["study"]["kind"] = "grade"
+    with open_store(f"sqlite:///{tmp_path}/grades.db", create=True) as store:
+        document, values = score()
+        keep(store, "score", WEEK, document, values=values)
+        keep(store, "study", WEEK, graded)
+        text = Outline(format_weekly_page(weekly_document(store, WEEK))).text
+    assert "Not checked by people this week" in text
+    assert "pages of dense good 3, mid 2, bad 1; α 0.71 nominal over 12 products" in text
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
