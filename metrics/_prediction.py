@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Side = tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
     Columns = tuple[FloatArray, FloatArray, FloatArray]
 
-__all__ = ["Design", "Target", "degrees_of", "estimate", "t_quantile"]
+__all__ = ["Design", "Target", "degrees_of", "estimate", "t_quantile", "unseen"]
 
 Target = Literal["queries", "population"]
 
@@ -104,6 +104,7 @@ def estimate(
     target: Target,
     lambda_: float | None,
     confidence: float,
+    step: float,
 ) -> PredictionPowered | None:
     """Estimate one ratio, or the first ratio less the second.
 
@@ -113,7 +114,10 @@ def estimate(
         target: as there.
         lambda_: as there.
         confidence: as there, checked.
+        step: as in `prediction_powered_ratio`.
     """
+    if not (math.isfinite(step) and step >= 0):
+        raise ValueError(f"a step is a finite number from 0 up; got {step}.")
     if target not in ("queries", "population"):
         raise ValueError(f"target must be queries or population, not {target!r}.")
     if lambda_ is not None and not 0 <= lambda_ <= 1:
@@ -131,6 +135,8 @@ def estimate(
         certain=design.certain,
         drawn_from=design.drawn_from,
         confidence=confidence,
+        step=step * design.drawn_from / size if size else step,
+        finite=target == "queries",
     )
     if not count:
         return replace(plain, note="no labelled query")
@@ -162,6 +168,8 @@ def estimate(
         alone = beyond + design.variance(e_human)
     worth = design.worth
     plain = replace(plain, degrees=max(worth - 1, 1.0))
+    allowed = unseen(plain, design.drawn) if unlabelled else 0.0
+    variance, alone = variance + allowed, alone + allowed
     t = t_quantile(confidence, plain.degrees)
     half, human_half = t * math.sqrt(variance), t * math.sqrt(alone)
     return replace(
@@ -174,10 +182,10 @@ def estimate(
         interval=Interval(value - half, value + half),
         lambda_=lambda_,
         narrower=1 - half / human_half if human_half > 0 else None,
-        effective_labels=_effective(plain, alone, variance, of_population),
-        spread=_spread(plain, variance - beyond),
+        effective_labels=_effective(plain, alone - allowed, variance),
+        spread=_spread(plain, variance - beyond - allowed),
         floor=beyond,
-        note=_remark(columns, labelled, residual, worth) if unlabelled else "",
+        note=_remark(columns, labelled, residual, worth, step) if unlabelled else "",
     )
 
 
@@ -257,27 +265,26 @@ def _spread(plain: PredictionPowered, variance: float) -> float | None:
     return None if n < 2 or n >= most else max(variance, 0.0) / (1 / n - 1 / most)
 
 
-def _effective(
-    plain: PredictionPowered, alone: float, variance: float, of_population: bool
-) -> float | None:
+def _effective(plain: PredictionPowered, alone: float, variance: float) -> float | None:
     """Labels of people alone, drawn alike, whose interval would have this width.
 
-    Solves ``t(x)²·S²·(1/x − 1/N) = t(n)²·variance`` for x, with S² of people alone.
+    Solves ``t(x)²·(S²·(1/x − 1/N) + unseen(x)) = t(n)²·variance`` for x, with S² of people alone.
     """
     n, most = plain.labelled - plain.certain, plain.drawn_from
-    if n < 2 or n >= most or alone == 0 or (variance == 0 and of_population):
+    if n < 2 or n >= most or alone + plain.step == 0 or (variance == 0 and not plain.finite):
         return None
-    beyond = 0.0 if of_population else 1 / most
+    beyond = 1 / most if plain.finite else 0.0
     spread = alone / (1 / n - beyond)
     wanted = t_quantile(plain.confidence, plain.degrees) ** 2 * variance
 
     def enough(count: float) -> bool:
         t = t_quantile(plain.confidence, degrees_of(plain, count))
-        return t**2 * spread * max(0.0, 1 / count - beyond) <= wanted
+        there = spread * max(0.0, 1 / count - beyond) + unseen(plain, count)
+        return t**2 * there <= wanted * (1 + SAME)
 
     low, high = 1.0, float(n)
     while not enough(high):
-        low, high = high, 2 * high if of_population else min(2 * high, most)
+        low, high = high, min(2 * high, most) if plain.finite else 2 * high
     while high - low > 1e-9 * high:
         middle = (low + high) / 2
         low, high = (low, middle) if enough(middle) else (middle, high)
@@ -290,7 +297,23 @@ def degrees_of(estimate: PredictionPowered, labels: float) -> float:
     return max((estimate.degrees + 1) * labels / now - 1, 1.0)
 
 
-def _remark(columns: list[Columns], labelled: Mask, residual: FloatArray, worth: float) -> str:
+def unseen(estimate: PredictionPowered, labels: float) -> float:
+    """Variance of what labels have not shown: two more are made up, a step too high and too low.
+
+    A good judge makes few mistakes, and people may say the same of nearly every query; then the
+    variance of a sample is often 0, and not so elsewhere. Two made-up labels put that right, as
+    they do for shares (Agresti and Coull 1998, The American Statistician 52:119-126) and for their
+    differences (Agresti and Min 2005, Statistics in Medicine 24:729-740). They count for 1/n², and
+    soon vanish beside the variance itself.
+    """
+    n = degrees_of(estimate, labels) + 1
+    open_ = 1 - labels / estimate.drawn_from if estimate.finite else 1.0
+    return 2 * estimate.step**2 * max(0.0, open_) / ((n + 1) * (n + 2))
+
+
+def _remark(
+    columns: list[Columns], labelled: Mask, residual: FloatArray, worth: float, step: float
+) -> str:
     """Why the interval may promise too much: it rests on the variance of a handful of values."""
     signs = (1, -1)[: len(columns)]
     sides = list(zip(signs, columns, strict=True))
@@ -299,16 +322,17 @@ def _remark(columns: list[Columns], labelled: Mask, residual: FloatArray, worth:
     differ = int((np.abs(people - judge) > SAME).sum())
     usual = np.unique(np.round(people, 9), return_counts=True)[1].max()
     vary = len(people) - int(usual)
-    narrow = "the interval is likely too narrow"
     if np.ptp(residual) <= SAME:
         what = "people say the same of every labelled query"
         if differ == 0 and vary:
             what = "people and the automated values agree on every labelled query"
-        return f"{what}: an interval without width is too few labels, not certainty"
+        rests = "the interval rests on an allowance for what they have not shown yet"
+        return f"{what}: {rests if step else 'an interval without width is no certainty'}"
+    rough = "the interval is rough" if step else "the interval is likely too narrow"
     if differ < RARE:
-        return f"people and the automated values differ on {_queries(differ)} only: {narrow}"
+        return f"people and the automated values differ on {_queries(differ)} only: {rough}"
     if vary < RARE:
-        return f"people's values vary on {_queries(vary)} only: {narrow}"
+        return f"people's values vary on {_queries(vary)} only: {rough}"
     if len(people) < FEW:
         return f"fewer than {FEW} labelled queries: the interval may be too narrow"
     if worth < FEW:

@@ -20,7 +20,7 @@ from metrics._plan import long_table, make_plan, number
 from metrics.calibration_results import Calibrated, Calibration
 from metrics.errors import MetricsError
 from metrics.goodrate import Scoring
-from metrics.measures import parts
+from metrics.measures import MEASURES, parts
 from metrics.prediction_powered import prediction_powered_difference, prediction_powered_ratio
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ def _rows(
         "target": target,
         "confidence": confidence,
     }
-    sides = {}
+    sides, steps = {}, {}
     for run, table in automated.items():
         of_judge, of_people = _both(plan, table, people[run], name, n)
         sides[run] = (
@@ -256,12 +256,15 @@ def _rows(
             np.where(known, of_people.num[mask], np.nan),
             of_judge.den[mask],
         )
+        items = 1.0 if MEASURES[name].kind == "share" else table.columns[f"shown_{n}"][mask].mean()
+        steps[run] = 1 / items if items > 0 else 0.0
     found: dict[str, PredictionPowered | None] = {
-        run: prediction_powered_ratio(*side, **options) for run, side in sides.items()
+        run: prediction_powered_ratio(*side, **options, step=steps[run])
+        for run, side in sides.items()
     }
     if len(sides) == 2:
         found["delta"] = prediction_powered_difference(
-            *sides["control"], *sides["treatment"], **options
+            *sides["control"], *sides["treatment"], **options, step=max(steps.values())
         )
     count, empty = int(labels.labelled[mask].sum()), int(labels.empty[mask].sum())
     return [

@@ -34,12 +34,16 @@ class PredictionPowered:
         lambda_: how far the automated values are followed, 0 (not at all) to 1.
         narrower: 1 − (width of its interval)/(width of the human one); None where that is 0.
         effective_labels: labels that people alone would need for this width, drawn alike.
-        spread: S² of its variance ``floor + S²·(1/n − 1/N)``, n of the N `drawn_from` labelled.
+        spread: S² of its variance ``floor + S²·(1/n − 1/N) + unseen``, n of the N `drawn_from`
+            labelled; the last term is that of `step`.
         floor: variance that stays when every query is labelled: 0 for the target `queries`.
         degrees: degrees of freedom of its t quantile.
         certain: labelled queries that were sure to be labelled.
         drawn_from: queries that were not.
         confidence: the coverage of the intervals.
+        step: what one mistake not seen yet would change in one query, on the mean of all; 0 where
+            none is allowed for.
+        finite: whether the target is these queries.
         note: what a reader must know, or empty.
     """
 
@@ -61,6 +65,8 @@ class PredictionPowered:
     certain: int = 0
     drawn_from: int = 0
     confidence: float = 0.95
+    step: float = 0.0
+    finite: bool = True
     note: str = ""
 
     @property

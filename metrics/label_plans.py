@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from metrics._prediction import degrees_of, t_quantile
+from metrics._prediction import degrees_of, t_quantile, unseen
 from metrics.calibration_results import LabelPlan
 from metrics.errors import MetricsError
 from metrics.inference import SAME
@@ -20,9 +20,9 @@ __all__ = ["labels_for_width", "plan_labels"]
 def labels_for_width(estimate: PredictionPowered, width: float) -> int | None:
     """Say how many labels in all make the prediction-powered interval as narrow as wanted.
 
-    The smallest n with ``2·t·sqrt(floor + S²·(1/n − 1/N)) ≤ width``, where S² is what one
-    label was worth so far. It holds if labels to come are like those there are; labels drawn where
-    the runs differ usually do better.
+    The smallest n with ``2·t·sqrt(floor + S²·(1/n − 1/N) + unseen) ≤ width``, where S² is what one
+    label was worth so far and *unseen* the allowance of `prediction_powered_ratio`. It holds if
+    labels to come are like those there are; labels drawn where the runs differ usually do better.
 
     Args:
         estimate: what there is so far, with at least 2 labelled queries.
@@ -52,7 +52,7 @@ def labels_for_width(estimate: PredictionPowered, width: float) -> int | None:
         return None
 
     def enough(n: int) -> bool:
-        variance = estimate.floor + spread * max(0.0, 1 / n - 1 / most)
+        variance = estimate.floor + spread * max(0.0, 1 / n - 1 / most) + unseen(estimate, n)
         t = t_quantile(estimate.confidence, degrees_of(estimate, n))
         return 2 * t * math.sqrt(variance) <= width + SAME
 
@@ -98,7 +98,7 @@ def plan_labels(
     >>> run = judged.drop(columns="grade").assign(rank=1)
     >>> plan = plan_labels(calibrate(run, None, judged, grades([1, 0, 0, 1])), 0.2)
     >>> plan.labelled, plan.needed, plan.more
-    (4, 58, 54)
+    (4, 60, 56)
     """
     kind = of or ("delta" if any(row.of == "delta" for row in calibration.rows) else "run")
     rows = [

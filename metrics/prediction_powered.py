@@ -41,6 +41,7 @@ def prediction_powered_mean(
     target: Target = "queries",
     lambda_: float | None = None,
     confidence: float = 0.95,
+    step: float = 0.0,
 ) -> PredictionPowered | None:
     """Estimate the mean human value from automated values of all and human values of some.
 
@@ -70,6 +71,7 @@ def prediction_powered_mean(
         target: `queries`, the mean over these N, or `population`, that of which they are a sample.
         lambda_: λ instead of the estimated one; 0 is people alone, 1 trusts J's differences fully.
         confidence: the coverage, between 0 and 1.
+        step: as in `prediction_powered_ratio`: 1 where the value is yes or no.
 
     Returns:
         The estimate beside the automated and the human one; None when the weights sum to 0.
@@ -101,6 +103,7 @@ def prediction_powered_mean(
         target=target,
         lambda_=lambda_,
         confidence=confidence,
+        step=step,
     )
 
 
@@ -113,6 +116,7 @@ def prediction_powered_ratio(
     target: Target = "queries",
     lambda_: float | None = None,
     confidence: float = 0.95,
+    step: float = 0.0,
 ) -> PredictionPowered | None:
     """Estimate a ratio ``Σ human / Σ den`` whose numerators people gave for some queries only.
 
@@ -149,6 +153,12 @@ def prediction_powered_ratio(
         target: as in `prediction_powered_mean`.
         lambda_: as in `prediction_powered_mean`.
         confidence: the coverage, between 0 and 1.
+        step: the least by which one query's figure can be wrong: 1 for shares of queries, one over
+            the mean number of items for shares of items. Two made-up labels, one a step too high
+            and one a step too low, then enter the variance, so that few labels without a mistake
+            do not pass for certainty: ``2·step²·(1 − n/N)/((n + 1)(n + 2))`` is added to se², for
+            the target `population` without the finite correction (Agresti and Min 2005). 0 adds
+            nothing.
 
     Returns:
         The estimate beside the automated and the human one; None when `Σ den` is 0.
@@ -165,7 +175,12 @@ def prediction_powered_ratio(
         (0.5, 0.3333, 0.3333, 0.5)
     """
     return estimate(
-        [(automated, human, den)], probabilities, target, lambda_, checked_confidence(confidence)
+        [(automated, human, den)],
+        probabilities,
+        target,
+        lambda_,
+        checked_confidence(confidence),
+        step,
     )
 
 
@@ -181,6 +196,7 @@ def prediction_powered_difference(
     target: Target = "queries",
     lambda_: float | None = None,
     confidence: float = 0.95,
+    step: float = 0.0,
 ) -> PredictionPowered | None:
     """Estimate ``Δ = R(treatment) − R(control)`` of two runs over the same queries.
 
@@ -199,6 +215,7 @@ def prediction_powered_difference(
         target: as in `prediction_powered_mean`.
         lambda_: as in `prediction_powered_mean`.
         confidence: the coverage, between 0 and 1.
+        step: as in `prediction_powered_ratio`.
 
     Returns:
         The estimate of Δ; None when either run has `Σ den` = 0.
@@ -222,4 +239,5 @@ def prediction_powered_difference(
         target,
         lambda_,
         checked_confidence(confidence),
+        step,
     )

@@ -79,15 +79,18 @@ def expected(
     share = sum(q in SAMPLE for q in asked) / len(asked)
     chance = [1.0 if q in EMPTY else share if p is None else p[q] for q in queries]
     target = how.pop("target", "queries")
-    sides = []
+    sides, steps = [], []
     for run in (0, 1):
         judge, den = arrays(measure, JUDGED, run, queries, **how)
         people, _ = arrays(measure, PEOPLE, run, queries, **how)
         sides.append((judge, np.where(known, people, np.nan), den))
+        shown = [len(LISTS[run].get(q, [])[:N]) for q in queries]
+        steps.append(1.0 if measure == "query_goodrate" else len(shown) / sum(shown))
     options: dict[str, Any] = {"probabilities": np.array(chance), "target": target}
     if of == "delta":
-        return prediction_powered_difference(*sides[0], *sides[1], **options)
-    return prediction_powered_ratio(*sides[of == "treatment"], **options)
+        return prediction_powered_difference(*sides[0], *sides[1], **options, step=max(steps))
+    run = int(of == "treatment")
+    return prediction_powered_ratio(*sides[run], **options, step=steps[run])
 
 
 def check(found: Any, wanted: Any) -> None:

@@ -330,6 +330,31 @@ def test_figures_that_do_not_exist_are_none() -> None:
     assert shown_elsewhere.note == "the labelled queries show nothing"
 
 
+def test_mistakes_not_seen_yet_are_two_made_up_labels() -> None:
+    judge = np.array([1.0, 0, 1, 1, 0, 1, 1, 0, 1, 1])
+    human = np.where(np.arange(10) < 4, judge, np.nan)
+    found = prediction_powered_mean(judge, human, step=1.0)
+    assert found is not None
+    # nothing but the allowance: 2·(1 − 4/10)/(5·6)
+    assert found.standard_error == pytest.approx(math.sqrt(2 * 0.6 / 30))
+    assert found.human_error == pytest.approx(
+        math.sqrt(0.6 * np.var(judge[:4], ddof=1) / 4 + 2 * 0.6 / 30)
+    )
+    population = prediction_powered_mean(judge, human, step=1.0, target="population", lambda_=0.0)
+    assert population is not None
+    assert population.standard_error == pytest.approx(
+        math.sqrt(np.var(judge[:4], ddof=1) / 4 + 2 / 30)
+    )
+    everything = prediction_powered_mean(judge, judge, step=1.0)
+    assert everything is not None
+    assert everything.standard_error == 0
+
+
+def test_a_step_below_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="a step is a finite number from 0 up; got -1"):
+        prediction_powered_mean([1, 0], [1, 0], step=-1)
+
+
 def test_notes_say_when_the_interval_promises_too_much() -> None:
     rare = known(prediction_powered_mean(JUDGE, PEOPLE))
     assert rare.note == (
