@@ -64,9 +64,9 @@ _MARGIN = (
     " by a margin which it helped to choose."
 )
 _INTERVAL = (
-    "{level}, t and the standard error of {draws:,} bootstrap draws over queries, seeded, on the scale"
-    " of Fisher's z (AUC: of the logit). It speaks of other queries, voted on by as many people, and"
-    " not of votes without error: few votes a query pull every figure towards chance."
+    "{level}, t and the standard error of {draws:,} bootstrap draws over queries, seeded, on the"
+    " scale of Fisher's z (AUC: of the logit). It speaks of other queries, voted on by as many"
+    " people, and not of votes without error: few votes a query pull every figure towards chance."
 )
 _BEHIND = (
     "The difference in τ-b to the best measure, on the same queries and in the same resamples. The"
