@@ -74,6 +74,15 @@ def test_nothing_is_wider_than_the_screen(chromium, reports, name, width):
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_what_changed_fits_on_a_phone(chromium, reports):
+    with Visit(chromium, reports / "full.html", viewport={"width": 390, "height": 844}) as visit:
+        hidden = visit.page.evaluate(
+            "(() => { const box = document.querySelector('.since .scroll');"
+            " return box.scrollWidth - box.clientWidth; })()"
+        )
+    assert hidden <= 1
+
+
 def test_verdict_and_cards_stand_on_the_first_screen(chromium, reports):
     with Visit(chromium, reports / "full.html", viewport={"width": 1280, "height": 900}) as visit:
         for text in ("People prefer the treatment", "Item Goodrate@10", "GSB of people"):
