@@ -324,6 +324,18 @@ def test_a_sample_is_drawn_where_the_runs_differ_and_nobody_has_graded(run: Run)
     }  # fmt: skip
 
 
+def test_an_earlier_probability_beside_the_queries_is_replaced(run: Run) -> None:
+    lines = Path("queries.csv").read_text().splitlines()
+    Path("queries.csv").write_text(
+        "\n".join([lines[0] + ",inclusion_probability", *(f"{line},0.125" for line in lines[1:])])
+    )
+    assert run("--labels", 5, "--sample-out", "s.csv", "--probabilities-out", "p.csv").code == 0
+    everything = {each["query_id"]: each["inclusion_probability"] for each in rows("p.csv")}
+    drawn = rows("s.csv")
+    assert list(drawn[0]) == ["query_id", "query", "query_type", "inclusion_probability"]
+    assert all(each["inclusion_probability"] == everything[each["query_id"]] for each in drawn)
+
+
 def test_the_same_seed_writes_the_same_bytes(run: Run) -> None:
     written = []
     for seed in (1, 1, 2):
