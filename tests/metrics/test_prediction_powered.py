@@ -417,3 +417,21 @@ def test_human_values_of_one_run_only_are_refused() -> None:
     two = [1.0, 1.0]
     with pytest.raises(ValueError, match="human values for the same queries"):
         prediction_powered_difference(two, [1, NAN], two, two, [NAN, 1], two)
+
+
+def test_the_population_of_unequally_likely_labels_adds_the_doubt_about_the_queries() -> None:
+    _, judge, human, den, p = world(1, probabilities=True)
+    options: dict[str, Any] = {"probabilities": p, "lambda_": 0.5}
+    known_queries = known(prediction_powered_ratio(judge, human, den, **options))
+    found = known(prediction_powered_ratio(judge, human, den, target="population", **options))
+    at = ~np.isnan(human)
+    a, n = 1 / p[at], int(at.sum())
+    ratio = (a @ human[at]) / (a @ den[at])
+    e = (human[at] - ratio * den[at]) / den.mean()
+    # e adds up to 0 with these weights
+    spread = n / (n - 1) * (a @ e**2) / a.sum()
+    assert found.value == known_queries.value
+    assert found.floor == pytest.approx(spread / 60)
+    assert (found.standard_error or 0) ** 2 == pytest.approx(
+        (known_queries.standard_error or 0) ** 2 + spread / 60
+    )
