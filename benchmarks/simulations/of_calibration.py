@@ -132,9 +132,11 @@ def _cover(case: _Case, rng: np.random.Generator, repetitions: int) -> list[Row]
         y, j = Columns(people[:, chosen]), automated[:, chosen]
         labelled, options["probabilities"] = case.labels(rng, worth[chosen])
         known, den = np.where(labelled, y.values, np.nan), (y.values[1], y.values[3])
-        one = prediction_powered_ratio(j[0], known[0], den[0], **options)
+        # what one mistake changes in one query, as `calibrate` gives it
+        steps = [1 / float(shown.mean()) for shown in den]
+        one = prediction_powered_ratio(j[0], known[0], den[0], step=steps[0], **options)
         two = prediction_powered_difference(
-            j[0], known[0], den[0], j[2], known[2], den[1], **options
+            j[0], known[0], den[0], j[2], known[2], den[1], step=max(steps), **options
         )
         for counted, found, true in ((single, one, y.control), (delta, two, y.delta)):
             interval = found.interval if found else None

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["STUDIES"]
 
 GROUP = "People against metrics"
+_FISHER = "bootstrap, t on Fisher's z"
 _FIGURES = {
-    "kendall": ("τ-b", "BCa bootstrap"),
-    "spearman": ("ρ", "BCa bootstrap"),
-    "pearson": ("r", "BCa bootstrap"),
-    "kappa": ("κ of verdicts", "BCa bootstrap"),
-    "auc": ("AUC", "BCa bootstrap"),
+    "kendall": ("τ-b", _FISHER),
+    "spearman": ("ρ", _FISHER),
+    "pearson": ("r", _FISHER),
+    "kappa": ("κ of verdicts", _FISHER),
+    "auc": ("AUC", "bootstrap, t on the logit"),
     "sign": ("sign agreement", "Wilson"),
 }
 _MANY = 60_000
@@ -87,7 +88,7 @@ def _queries(rng: np.random.Generator, repetitions: int) -> list[Row]:
             if not (name == "auc" and queries < 100)
         }
         behind = Coverage(
-            Subject(GROUP, "τ-b behind the best", "BCa bootstrap", "correlate", size), 0.0
+            Subject(GROUP, "τ-b behind the best", "bootstrap, t", "correlate", size), 0.0
         )
         for _ in range(repetitions):
             found = _study(rng, queries, draws=1_000)
@@ -114,7 +115,7 @@ def _systems(rng: np.random.Generator, repetitions: int) -> list[Row]:
             Subject(
                 GROUP,
                 "system-level τ-b",
-                "BCa bootstrap",
+                _FISHER,
                 "correlate_systems",
                 f"{studies} studies, r = {r}",
             ),

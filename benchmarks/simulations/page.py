@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["as_markdown", "as_text"]
 
+_LITTLE = 0.02
 _WORDS = {
     "interval": "holds the truth",
     "sequence": "holds the truth at all looks",
@@ -124,12 +125,14 @@ def _sections(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
 
 def _facts(document: dict[str, Any], rows: Sequence[Row]) -> list[str]:
     judged = [row for row in rows if not row.subject.contrast]
-    failed = sum(row.failed for row in judged)
+    failed = [row for row in judged if row.failed]
+    little = sum(row.short < _LITTLE for row in failed)
     seconds = sum(study["seconds"] for study in document["studies"].values())
     machine = document["machine"]
     named = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
     return [
-        f"{len(judged):,} rows: {len(judged) - failed:,} as promised, {failed:,} not"
+        f"{len(judged):,} rows: {len(judged) - len(failed):,} as promised, {len(failed):,} not"
+        + (f", {little:,} of these by less than two points" if little else "")
         + ("; quick, a look only." if document["quick"] else "."),
         f"A row is called a failure when its count, or a worse one, has a chance below {ALARM:g} "
         "if the promise is kept.",
@@ -141,7 +144,7 @@ def _facts(document: dict[str, Any], rows: Sequence[Row]) -> list[str]:
 def _failures(rows: Sequence[Row]) -> list[list[str]]:
     failed = [row for row in rows if row.failed and not row.subject.contrast]
     return [
-        ["where", "figure", "by", "population", "promised", "measured"],
+        ["where", "figure", "by", "population", "promised", "measured", "points short"],
         *(
             [
                 row.subject.group,
@@ -153,8 +156,9 @@ def _failures(rows: Sequence[Row]) -> list[list[str]]:
                     if row.kind == "test" and row.hits_at_01 is not None
                     else ""
                 ),
+                f"{100 * row.short:.1f}",
             ]
-            for row in failed
+            for row in sorted(failed, key=lambda row: -row.short)
         ),
     ]
 

@@ -111,6 +111,11 @@ class Row:
         return "within error or below" if kept else ABOVE
 
     @property
+    def short(self) -> float:
+        """How far the measured share lies on the wrong side of the nominal one; below 0 it kept."""
+        return self.measured - self.nominal if self.kind == "test" else self.nominal - self.measured
+
+    @property
     def failed(self) -> bool:
         """Whether the promise was broken."""
         return self.verdict in (BELOW, ABOVE)
