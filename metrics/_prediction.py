@@ -30,7 +30,7 @@ Target = Literal["queries", "population"]
 FEW = 30
 """Below so many labelled queries the interval is known to be somewhat too narrow."""
 RARE = 10
-"""As many labelled queries must have a value of their own for the interval to be relied on."""
+"""As many labelled queries must have a value of their own where nothing is allowed for others."""
 _ALIKE = 1e-9
 
 
@@ -328,11 +328,11 @@ def _remark(
             what = "people and the automated values agree on every labelled query"
         rests = "the interval rests on an allowance for what they have not shown yet"
         return f"{what}: {rests if step else 'an interval without width is no certainty'}"
-    rough = "the interval is rough" if step else "the interval is likely too narrow"
-    if differ < RARE:
-        return f"people and the automated values differ on {_queries(differ)} only: {rough}"
-    if vary < RARE:
-        return f"people's values vary on {_queries(vary)} only: {rough}"
+    narrow = "the interval is likely too narrow"
+    if differ < RARE and not step:
+        return f"people and the automated values differ on {_queries(differ)} only: {narrow}"
+    if vary < RARE and not step:
+        return f"people's values vary on {_queries(vary)} only: {narrow}"
     if len(people) < FEW:
         return f"fewer than {FEW} labelled queries: the interval may be too narrow"
     if worth < FEW:

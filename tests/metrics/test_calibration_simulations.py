@@ -147,8 +147,8 @@ def test_coverage_is_within_two_points_from_forty_labels_on(
 def test_an_allowance_for_mistakes_not_seen_mends_a_judge_that_is_nearly_always_right() -> None:
     """The variance of a handful of mistakes is badly known: alone it covers far too little."""
     rng = np.random.default_rng(13)
-    repeats, warned = 300, 0
-    hits = {0.0: 0, 1.0: 0}
+    repeats = 300
+    hits, warned = {0.0: 0, 1.0: 0}, {0.0: 0, 1.0: 0}
     for _ in range(repeats):
         truth = (rng.random(300) < 0.8).astype(float)
         judge = np.where(rng.random(300) < 0.03, 1 - truth, truth)
@@ -160,8 +160,9 @@ def test_an_allowance_for_mistakes_not_seen_mends_a_judge_that_is_nearly_always_
             assert found is not None
             assert found.interval is not None
             hits[step] += found.interval.low - 1e-12 <= truth.mean() <= found.interval.high + 1e-12
-        warned += "the interval is rough" in found.note or "allowance" in found.note
-    assert warned == repeats
+            warned[step] += bool(found.note)
+    assert warned[0.0] == repeats
+    assert warned[1.0] < repeats / 4  # only where not one mistake was seen
     assert 0.7 < hits[0.0] / repeats < 0.93
     assert hits[1.0] / repeats > 0.96
 
