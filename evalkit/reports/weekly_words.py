@@ -148,11 +148,12 @@ def _predicts(found: Mapping[str, Any] | None) -> str:
     """How well a figure predicted people, beside it."""
     if found is None:
         return "not checked"
-    signs = "signs" if found["sign_queries"] is None else f"{found['sign_queries']:,} signs"
-    return (
-        f"{figure.share(found['sign_agreement'])}% of {signs}, τ-b"
-        f" {figure.coefficient(found['kendall'])}"
-    )
+    told = f"τ-b {figure.coefficient(found['kendall'])}"
+    if found["sign_agreement"] is None:
+        return told
+    number = found["sign_queries"]
+    of = "" if number is None else f" of {figure.count(number)}"
+    return f"same sign on {figure.share(found['sign_agreement'])}%{of}, {told}"
 
 
 def _where(row: Mapping[str, Any]) -> str:

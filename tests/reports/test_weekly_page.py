@@ -101,8 +101,17 @@ def test_judged_and_agreement_stand_beside_every_figure(full, outline):
             rows += group["rows"]
     assert outline.text.count("97.0 → 91.0") >= len(rows)
     assert "Agrees with people, 2026-W46" in outline.text
-    assert outline.text.count("78.0% of 80 signs, τ-b 0.42") == 2  # in the card and in the table
+    in_card_and_table = "same sign on 78.0% of 80, τ-b 0.42"
+    assert outline.text.count(in_card_and_table) == 2
     assert outline.text.count("not checked") == sum(row["agreement"] is None for row in rows)
+
+
+def test_where_no_sign_can_be_compared_only_tau_stands(full):
+    document = deepcopy(full)
+    document["figures"]["overall"][0]["agreement"] |= {"sign_agreement": None, "sign_queries": 0}
+    text = Outline(format_weekly_page(document)).text
+    assert "same sign on –" not in text
+    assert "τ-b 0.42" in text
 
 
 def test_a_report_of_nothing_but_a_score_is_whole_and_names_the_commands(tmp_path):
