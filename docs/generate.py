@@ -111,7 +111,7 @@ def run(block: Block, folder: Path) -> str:
 def prepare(folder: Path) -> None:
     """Put a copy of the sample data where the README's commands expect it."""
     (folder / "sample_data").mkdir()
-    for name in ("products.jsonl", "queries.csv", "judgments.csv"):
+    for name in ("products.jsonl", "queries.csv", "judgments.csv", "simulate.py"):
         shutil.copy(ROOT / "sample_data" / name, folder / "sample_data" / name)
 
 

@@ -71,7 +71,7 @@ def test_commands_run_and_print_what_is_shown(
             problems: list[str] = []
             doctest.DocTestRunner().run(example, out=problems.append)
             assert not problems, "".join(problems)
-    assert shown == 4
+    assert shown == 5
 
 
 def test_only_the_named_commands_are_not_run() -> None:

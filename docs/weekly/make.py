@@ -65,7 +65,7 @@ WEEKS = (
     Week("2026-W46", "fused-30", "dense", judge="grader-2"),
     Week("2026-W47", "fused-30", "fused-70", judge="grader-2", labels=48),
 )
-JUDGES = {"grader-1": (0.75, 0.7, 11), "grader-2": (0.88, 0.5, 12)}  # accuracy, lean, seed
+JUDGES = {"grader-1": (0.65, 0.75, 11), "grader-2": (0.88, 0.5, 12)}  # accuracy, lean, seed
 
 
 class Shop:
