@@ -63,25 +63,29 @@ class Design:
         """What these were drawn from."""
         return self.size - self.certain
 
-    @property
-    def worth(self) -> float:
-        """As many equally likely labels would determine the variance as well."""
-        p = self.p[self.p < 1]
-        if self.equal or not len(p):
-            return float(len(self.p))
-        share = (1 - p) / p**2
-        return float(share.sum() ** 2 / (share @ share))
-
-    def variance(self, column: FloatArray) -> float:
-        """Hájek's variance of an estimated mean, from the labelled queries' values."""
+    def contributions(self, column: FloatArray) -> FloatArray:
+        """What each drawn query adds to Hájek's variance of an estimated mean."""
         at = self.p < 1
         n = int(at.sum())
         if n < 2 or np.ptp(column) <= SAME:
-            return 0.0
+            return np.zeros(n)
         p, share = self.p[at], 1 - self.p[at]
         x = column[at] / p
         x = x - (share @ x) / share.sum()
-        return float(n / (n - 1) * (share * x) @ x / (1 / self.p).sum() ** 2)
+        found: FloatArray = n / (n - 1) * share * x**2 / (1 / self.p).sum() ** 2
+        return found
+
+    def variance(self, column: FloatArray) -> float:
+        """Hájek's variance of an estimated mean, from the labelled queries' values."""
+        return float(self.contributions(column).sum())
+
+    def degrees(self, column: FloatArray) -> float:
+        """Degrees of freedom of that variance."""
+        most = max(self.drawn or len(self.p), 2) - 1.0
+        parts = self.contributions(column)
+        if self.equal or not parts.any():
+            return most
+        return min(max(2 * float(parts.sum()) ** 2 / float(parts @ parts), 1.0), most)
 
     def slope(self, one: FloatArray, other: FloatArray) -> float:
         """cov(one, other)/var(other) over the queries that could be drawn; 0 without variance."""
@@ -166,12 +170,12 @@ def estimate(
         value = human + lambda_ * (automated - judge)
         variance = beyond + design.variance(residual)
         alone = beyond + design.variance(e_human)
-    worth = design.worth
-    plain = replace(plain, degrees=max(worth - 1, 1.0))
+    plain = replace(plain, degrees=design.degrees(residual))
+    of_people = replace(plain, degrees=design.degrees(e_human))
     allowed = unseen(plain, design.drawn) if unlabelled else 0.0
     variance, alone = variance + allowed, alone + allowed
-    t = t_quantile(confidence, plain.degrees)
-    half, human_half = t * math.sqrt(variance), t * math.sqrt(alone)
+    half = t_quantile(confidence, plain.degrees) * math.sqrt(variance)
+    human_half = t_quantile(confidence, of_people.degrees) * math.sqrt(alone)
     return replace(
         plain,
         human=human,
@@ -182,10 +186,10 @@ def estimate(
         interval=Interval(value - half, value + half),
         lambda_=lambda_,
         narrower=1 - half / human_half if human_half > 0 else None,
-        effective_labels=_effective(plain, alone - allowed, variance),
+        effective_labels=_effective(of_people, alone - allowed, half),
         spread=_spread(plain, variance - beyond - allowed),
         floor=beyond,
-        note=_remark(columns, labelled, residual, worth, step) if unlabelled else "",
+        note=_remark(columns, labelled, residual, step) if unlabelled else "",
     )
 
 
@@ -265,36 +269,35 @@ def _spread(plain: PredictionPowered, variance: float) -> float | None:
     return None if n < 2 or n >= most else max(variance, 0.0) / (1 / n - 1 / most)
 
 
-def _effective(plain: PredictionPowered, alone: float, variance: float) -> float | None:
-    """Labels of people alone, drawn alike, whose interval would have this width.
+def _effective(of_people: PredictionPowered, alone: float, half: float) -> float | None:
+    """Labels of people alone, drawn alike, whose interval would have this half width.
 
-    Solves ``t(x)²·(S²·(1/x − 1/N) + unseen(x)) = t(n)²·variance`` for x, with S² of people alone.
+    Solves ``t(x)²·(S²·(1/x − 1/N) + unseen(x)) = half²`` for x, with S² and t of people alone.
     """
-    n, most = plain.labelled - plain.certain, plain.drawn_from
-    if n < 2 or n >= most or alone + plain.step == 0 or (variance == 0 and not plain.finite):
+    n, most = of_people.labelled - of_people.certain, of_people.drawn_from
+    if n < 2 or n >= most or alone + of_people.step == 0 or (half == 0 and not of_people.finite):
         return None
-    beyond = 1 / most if plain.finite else 0.0
+    beyond = 1 / most if of_people.finite else 0.0
     spread = alone / (1 / n - beyond)
-    wanted = t_quantile(plain.confidence, plain.degrees) ** 2 * variance
 
     def enough(count: float) -> bool:
-        t = t_quantile(plain.confidence, degrees_of(plain, count))
-        there = spread * max(0.0, 1 / count - beyond) + unseen(plain, count)
-        return t**2 * there <= wanted * (1 + SAME)
+        t = t_quantile(of_people.confidence, degrees_of(of_people, count))
+        there = spread * max(0.0, 1 / count - beyond) + unseen(of_people, count)
+        return t**2 * there <= half**2 * (1 + SAME)
 
     low, high = 1.0, float(n)
     while not enough(high):
-        low, high = high, min(2 * high, most) if plain.finite else 2 * high
+        low, high = high, min(2 * high, most) if of_people.finite else 2 * high
     while high - low > 1e-9 * high:
         middle = (low + high) / 2
         low, high = (low, middle) if enough(middle) else (middle, high)
-    return high + plain.certain
+    return high + of_people.certain
 
 
 def degrees_of(estimate: PredictionPowered, labels: float) -> float:
     """Degrees of freedom with another number of labels that are drawn alike."""
     now = estimate.labelled - estimate.certain
-    return max((estimate.degrees + 1) * labels / now - 1, 1.0)
+    return max(estimate.degrees * (labels - 1) / (now - 1), 1.0)
 
 
 def unseen(estimate: PredictionPowered, labels: float) -> float:
@@ -306,14 +309,11 @@ def unseen(estimate: PredictionPowered, labels: float) -> float:
     differences (Agresti and Min 2005, Statistics in Medicine 24:729-740). They count for 1/n², and
     soon vanish beside the variance itself.
     """
-    n = degrees_of(estimate, labels) + 1
     open_ = 1 - labels / estimate.drawn_from if estimate.finite else 1.0
-    return 2 * estimate.step**2 * max(0.0, open_) / ((n + 1) * (n + 2))
+    return 2 * estimate.step**2 * max(0.0, open_) / ((labels + 1) * (labels + 2))
 
 
-def _remark(
-    columns: list[Columns], labelled: Mask, residual: FloatArray, worth: float, step: float
-) -> str:
+def _remark(columns: list[Columns], labelled: Mask, residual: FloatArray, step: float) -> str:
     """Why the interval may promise too much: it rests on the variance of a handful of values."""
     signs = (1, -1)[: len(columns)]
     sides = list(zip(signs, columns, strict=True))
@@ -335,11 +335,6 @@ def _remark(
         return f"people's values vary on {_queries(vary)} only: {narrow}"
     if len(people) < FEW:
         return f"fewer than {FEW} labelled queries: the interval may be too narrow"
-    if worth < FEW:
-        return (
-            f"by their unequal probabilities the labelled queries are worth {worth:.0f} that are "
-            "alike, for this figure: the interval may be too narrow"
-        )
     return ""
 
 

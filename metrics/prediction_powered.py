@@ -139,11 +139,12 @@ def prediction_powered_ratio(
         ``se² = n/(n − 1) · Σ(1 − π)(r/π − B)² / ň²``,  ``B = Σ(1 − π)(r/π)/Σ(1 − π)``,
 
     sums over the n labelled queries with π < 1. For equal π it is ``(1 − n/N)·var(r)/n``. In λ
-    these queries have the weights 1/π. The t quantile has ``(Σ v)²/Σ v² − 1`` degrees of freedom,
-    ``v = (1 − π)/π²`` (Satterthwaite 1946, Biometrics Bulletin 2:110-114, for residuals that do not
-    depend on π): n − 1 for equal π. For the target ``population`` the variance of Y over the
-    queries, ``var(e(Y))/N`` weighted by 1/π, is added (two-phase sampling: Särndal, Swensson and
-    Wretman 1992, chapter 9); with equal π that is the formula of the mean again.
+    these queries have the weights 1/π. A few heavy queries may decide the variance, so the t
+    quantile has ``2(Σ v)²/Σ v²`` degrees of freedom, at most n − 1, v being the terms of that sum
+    (Satterthwaite 1946, Biometrics Bulletin 2:110-114, with Σ v² for the variance of Σ v).
+    For the target ``population`` the variance of Y over the queries, ``var(e(Y))/N`` weighted by
+    1/π, is added (two-phase sampling: Särndal, Swensson and Wretman 1992, chapter 9); with equal π
+    that is the formula of the mean again.
 
     Args:
         automated: float[N], numerators from automated grades.
