@@ -8,6 +8,7 @@ how many, in :mod:`metrics.sampling`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from metrics._frames import as_lazy_together
 from metrics._human_grades import ALIKE, collect_people, collect_probabilities, fitting
 from metrics._labels import Labels
 from metrics._plan import long_table, make_plan, number
+from metrics._prediction import FEW
 from metrics.calibration_results import Calibrated, Calibration
 from metrics.errors import MetricsError
 from metrics.goodrate import Scoring
@@ -266,6 +268,7 @@ def _rows(
         found["delta"] = prediction_powered_difference(
             *sides["control"], *sides["treatment"], **options, step=max(steps.values())
         )
+    found = _with_remark(found, options["probabilities"], labels.labelled[mask])
     count, empty = int(labels.labelled[mask].sum()), int(labels.empty[mask].sum())
     return [
         _row(
@@ -274,6 +277,28 @@ def _rows(
         )
         for of, estimate in found.items()
     ]  # fmt: skip
+
+
+def _with_remark(
+    found: dict[str, PredictionPowered | None], p: Array, labelled: Mask
+) -> dict[str, PredictionPowered | None]:
+    """Tell of runs whose figures rest on few labels, because these were drawn for a difference.
+
+    n labels with weights 1/π count like (Σ 1/π)²/Σ 1/π² that were drawn alike (Kish 1965).
+    """
+    a = 1 / p[labelled]
+    if not len(a) or np.ptp(a) <= ALIKE or a.sum() ** 2 / (a @ a) >= FEW:
+        return found
+    remark = (
+        f"by their unequal probabilities the labels count like {a.sum() ** 2 / (a @ a):.0f} that "
+        "are drawn alike: the interval is rough"
+    )
+    return {
+        of: estimate
+        if estimate is None or of == "delta" or estimate.note or estimate.interval is None
+        else replace(estimate, note=remark)
+        for of, estimate in found.items()
+    }
 
 
 def _both(

@@ -413,3 +413,34 @@ def test_the_values_of_every_query_stand_behind_the_figures() -> None:
     judge, den = arrays("item_goodrate", JUDGED, 1, QUERY_IDS)
     value = np.divide(judge, den, out=np.zeros(30), where=den > 0)
     assert items["automated_treatment"].tolist() == pytest.approx(list(value))
+
+
+def test_runs_are_rough_where_labels_were_drawn_for_the_difference() -> None:
+    rng = np.random.default_rng(1)
+    ids = [f"q{at:03}" for at in range(120)]
+    likely, labelled = ids[:50], [*ids[:45], *ids[50:57]]
+
+    def grades(queries: list[str]) -> pd.DataFrame:
+        rows = [(q, p, int(rng.random() < 0.5)) for q in queries for p in "ab"]
+        return pd.DataFrame(rows, columns=list(JUDGMENTS))
+
+    def run(product: str) -> pd.DataFrame:
+        return pd.DataFrame({"query_id": ids, "product_id": product, "rank": 1})
+
+    p = [0.9 if q in likely else 0.1 for q in ids]
+    found = calibrate(
+        run("a"),
+        run("b"),
+        grades(ids),
+        grades(labelled),
+        probabilities=pd.DataFrame({"query_id": ids, "inclusion_probability": p}),
+        measures=["item_goodrate"],
+    )
+    # (50 + 70)² / (45/0.81 + 7/0.01)
+    remark = (
+        "by their unequal probabilities the labels count like 19 that are drawn alike: "
+        "the interval is rough"
+    )
+    assert {each.of: each.note for each in found.rows} == {
+        "control": remark, "treatment": remark, "delta": "",
+    }  # fmt: skip
