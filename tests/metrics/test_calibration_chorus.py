@@ -95,7 +95,7 @@ def repeated(chorus: Chorus, judge: str, of: str) -> dict[str, float]:
     values = chorus.graders[judge]
     ratios = [float(y.sum() / d.sum()) for y, d in zip(chorus.truth, chorus.den, strict=True)]
     truth = ratios[1] - ratios[0] if of == "delta" else ratios[0]
-    size = len(chorus.den[0])
+    size, step = len(chorus.den[0]), 1 / float(min(d.mean() for d in chorus.den))
     hits, alone, warned, width, people_width, saved = 0, 0, 0, 0.0, 0.0, []
     for _ in range(REPEATS):
         at = rng.choice(size, LABELS, replace=False)
@@ -106,10 +106,10 @@ def repeated(chorus: Chorus, judge: str, of: str) -> dict[str, float]:
             human.append(known)
         if of == "delta":
             found = prediction_powered_difference(
-                values[0], human[0], chorus.den[0], values[1], human[1], chorus.den[1]
+                values[0], human[0], chorus.den[0], values[1], human[1], chorus.den[1], step=step
             )
         else:
-            found = prediction_powered_ratio(values[0], human[0], chorus.den[0])
+            found = prediction_powered_ratio(values[0], human[0], chorus.den[0], step=step)
         assert found is not None
         assert found.interval is not None
         assert found.human_interval is not None
@@ -142,14 +142,14 @@ def test_a_grader_as_the_judge_saves_labels_and_the_interval_holds_the_truth(
 
 
 @pytest.mark.parametrize("judge", ["agent_1", "agent_2", "agent_3"])
-def test_where_few_queries_differ_between_the_runs_the_rows_say_so(
+def test_where_few_queries_differ_between_the_runs_people_are_as_unsure(
     chorus: Chorus, judge: str
 ) -> None:
-    """Δ rests on a handful of queries: no interval from a sample of them can be relied on."""
+    """Δ rests on a handful of queries: the interval of people alone holds too little as well."""
     found = repeated(chorus, judge, "delta")
     print(f"\n{judge} delta: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items()))
-    assert found["coverage"] > 0.8
-    assert found["warned"] > 0.5
+    assert found["coverage"] > 0.86
+    assert found["coverage"] > found["people"] - 0.04
     assert found["saved"] > 5
 
 
