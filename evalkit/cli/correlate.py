@@ -16,7 +16,7 @@ from evalkit.errors import SettingsError
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from evalkit.reports.correlation_sources import Automated, People
+    from evalkit.reports.correlation.sources import Automated, People
     from evalkit.store import Store
 
 __all__ = ["correlate"]
@@ -127,7 +127,7 @@ def correlate(
     from contextlib import ExitStack
 
     from evalkit.engines import open_engine
-    from evalkit.reports.correlation import (
+    from evalkit.reports.correlation.document import (
         correlation_document,
         over_studies,
         studies_document,
@@ -235,7 +235,7 @@ def _people(
     votes: str | None,
     given: dict[str, Any],
 ) -> People:
-    from evalkit.reports.correlation_sources import people_of_file, people_of_study
+    from evalkit.reports.correlation.sources import people_of_file, people_of_study
     from evalkit.tables import read
 
     if store is not None and study is not None:
@@ -252,7 +252,7 @@ def _automated(
     name: str | None,
     given: dict[str, Any],
 ) -> Automated:
-    from evalkit.reports.correlation_sources import automated_of_file, automated_of_record
+    from evalkit.reports.correlation.sources import automated_of_file, automated_of_record
     from evalkit.tables import read
 
     if per_query is None and store is not None:
@@ -265,8 +265,8 @@ def _add_lists(
     document: dict[str, Any], connection: DuckDBPyConnection, given: dict[str, Any]
 ) -> dict[str, str]:
     """Look up texts and lists in the files that were given for them; gives the texts."""
-    from evalkit.reports.correlation import with_lists
-    from evalkit.reports.correlation_sources import Lists, lists_of_files, query_texts
+    from evalkit.reports.correlation.document import with_lists
+    from evalkit.reports.correlation.sources import Lists, lists_of_files, query_texts
     from evalkit.tables import read
 
     named, texts, lists = column_names(given["mapped"]), {}, Lists()
@@ -301,7 +301,7 @@ def _history(store: Store, name: str | None) -> tuple[Any, Any]:
 def _print(
     document: dict[str, Any], found: Any, names: dict[str, str], form: str, output: str | None
 ) -> None:
-    from evalkit.reports.correlation_table import (
+    from evalkit.reports.correlation.table import (
         format_correlation_csv,
         format_correlation_markdown,
         format_correlation_table,
@@ -309,7 +309,7 @@ def _print(
     from evalkit.reports.score_exports import format_json
 
     if form == "html":
-        from evalkit.reports.correlation_page import write_correlation_page
+        from evalkit.reports.correlation.page import write_correlation_page
 
         write_correlation_page(document, found, str(output), names=names)
         click.echo(f"Wrote {output}", err=True)

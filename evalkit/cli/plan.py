@@ -200,7 +200,7 @@ def _planned(
 ) -> tuple[SamplePlan, str, tuple[dict[str, Any], ...]]:
     """The plan, what it was made from, and what was read."""
     from evalkit.engines import open_engine
-    from evalkit.reports import correlation_sources as sources
+    from evalkit.reports.correlation import sources
     from evalkit.tables import read
     from metrics import plan_comparison, plan_shares, plan_votes
 

@@ -58,9 +58,9 @@ def report(
     figure. A score must be recorded for the week (evalkit score --record); whatever else is not
     there is named, with the command that adds it.
     """
-    from evalkit.reports.weekly import weekly_document
-    from evalkit.reports.weekly_markdown import format_weekly_markdown
-    from evalkit.reports.weekly_page import format_weekly_page
+    from evalkit.reports.weekly.document import weekly_document
+    from evalkit.reports.weekly.markdown import format_weekly_markdown
+    from evalkit.reports.weekly.page import format_weekly_page
     from evalkit.store import check_week
 
     if title is not None and not title.strip():

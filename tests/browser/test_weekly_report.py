@@ -13,8 +13,8 @@ sys.path.insert(0, str(ROOT / "tests" / "reports"))
 from page_reading import Visit  # noqa: E402
 from weekly_records import full_history, keep, score  # noqa: E402
 
-from evalkit.reports.weekly import weekly_document  # noqa: E402
-from evalkit.reports.weekly_page import format_weekly_page  # noqa: E402
+from evalkit.reports.weekly.document import weekly_document  # noqa: E402
+from evalkit.reports.weekly.page import format_weekly_page  # noqa: E402
 from evalkit.store import open_store  # noqa: E402
 
 WEEK = "2026-W47"

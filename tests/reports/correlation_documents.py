@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from evalkit.reports.correlation import correlation_document
-from evalkit.reports.correlation_sources import Automated, People
+from evalkit.reports.correlation.document import correlation_document
+from evalkit.reports.correlation.sources import Automated, People
 
 HOSTILE = "<script>alert(1)</script></script><img src=x onerror=alert(2)>"
 

@@ -8,8 +8,8 @@ import pytest
 from correlation_documents import HOSTILE, correlated, sides
 from page_reading import Outline, Visit
 
-from evalkit.reports.correlation import studies_document
-from evalkit.reports.correlation_page import write_correlation_page
+from evalkit.reports.correlation.document import studies_document
+from evalkit.reports.correlation.page import write_correlation_page
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 from correlation_documents import HOSTILE, correlated, sides
 
-from evalkit.reports.correlation_findings import findings
-from evalkit.reports.correlation_table import (
+from evalkit.reports.correlation.findings import findings
+from evalkit.reports.correlation.table import (
     format_correlation_csv,
     format_correlation_markdown,
     format_correlation_table,

@@ -20,9 +20,9 @@ from weekly_records import (
 )
 
 from evalkit.errors import SettingsError, StoreError
-from evalkit.reports.weekly import weekly_document
-from evalkit.reports.weekly_history import every_week
-from evalkit.reports.weekly_people import said, votes_of
+from evalkit.reports.weekly.document import weekly_document
+from evalkit.reports.weekly.history import every_week
+from evalkit.reports.weekly.people import said, votes_of
 from evalkit.store import StudyDesign, create_study, open_store
 
 if TYPE_CHECKING:

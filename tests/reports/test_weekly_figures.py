@@ -8,8 +8,8 @@ import pytest
 from weekly_records import check
 
 from evalkit.reports.figures import BETTER, COLORS, NEITHER, WORSE
-from evalkit.reports.weekly_axes import joined
-from evalkit.reports.weekly_figures import (
+from evalkit.reports.weekly.axes import joined
+from evalkit.reports.weekly.figures import (
     delta_trend,
     drift_chart,
     value_trend,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from weekly_records import full_history, keep, score, study
 
-from evalkit.reports.weekly import weekly_document
-from evalkit.reports.weekly_markdown import code, escape, format_weekly_markdown
+from evalkit.reports.weekly.document import weekly_document
+from evalkit.reports.weekly.markdown import code, escape, format_weekly_markdown
 from evalkit.store import open_store
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from score_documents import worked
 from weekly_records import calibration, full_history, keep, score, study
 
 from evalkit.reports.score_numbers import signed
-from evalkit.reports.weekly import weekly_document
-from evalkit.reports.weekly_markdown import format_weekly_markdown
-from evalkit.reports.weekly_page import format_weekly_page
+from evalkit.reports.weekly.document import weekly_document
+from evalkit.reports.weekly.markdown import format_weekly_markdown
+from evalkit.reports.weekly.page import format_weekly_page
 from evalkit.store import StudyDesign, create_study, open_store
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.reports.weekly_verdict import labels_say, metrics_say, people_say, verdict
+from evalkit.reports.weekly.verdict import labels_say, metrics_say, people_say, verdict
 
 UP = {"delta": 0.0724, "ci_low": 0.0454, "ci_high": 0.0994, "p": 0.0001, "p_holm": 0.0008}
 DOWN = {"delta": -0.05, "ci_low": -0.08, "ci_high": -0.02, "p": 0.0010, "p_holm": 0.0080}

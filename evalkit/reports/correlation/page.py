@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalkit.files import write_text
-from evalkit.reports import correlation_figures as draw
 from evalkit.reports import score_numbers as figure
-from evalkit.reports.correlation_behind import (
+from evalkit.reports.correlation import figures as draw
+from evalkit.reports.correlation.behind import (
     confusion_table,
     forest_table,
     points_table,
@@ -21,7 +21,7 @@ from evalkit.reports.correlation_behind import (
     roc_table,
     studies_table,
 )
-from evalkit.reports.correlation_findings import (
+from evalkit.reports.correlation.findings import (
     findings,
     headline_row,
     overall_row,
@@ -29,8 +29,8 @@ from evalkit.reports.correlation_findings import (
     source_lines,
     studies_row,
 )
-from evalkit.reports.correlation_table import margin_remark
-from evalkit.reports.correlation_terms import terms
+from evalkit.reports.correlation.table import margin_remark
+from evalkit.reports.correlation.terms import terms
 from evalkit.reports.html_page import page, plot
 from evalkit.reports.markup import Html, element, join
 from evalkit.reports.provenance import provenance
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-    from evalkit.reports.correlation_findings import Document, Row
+    from evalkit.reports.correlation.findings import Document, Row
     from evalkit.reports.figures import Figure
     from metrics import Correlations
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.reports.calibration_findings import findings as labels_said
 from evalkit.reports.calibration_findings import plan_line
-from evalkit.reports.correlation_findings import findings
-from evalkit.reports.weekly_evidence import side_of
+from evalkit.reports.correlation.findings import findings
+from evalkit.reports.weekly.evidence import side_of
 
 if TYPE_CHECKING:
     from evalkit.store import Evaluation

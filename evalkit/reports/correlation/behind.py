@@ -13,7 +13,7 @@ from evalkit.reports.terminal import plain
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evalkit.reports.correlation_findings import Document, Row
+    from evalkit.reports.correlation.findings import Document, Row
 
 __all__ = [
     "confusion_table",

@@ -1,6 +1,6 @@
 """The evidence behind a verdict, a sentence each: figures with their intervals and tests.
 
-Used by `weekly_verdict`; what the evidence comes to is decided there.
+Used by `verdict`; what the evidence comes to is decided there.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def of_people(votes: Mapping[str, Any] | None, people: str) -> list[Evidence]:
     """What votes say, by which interval, and why by no other.
 
     Args:
-        votes: the study as `weekly_people.votes_of` gives it.
-        people: what it says, as `weekly_verdict.people_say` found.
+        votes: the study as `people.votes_of` gives it.
+        people: what it says, as `verdict.people_say` found.
     """
     if votes is None:
         return []

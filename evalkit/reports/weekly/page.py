@@ -16,14 +16,14 @@ from evalkit.reports.result_table import result_table
 from evalkit.reports.score_document import cutoff_label, first_cutoff
 from evalkit.reports.score_figures import delta_by_segment
 from evalkit.reports.terminal import plain
-from evalkit.reports.weekly_figures import (
+from evalkit.reports.weekly.figures import (
     delta_trend,
     drift_chart,
     value_trend,
     votes_bars,
     votes_trend,
 )
-from evalkit.reports.weekly_words import FILTERS
+from evalkit.reports.weekly.words import FILTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ def format_weekly_page(document: Mapping[str, Any]) -> str:
     """Return the page.
 
     Args:
-        document: what `weekly.weekly_document` gathered.
+        document: what `weekly_document` gathered.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

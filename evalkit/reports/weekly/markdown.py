@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports.terminal import clamp, plain
-from evalkit.reports.weekly_words import FILTERS
+from evalkit.reports.weekly.words import FILTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,7 +71,7 @@ def format_weekly_markdown(document: Mapping[str, Any], report: str | None = Non
     """Return the report as Markdown.
 
     Args:
-        document: what `weekly.weekly_document` gathered.
+        document: what `weekly_document` gathered.
         report: where the page is, for whoever wants more.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined

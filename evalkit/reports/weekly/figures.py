@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.reports.figures import BETTER, NEITHER, WORSE, ZERO, Figure, axes, label
 from evalkit.reports.score_document import ALPHA
 from evalkit.reports.score_numbers import count, interval, p_value, points, share, signed
-from evalkit.reports.weekly_axes import add_legend, add_weeks, breaks_told, joined
+from evalkit.reports.weekly.axes import add_legend, add_weeks, breaks_told, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -241,7 +241,7 @@ def drift_chart(judge: Mapping[str, Any]) -> Figure | None:
     """
     import plotly.graph_objects as go
 
-    from evalkit.reports.weekly_history import every_week
+    from evalkit.reports.weekly.history import every_week
 
     shown = [point for point in judge["points"] if point["agreement"] is not None]
     if len(shown) < 2:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_numbers as figure
-from evalkit.reports.correlation_findings import (
+from evalkit.reports.correlation.findings import (
     findings,
     headline_row,
     source_lines,
@@ -28,7 +28,7 @@ from evalkit.reports.terminal import clamp, paint, plain, wrap
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from evalkit.reports.correlation_findings import Document, Row
+    from evalkit.reports.correlation.findings import Document, Row
 
 __all__ = [
     "format_correlation_csv",

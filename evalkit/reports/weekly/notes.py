@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from evalkit.reports import weekly_people as people
+from evalkit.reports.weekly import people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 Made from what is recorded in the database, and from a study as it stands where that is asked for.
 Chooses, pairs and orders; figures are taken as they were recorded, and there is no layout here
-(see `weekly_page` and `weekly_markdown`). No clock is read: the same database gives the same dict.
+(see `page` and `markdown`). No clock is read: the same database gives the same dict.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import SettingsError, StoreError
 from evalkit.reports import score_document as read
-from evalkit.reports import weekly_judge as judged
-from evalkit.reports import weekly_people as people
 from evalkit.reports.definitions import definitions
 from evalkit.reports.headline import overall_rows, reasons
 from evalkit.reports.query_moves import SAME, biggest_moves, moves
-from evalkit.reports.weekly_history import since, trends, votes_over_weeks
-from evalkit.reports.weekly_notes import missing, warnings
-from evalkit.reports.weekly_sources import moment, source, used
-from evalkit.reports.weekly_terms import terms
-from evalkit.reports.weekly_verdict import verdict
+from evalkit.reports.weekly import judge as judged
+from evalkit.reports.weekly import people
+from evalkit.reports.weekly.history import since, trends, votes_over_weeks
+from evalkit.reports.weekly.notes import missing, warnings
+from evalkit.reports.weekly.sources import moment, source, used
+from evalkit.reports.weekly.terms import terms
+from evalkit.reports.weekly.verdict import verdict
 from evalkit.store import check_week, evaluation_values, evaluations
 
 if TYPE_CHECKING:
@@ -63,16 +63,16 @@ def weekly_document(
 
         - `week`, `name`, `title`, `dates` (in words), `systems`, `recorded` (`at`, `by`,
           `earlier`), `query_set`, `judge`
-        - `verdict`: the fields of `weekly_verdict.Verdict`
+        - `verdict`: the fields of `verdict.Verdict`
         - `cards`: `kind` (`measure`, `people`, `labels`) and what the card says
         - `read_first`: warnings for page one; `notes`: further ones
-        - `since`: what changed since the last recorded week (see `weekly_history.since`)
+        - `since`: what changed since the last recorded week (see `history.since`)
         - `figures`: `overall` (rows of the score, each with `label`, `where`, `standing` and
           `agreement`), `segments` (blocks of groups of such rows), `primary`
-        - `trends`, `votes_trend`: see `weekly_history`
+        - `trends`, `votes_trend`: see `history`
         - `moves`: `label`, `measure`, `cutoff`, `wins` and `losses`, each query with its lists
-        - `people`: studies (see `weekly_people.said`), the deciding one first
-        - `agreement`, `calibration`, `drift`: see `weekly_judge`
+        - `people`: studies (see `people.said`), the deciding one first
+        - `agreement`, `calibration`, `drift`: see `judge`
         - `missing`: `what` is not there, and the `command` that adds it
         - `terms`, `settings`, `sources` (every record used, with its command and inputs), `score`
 

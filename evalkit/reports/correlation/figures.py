@@ -27,7 +27,7 @@ from evalkit.reports.score_document import measure_label, segment_label
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evalkit.reports.correlation_findings import Row
+    from evalkit.reports.correlation.findings import Row
 
 __all__ = [
     "confusion_map",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evalkit.reports.correlation_findings import Document
+    from evalkit.reports.correlation.findings import Document
 
 __all__ = ["terms"]
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from evalkit.reports import score_document as read
 from evalkit.reports.score_numbers import points
-from evalkit.reports.weekly_evidence import (
+from evalkit.reports.weekly.evidence import (
     Evidence,
     gsb_of,
     listed,

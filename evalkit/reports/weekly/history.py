@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from evalkit.reports import score_document as read
 from evalkit.reports.headline import overall_rows
 from evalkit.reports.trends import changes, trend
-from evalkit.reports.weekly_people import votes_of
-from evalkit.reports.weekly_verdict import people_say
+from evalkit.reports.weekly.people import votes_of
+from evalkit.reports.weekly.verdict import people_say
 from evalkit.store import weeks_between
 
 if TYPE_CHECKING:

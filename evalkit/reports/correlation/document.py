@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import SettingsError, StoreError
-from evalkit.reports.correlation_findings import headline_row
+from evalkit.reports.correlation.findings import headline_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evalkit.reports.correlation_sources import Automated, Lists, People
+    from evalkit.reports.correlation.sources import Automated, Lists, People
     from evalkit.store import Evaluation
     from metrics import Correlations
 

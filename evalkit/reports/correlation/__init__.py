@@ -1,0 +1,1 @@
+"""People against measures: the document of `evalkit correlate`, as text and as a page."""
