@@ -259,7 +259,7 @@ def _count(document: dict[str, Any], given: dict[str, Any]) -> int:
 
 
 def _print(document: dict[str, Any], found: Calibration, form: str, output: str | None) -> None:
-    from evalkit.reports.calibration_table import (
+    from evalkit.reports.calibration.table import (
         format_calibration_csv,
         format_calibration_markdown,
         format_calibration_table,
@@ -267,7 +267,7 @@ def _print(document: dict[str, Any], found: Calibration, form: str, output: str 
     from evalkit.reports.score_exports import format_json
 
     if form == "html":
-        from evalkit.reports.calibration_page import write_calibration_page
+        from evalkit.reports.calibration.page import write_calibration_page
 
         write_calibration_page(document, found, str(output))
         click.echo(f"Wrote {output}", err=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from evalkit.reports.calibration_table import format_calibration_table
+from evalkit.reports.calibration.table import format_calibration_table
 from evalkit.store import (
     Ballot,
     Finished,

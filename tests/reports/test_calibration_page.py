@@ -8,9 +8,9 @@ import pytest
 from calibration_documents import HOSTILE, calibrated
 from page_reading import Outline, Visit
 
-from evalkit.reports.calibration_findings import findings, plan_line
-from evalkit.reports.calibration_page import write_calibration_page
-from evalkit.reports.calibration_table import format_calibration_markdown, format_calibration_table
+from evalkit.reports.calibration.findings import findings, plan_line
+from evalkit.reports.calibration.page import write_calibration_page
+from evalkit.reports.calibration.table import format_calibration_markdown, format_calibration_table
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from evalkit.reports.calibration_findings import findings as labels_said
-from evalkit.reports.calibration_findings import plan_line
+from evalkit.reports.calibration.findings import findings as labels_said
+from evalkit.reports.calibration.findings import plan_line
 from evalkit.reports.correlation.findings import findings
 from evalkit.reports.weekly.evidence import side_of
 

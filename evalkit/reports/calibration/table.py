@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.reports import score_numbers as figure
-from evalkit.reports.calibration_findings import findings, plan_line, sample_line, source_lines
+from evalkit.reports.calibration.findings import findings, plan_line, sample_line, source_lines
 from evalkit.reports.grids import Grid, draw_grid, escape_markdown, markdown_grid
 from evalkit.reports.score_document import blocks, measure_label, segment_label, setting_items
 from evalkit.reports.score_exports import format_csv
@@ -18,7 +18,7 @@ from evalkit.reports.terminal import paint, plain, wrap
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evalkit.reports.calibration_findings import Document, Row
+    from evalkit.reports.calibration.findings import Document, Row
 
 __all__ = [
     "format_calibration_csv",

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalkit.files import write_text
-from evalkit.reports import calibration_figures as draw
 from evalkit.reports import score_numbers as figure
-from evalkit.reports.calibration_findings import (
+from evalkit.reports.calibration import figures as draw
+from evalkit.reports.calibration.findings import (
     figure_name,
     findings,
     plan_line,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from evalkit.reports.calibration_findings import Document, Row
+    from evalkit.reports.calibration.findings import Document, Row
     from evalkit.reports.figures import Figure
     from metrics import Calibration
 

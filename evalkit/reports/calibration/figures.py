@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_numbers as number
-from evalkit.reports.calibration_findings import figure_name
+from evalkit.reports.calibration.findings import figure_name
 from evalkit.reports.figures import BETTER, NEITHER, TEXT, WORSE, ZERO, Figure, axes, label
 from evalkit.reports.score_document import measure_label, segment_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evalkit.reports.calibration_findings import Row
+    from evalkit.reports.calibration.findings import Row
 
 __all__ = ["by_segment", "query_by_query", "three_figures"]
 

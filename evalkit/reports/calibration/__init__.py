@@ -1,0 +1,1 @@
+"""Figures corrected by people's grades: what `evalkit calibrate` found, as text and as a page."""
