@@ -184,6 +184,27 @@ def test_every_study_of_the_catalogue_stands_under_its_name() -> None:
     assert all(name == study.name for name, study in catalogue.STUDIES.items())
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        "Item Goodrate | delta method, t | shop, 100 queries",
+        "Item Goodrate | BCa bootstrap | shop, 100 queries",
+        "Query Goodrate | exact McNemar | 10% changed, 100 queries",
+        "Item Goodrate | swap test | runs alike, 100 queries",
+        "GSB, automatic | trinomial | 30% Good, 20% Bad, 100 queries",
+        "GSB, votes | delta method on queries, t | 150 queries, overlap 3",
+        "GSB | betting sequence | no difference, 160 queries, overlap 3, 20 days",
+        "Item Goodrate | prediction-powered, t | good judge; 100 of 400 labelled; of all queries",
+        "any of the family | Holm over 10 p | runs alike, 100 queries",
+    ],
+)
+def test_the_page_shows_intervals_and_tests_of_a_full_run(row: str) -> None:
+    page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+    measured = page.partition("<!-- benchmarks/statistics.py: start -->")[2]
+    assert f"| {row} |" in measured
+    assert "quick, a look only" not in measured
+
+
 # the truth
 
 

@@ -106,7 +106,7 @@ def _called(rows: Sequence[Row]) -> str:
         if row.subject.method not in methods:
             methods.append(row.subject.method)
     return "Called: " + "; ".join(
-        f"`{call}` ({', '.join(methods)})" for call, methods in calls.items()
+        f"`{call}` ({' · '.join(methods)})" for call, methods in calls.items()
     )
 
 
