@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from metrics._frames import as_lazy, require_columns
+from metrics._text import figure_name
 from metrics.aggregation import majority_verdicts
 from metrics.association import snapped
 from metrics.errors import MetricsError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
     Figure = tuple[str, int | None]
 
-__all__ = ["Points", "collect_points", "figure_name"]
+__all__ = ["Points", "collect_points"]
 
 _TAKEN = frozenset(
     {"query_id", "measure", "cutoff", "delta", "preference", "votes", "good", "same", "bad"}
@@ -79,11 +80,6 @@ class Points:
                 here = codes == place
                 if here.any():
                     yield {column: value}, here
-
-
-def figure_name(measure: str, cutoff: int | None) -> str:
-    """A measure as messages name it."""
-    return measure if cutoff is None else f"{measure}@{cutoff}"
 
 
 def collect_points(

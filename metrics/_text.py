@@ -1,14 +1,26 @@
-"""Results as plain text and as an HTML table, for a prompt and a notebook."""
+"""Results as plain text, as an HTML table and as JSON: for a prompt, a notebook and a file."""
 
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["html_table", "points", "span", "text_table", "three_decimals"]
+__all__ = [
+    "between",
+    "figure_name",
+    "html_table",
+    "json_text",
+    "p_value",
+    "points",
+    "segment_name",
+    "span",
+    "text_table",
+    "three_decimals",
+]
 
 MISSING = "–"
 
@@ -30,6 +42,35 @@ def span(low: float | None, high: float | None, *, signed: bool = False) -> str:
     if low is None or high is None:
         return MISSING
     return f"[{points(low, signed=signed)}, {points(high, signed=signed)}]"
+
+
+def between(low: float | None, high: float | None) -> str:
+    """An interval of a coefficient."""
+    if low is None or high is None:
+        return MISSING
+    return f"[{three_decimals(low)}, {three_decimals(high)}]"
+
+
+def p_value(p: float | None) -> str:
+    """A p-value to four decimals."""
+    if p is None:
+        return MISSING
+    return "<0.0001" if p < 0.00005 else f"{p:.4f}"
+
+
+def figure_name(measure: str, cutoff: int | None) -> str:
+    """A measure with its cutoff, if it has one."""
+    return measure if cutoff is None else f"{measure}@{cutoff}"
+
+
+def segment_name(segment: Mapping[str, Any]) -> str:
+    """A segment as `column=value`; `all` for the whole query set."""
+    return " ".join(f"{column}={value}" for column, value in segment.items()) or "all"
+
+
+def json_text(document: Mapping[str, Any], indent: int | None) -> str:
+    """A document as JSON, numbers at full precision."""
+    return json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False)
 
 
 def text_table(

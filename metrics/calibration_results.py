@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from metrics._text import html_table, points, span, text_table
+from metrics._text import html_table, json_text, points, segment_name, span, text_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -193,7 +192,7 @@ class Calibration:
     @property
     def table(self) -> Any:
         """The results as a frame of the caller's kind, a row each; segments as text."""
-        rows = [{**row.to_dict(), "segment": _name(row.segment)} for row in self.rows]
+        rows = [{**row.to_dict(), "segment": segment_name(row.segment)} for row in self.rows]
         names = list(rows[0]) if rows else []
         return self.frames.from_columns({name: [row[name] for row in rows] for name in names})
 
@@ -218,7 +217,7 @@ class Calibration:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return `to_dict()` as JSON text, numbers at full precision."""
-        return json.dumps(self.to_dict(), indent=indent, allow_nan=False, ensure_ascii=False)
+        return json_text(self.to_dict(), indent)
 
     def _lines(self) -> tuple[list[str], list[list[str]]]:
         header = ["figure", "segment", "of", "labelled", "automated", "people", "interval",
@@ -229,7 +228,7 @@ class Calibration:
             lines.append(
                 [
                     f"{row.measure}@{row.cutoff}",
-                    _name(row.segment),
+                    segment_name(row.segment),
                     row.of,
                     f"{row.labelled} of {row.queries}",
                     points(row.automated, signed=signed),
@@ -248,7 +247,3 @@ class Calibration:
 
     def _repr_html_(self) -> str:
         return html_table(*self._lines(), self.warnings)
-
-
-def _name(segment: Mapping[str, Any]) -> str:
-    return " ".join(f"{column}={value}" for column, value in segment.items()) or "all"

@@ -5,11 +5,19 @@ Nothing is computed here; see :mod:`metrics.correlation`.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from metrics._text import html_table, points, text_table, three_decimals
+from metrics._text import (
+    between,
+    figure_name,
+    html_table,
+    json_text,
+    points,
+    segment_name,
+    text_table,
+    three_decimals,
+)
 from metrics.errors import MetricsError
 
 if TYPE_CHECKING:
@@ -29,23 +37,6 @@ __all__ = [
 
 VERDICTS = ("bad", "same", "good")
 """Rows and columns of a confusion."""
-
-
-def _figure(measure: str, cutoff: int | None) -> str:
-    return measure if cutoff is None else f"{measure}@{cutoff}"
-
-
-def _name(segment: Mapping[str, Any]) -> str:
-    return " ".join(f"{column}={value}" for column, value in segment.items()) or "all"
-
-
-def _between(low: float | None, high: float | None) -> str:
-    known = low is not None and high is not None
-    return f"[{three_decimals(low)}, {three_decimals(high)}]" if known else "–"
-
-
-def _json(document: Mapping[str, Any], indent: int | None) -> str:
-    return json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,7 +262,7 @@ class Correlations:
         """
         rows = []
         for row in self.rows:
-            flat = {**row.to_dict(), "segment": _name(row.segment)}
+            flat = {**row.to_dict(), "segment": segment_name(row.segment)}
             confusion = flat.pop("confusion")
             for said, counts in zip(VERDICTS, confusion, strict=True):
                 for found, count in zip(VERDICTS, counts, strict=True):
@@ -305,10 +296,10 @@ class Correlations:
         """
         columns = self.per_query_columns
         wanted = {"measure": measure, "cutoff": cutoff, **(segment or {})}
-        there = dict.fromkeys(_figure(row.measure, row.cutoff) for row in self.rows)
-        if _figure(measure, cutoff) not in there:
+        there = dict.fromkeys(figure_name(row.measure, row.cutoff) for row in self.rows)
+        if figure_name(measure, cutoff) not in there:
             raise MetricsError(
-                f"{_figure(measure, cutoff)} was not correlated; there are: {', '.join(there)}"
+                f"{figure_name(measure, cutoff)} was not correlated; there are: {', '.join(there)}"
             )
         for name in segment or {}:
             if name not in self.settings["by"]:
@@ -339,18 +330,18 @@ class Correlations:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return `to_dict()` as JSON text, numbers at full precision."""
-        return _json(self.to_dict(), indent)
+        return json_text(self.to_dict(), indent)
 
     def _lines(self) -> tuple[list[str], list[list[str]]]:
         interval = f"{self.settings['confidence']:.0%} interval"
         header = ["measure", "segment", "queries", "tau-b", interval, "rho", "r"]
         lines = [
             [
-                _figure(row.measure, row.cutoff),
-                _name(row.segment),
+                figure_name(row.measure, row.cutoff),
+                segment_name(row.segment),
                 f"{row.queries}",
                 three_decimals(row.kendall),
-                _between(row.kendall_low, row.kendall_high),
+                between(row.kendall_low, row.kendall_high),
                 three_decimals(row.spearman),
                 three_decimals(row.pearson),
                 points(row.sign_agreement),
@@ -439,16 +430,16 @@ class SystemCorrelations:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return `to_dict()` as JSON text, numbers at full precision."""
-        return _json(self.to_dict(), indent)
+        return json_text(self.to_dict(), indent)
 
     def _lines(self) -> tuple[list[str], list[list[str]]]:
         interval = f"{self.settings['confidence']:.0%} interval"
         lines = [
             [
-                _figure(row.measure, row.cutoff),
+                figure_name(row.measure, row.cutoff),
                 f"{row.studies}",
                 three_decimals(row.kendall),
-                _between(row.kendall_low, row.kendall_high),
+                between(row.kendall_low, row.kendall_high),
                 "–" if row.p is None else f"{row.p:.4f}",
             ]
             for row in self.rows

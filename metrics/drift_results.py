@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from metrics._text import html_table, points, span, text_table, three_decimals
+from metrics._text import html_table, json_text, points, span, text_table, three_decimals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,7 +107,7 @@ class Drift:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return `to_dict()` as JSON text, numbers at full precision."""
-        return json.dumps(self.to_dict(), indent=indent, allow_nan=False, ensure_ascii=False)
+        return json_text(self.to_dict(), indent)
 
     def _lines(self) -> tuple[list[str], list[list[str]]]:
         header = ["week", "pairs", "agreement", "95% interval", "kappa", "bias", "changed",

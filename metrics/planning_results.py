@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from metrics._text import html_table, points, text_table
+from metrics._text import (
+    MISSING,
+    figure_name,
+    html_table,
+    json_text,
+    points,
+    segment_name,
+    text_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,8 +21,6 @@ if TYPE_CHECKING:
     from metrics._frames import Frames
 
 __all__ = ["Planned", "SamplePlan"]
-
-MISSING = "–"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +96,7 @@ class SamplePlan:
     @property
     def table(self) -> Any:
         """The results as a frame of the caller's kind, a row each; segments as text."""
-        rows = [{**row.to_dict(), "segment": _name(row.segment)} for row in self.rows]
+        rows = [{**row.to_dict(), "segment": segment_name(row.segment)} for row in self.rows]
         names = [item.name for item in fields(Planned)]
         return self.frames.from_columns({name: [row[name] for row in rows] for name in names})
 
@@ -106,14 +111,14 @@ class SamplePlan:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return `to_dict()` as JSON text, numbers at full precision."""
-        return json.dumps(self.to_dict(), indent=indent, allow_nan=False, ensure_ascii=False)
+        return json_text(self.to_dict(), indent)
 
     def _lines(self) -> tuple[list[str], list[list[str]]]:
         header = ["measure", "segment", "overlap", "queries needed", "votes", "queries", "mde"]
         lines = [
             [
-                row.measure if row.cutoff is None else f"{row.measure}@{row.cutoff}",
-                _name(row.segment),
+                figure_name(row.measure, row.cutoff),
+                segment_name(row.segment),
                 _count(row.overlap),
                 _count(row.needed_queries),
                 _count(row.needed_votes),
@@ -130,11 +135,6 @@ class SamplePlan:
 
     def _repr_html_(self) -> str:
         return html_table(*self._lines(), self.warnings)
-
-
-def _name(segment: Mapping[str, Any]) -> str:
-    named = [f"{column}={value}" for column, value in segment.items()]
-    return named[0] if named else "all"
 
 
 def _count(value: int | None) -> str:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-import html
-import json
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
+
+from metrics._text import (
+    figure_name,
+    html_table,
+    json_text,
+    p_value,
+    points,
+    segment_name,
+    span,
+    text_table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,8 +136,7 @@ class _Result:
         """The results as a frame of the caller's kind, a row each; segments as text."""
         rows = [row.to_dict() for row in self.rows]
         for row in rows:
-            named = [f"{column}={value}" for column, value in row["segment"].items()]
-            row["segment"] = named[0] if named else "all"
+            row["segment"] = segment_name(row["segment"])
         names = dict.fromkeys(name for row in rows for name in row)
         return self.frames.from_columns({name: [row.get(name) for row in rows] for name in names})
 
@@ -154,56 +162,20 @@ class _Result:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return `to_dict()` as JSON text, numbers at full precision."""
-        return json.dumps(self.to_dict(), indent=indent, allow_nan=False, ensure_ascii=False)
+        return json_text(self.to_dict(), indent)
 
     def _lines(self) -> tuple[list[str], list[list[str]]]:
         raise TypeError("a result is a Comparison or Scores")
 
     def __repr__(self) -> str:
-        header, lines = self._lines()
-        widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
-        text = [
-            "  ".join(
-                cell.ljust(width) if i < 2 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in [header, *lines]
-        ]
-        return "\n".join([*text, *(f"! {warning}" for warning in self.warnings)])
+        return text_table(*self._lines(), self.warnings, left=2)
 
     def _repr_html_(self) -> str:
-        header, lines = self._lines()
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>"
-            for line in lines
-        )
-        notes = "".join(f"<p>{html.escape(warning)}</p>" for warning in self.warnings)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
-
-
-def _points(value: float | None, *, signed: bool = False) -> str:
-    if value is None:
-        return "–"
-    return f"{100 * value:+.2f}" if signed else f"{100 * value:.2f}"
-
-
-def _p_value(p: float | None) -> str:
-    if p is None:
-        return "–"
-    return "<0.0001" if p < 0.00005 else f"{p:.4f}"
-
-
-def _range(low: float | None, high: float | None, *, signed: bool) -> str:
-    if low is None or high is None:
-        return "–"
-    return f"[{_points(low, signed=signed)}, {_points(high, signed=signed)}]"
+        return html_table(*self._lines(), self.warnings)
 
 
 def _name(row: _Row) -> list[str]:
-    named = [f"{column}={value}" for column, value in row.segment.items()]
-    at = "" if row.cutoff is None else f"@{row.cutoff}"
-    return [f"{row.measure}{at}", named[0] if named else "all", str(row.queries)]
+    return [figure_name(row.measure, row.cutoff), segment_name(row.segment), str(row.queries)]
 
 
 class Comparison(_Result):
@@ -214,11 +186,11 @@ class Comparison(_Result):
         lines = [
             [
                 *_name(row),
-                _points(row.control),
-                _points(row.treatment),
-                _points(row.delta, signed=True),
-                _range(row.ci_low, row.ci_high, signed=True),
-                _p_value(row.p),
+                points(row.control),
+                points(row.treatment),
+                points(row.delta, signed=True),
+                span(row.ci_low, row.ci_high, signed=True),
+                p_value(row.p),
             ]
             for row in self.rows
         ]
@@ -234,9 +206,9 @@ class Scores(_Result):
             [
                 *_name(row),
                 row.system,
-                _points(row.value),
-                _range(row.ci_low, row.ci_high, signed=False),
-                _points(row.judged),
+                points(row.value),
+                span(row.ci_low, row.ci_high, signed=False),
+                points(row.judged),
             ]
             for row in self.rows
         ]

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from metrics._bootstrap import bootstrap, distinct
 from metrics._frames import as_lazy, require_columns
-from metrics._points import figure_name
+from metrics._text import figure_name
 from metrics.association import Pairs, kendall, snapped
 from metrics.correlation_results import SystemCorrelated, SystemCorrelations
 from metrics.errors import MetricsError

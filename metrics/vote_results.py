@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from metrics._text import html_table, points, span, text_table, three_decimals
+from metrics._text import (
+    between,
+    html_table,
+    json_text,
+    p_value,
+    points,
+    segment_name,
+    span,
+    text_table,
+    three_decimals,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,12 +34,6 @@ __all__ = [
 ]
 
 
-def _p_value(p: float | None) -> str:
-    if p is None:
-        return "–"
-    return "<0.0001" if p < 0.00005 else f"{p:.4f}"
-
-
 def _frame(rows: Sequence[Any], frames: Frames) -> Any:
     """Rows of one dataclass as a frame of the caller's kind."""
     columns: dict[str, list[Any]] = {}
@@ -38,14 +41,6 @@ def _frame(rows: Sequence[Any], frames: Frames) -> Any:
         for name, value in asdict(row).items():
             columns.setdefault(name, []).append(value)
     return frames.from_columns(columns)
-
-
-def _name(segment: Mapping[str, Any]) -> str:
-    return " ".join(f"{column}={value}" for column, value in segment.items()) or "all"
-
-
-def _json(document: Mapping[str, Any], indent: int | None) -> str:
-    return json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +141,7 @@ class VoteComparison:
     @property
     def table(self) -> Any:
         """The results as a frame of the caller's kind, a row each; segments as text."""
-        rows = [{**row.to_dict(), "segment": _name(row.segment)} for row in self.rows]
+        rows = [{**row.to_dict(), "segment": segment_name(row.segment)} for row in self.rows]
         names = [item.name for item in fields(VoteScored)]
         return self.frames.from_columns({name: [row[name] for row in rows] for name in names})
 
@@ -166,20 +161,20 @@ class VoteComparison:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return `to_dict()` as JSON text, numbers at full precision."""
-        return _json(self.to_dict(), indent)
+        return json_text(self.to_dict(), indent)
 
     def _lines(self) -> tuple[list[str], list[list[str]]]:
         interval = f"{self.settings['confidence']:.0%} interval"
         header = ["segment", "queries", "votes", "G:S:B", "GSB", interval, "p", "win rate", "left"]
         lines = [
             [
-                _name(row.segment),
+                segment_name(row.segment),
                 f"{row.queries}",
                 f"{row.votes}",
                 f"{row.good}:{row.same}:{row.bad}",
                 points(row.gsb, signed=True),
                 span(row.ci_low, row.ci_high, signed=True),
-                _p_value(row.p),
+                p_value(row.p),
                 points(row.win_rate),
                 points(row.left_share),
             ]
@@ -330,13 +325,9 @@ class Agreement:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return `to_dict()` as JSON text, numbers at full precision."""
-        return _json(self.to_dict(), indent)
+        return json_text(self.to_dict(), indent)
 
     def _lines(self) -> tuple[list[str], list[list[str]]]:
-        def interval(low: float | None, high: float | None) -> str:
-            known = low is not None and high is not None
-            return f"[{three_decimals(low)}, {three_decimals(high)}]" if known else "–"
-
         header = ["agreement", "value", f"{self.settings['confidence']:.0%} interval"]
         names = {
             "percent": "pairs that say the same",
@@ -347,7 +338,7 @@ class Agreement:
             [
                 text,
                 three_decimals(getattr(self, name)),
-                interval(getattr(self, f"{name}_low"), getattr(self, f"{name}_high")),
+                between(getattr(self, f"{name}_low"), getattr(self, f"{name}_high")),
             ]
             for name, text in names.items()
         ]
