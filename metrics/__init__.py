@@ -5,6 +5,12 @@ Frames in, frames out: pandas, Polars, PyArrow, DuckDB or Spark. No files, no mo
 
 from metrics.aggregation import DawidSkene, dawid_skene, majority
 from metrics.agreement import agreement, grade_agreement
+from metrics.agreement_results import (
+    Agreement,
+    AnnotatorScored,
+    GradeAgreement,
+    PairScored,
+)
 from metrics.alpha import Alpha, krippendorff_alpha
 from metrics.calibration import (
     calibrate,
@@ -23,8 +29,6 @@ from metrics.correlation_results import (
     Disagreement,
     MeasureRanked,
     Roc,
-    SystemCorrelated,
-    SystemCorrelations,
 )
 from metrics.disagreement import disagreements, roc
 from metrics.drift import (
@@ -73,19 +77,12 @@ from metrics.sampling import (
 )
 from metrics.scoring import score_runs
 from metrics.sequential import sequential_gsb, votes_to_decide
+from metrics.sequential_results import Remaining, Sequential
 from metrics.system_correlation import correlate_systems
+from metrics.system_correlation_results import SystemCorrelated, SystemCorrelations
 from metrics.vote_gsb import gsb_from_votes
 from metrics.vote_planning import plan_shares, plan_votes
-from metrics.vote_results import (
-    Agreement,
-    AnnotatorScored,
-    GradeAgreement,
-    PairScored,
-    Remaining,
-    Sequential,
-    VoteComparison,
-    VoteScored,
-)
+from metrics.vote_results import VoteComparison, VoteScored
 
 __all__ = [
     "Agreement",

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from metrics._frames import as_lazy, require_columns
+from metrics.agreement_results import Agreement, GradeAgreement
 from metrics.alpha import Alpha, estimate_alpha, resampled
 from metrics.annotators import score_annotators, score_pairs
 from metrics.errors import MetricsError
 from metrics.inference import Interval, checked_confidence
-from metrics.vote_results import Agreement, GradeAgreement
 from metrics.votes import collect_votes, row_codes
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metrics.agreement_results import AnnotatorScored, PairScored
 from metrics.proportions import clopper_pearson_interval
-from metrics.vote_results import AnnotatorScored, PairScored
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

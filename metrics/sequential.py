@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metrics.errors import MetricsError
-from metrics.vote_results import Remaining, Sequential
+from metrics.sequential_results import Remaining, Sequential
 from metrics.votes import collect_votes, tally
 
 if TYPE_CHECKING:

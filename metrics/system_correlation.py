@@ -15,9 +15,9 @@ from metrics._bootstrap import bootstrap, distinct
 from metrics._frames import as_lazy, require_columns
 from metrics._text import figure_name
 from metrics.association import Pairs, kendall, snapped
-from metrics.correlation_results import SystemCorrelated, SystemCorrelations
 from metrics.errors import MetricsError
 from metrics.inference import checked_confidence
+from metrics.system_correlation_results import SystemCorrelated, SystemCorrelations
 from metrics.votes import row_codes
 
 if TYPE_CHECKING:
