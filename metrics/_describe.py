@@ -27,6 +27,7 @@ __all__ = ["describe_queries", "describe_runs", "warn_pair", "warn_runs"]
 
 _ITEMS_DIFFER = 0.02
 _JUDGED_DIFFER = 0.05
+_FEW_WEIGHED = 100  # docs/statistics.md: with so few, such an interval holds the truth in 86%
 _NAMED = 5
 
 
@@ -129,6 +130,14 @@ def warn_runs(plan: Plan, runs: Mapping[str, RunTable]) -> list[str]:
                     f"{name}: {tied / shown:.1%} of the rows in the top {n} are tied in score "
                     f"(--ties {plan.scoring.ties})."
                 )
+    weights = plan.queries.weights
+    if plan.queries.weighted:
+        worth = float(weights.sum() ** 2 / (weights @ weights))
+        if worth < _FEW_WEIGHED:
+            warnings.append(
+                f"by their weights {len(weights):,} queries decide like {worth:,.0f}: intervals of "
+                "weighted shares of queries are then too narrow; look at the unweighted ones too."
+            )
     unjudged = int((plan.queries.columns["judged_products"] == 0).sum())
     if unjudged:
         warnings.append(

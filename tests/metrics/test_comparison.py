@@ -132,6 +132,22 @@ def test_weighted_figures_are_linearised(measure: str) -> None:
         assert row.p == near(swap_test(*columns, seed=SEED))
 
 
+def test_weights_that_let_few_queries_decide_are_warned_of() -> None:
+    _, weights = sums("precision", CONTROL, {}, weighted=True)
+    worth = weights.sum() ** 2 / (weights**2).sum()
+    said = [
+        warning
+        for warning in compare_runs(*inputs(weighted=True), cutoffs=(N,)).warnings
+        if "by their weights" in warning
+    ]
+    assert said == [
+        f"by their weights {len(weights)} queries decide like {worth:.0f}: intervals of weighted "
+        "shares of queries are then too narrow; look at the unweighted ones too."
+    ]
+    plain = compare_runs(*inputs(), cutoffs=(N,)).warnings
+    assert not any("by their weights" in warning for warning in plain)
+
+
 def test_weighted_gsb_is_linearised() -> None:
     for row in rows("gsb", weighted=True):
         _, weights = sums("precision", CONTROL, row.segment, weighted=True)
