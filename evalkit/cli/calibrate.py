@@ -8,7 +8,13 @@ import click
 
 from evalkit.cli.database import opened
 from evalkit.cli.options import column_names, words
-from evalkit.cli.output import check_outputs, color, emit, output_form, to_terminal, width
+from evalkit.cli.output import (
+    check_outputs,
+    emit_document,
+    output_form,
+    output_options,
+    to_terminal,
+)
 from evalkit.cli.recording import called_as, judge_of, keep, record_options, recording_if
 from evalkit.cli.scoring_options import (
     input_options,
@@ -89,13 +95,7 @@ __all__ = ["calibrate"]
     help="Write the probabilities of all queries, all draws together, for --probabilities.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draw.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv", "markdown", "html"]),
-    help="Form of the output (default: by the name of -o, else table).",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write here instead of standard output.")
+@output_options(page=True)
 @record_options
 def calibrate(
     form: str | None,
@@ -264,19 +264,18 @@ def _print(document: dict[str, Any], found: Calibration, form: str, output: str 
         format_calibration_markdown,
         format_calibration_table,
     )
-    from evalkit.reports.score_exports import format_json
 
     if form == "html":
         from evalkit.reports.calibration.page import write_calibration_page
 
         write_calibration_page(document, found, str(output))
         click.echo(f"Wrote {output}", err=True)
-    elif form == "table":
-        emit(format_calibration_table(document, width=width(output), color=color(output)), output)
     else:
-        formats = {
-            "json": format_json,
-            "csv": format_calibration_csv,
-            "markdown": format_calibration_markdown,
-        }
-        emit(formats[form](document), output)
+        emit_document(
+            document,
+            form,
+            output,
+            table=format_calibration_table,
+            csv=format_calibration_csv,
+            markdown=format_calibration_markdown,
+        )

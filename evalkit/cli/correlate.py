@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.database import database_option, opened
-from evalkit.cli.options import column_names, cutoffs, words
-from evalkit.cli.output import check_outputs, color, emit, output_form, to_terminal, width
+from evalkit.cli.options import column_names, cutoffs, memory_option, words
+from evalkit.cli.output import (
+    check_outputs,
+    emit_document,
+    output_form,
+    output_options,
+    to_terminal,
+)
 from evalkit.cli.recording import DEFAULT_NAME, called_as, keep, recording
 from evalkit.cli.scoring_options import without_pandas
 from evalkit.errors import SettingsError
@@ -88,20 +94,9 @@ _DEPTH = 10
     show_default=True,
     help="Resamples of the bootstrap; 0 for no intervals.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv", "markdown", "html"]),
-    help="Form of the output (default: by the name of -o, else table).",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write here instead of standard output.")
+@output_options(page=True)
 @click.option("--record", is_flag=True, help="Keep the result in the study database.")
-@click.option(
-    "--memory-limit",
-    default="600MB",
-    show_default=True,
-    help="Memory that the whole process aims at; beyond it, spill to disk.",
-)
+@memory_option
 @database_option
 def correlate(
     study: str | None,
@@ -306,20 +301,18 @@ def _print(
         format_correlation_markdown,
         format_correlation_table,
     )
-    from evalkit.reports.score_exports import format_json
 
     if form == "html":
         from evalkit.reports.correlation.page import write_correlation_page
 
         write_correlation_page(document, found, str(output), names=names)
         click.echo(f"Wrote {output}", err=True)
-    elif form == "table":
-        shown = format_correlation_table(document, width=width(output), color=color(output))
-        emit(shown, output)
     else:
-        formats = {
-            "json": format_json,
-            "csv": format_correlation_csv,
-            "markdown": format_correlation_markdown,
-        }
-        emit(formats[form](document), output)
+        emit_document(
+            document,
+            form,
+            output,
+            table=format_correlation_table,
+            csv=format_correlation_csv,
+            markdown=format_correlation_markdown,
+        )

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.database import opened
-from evalkit.cli.options import column_names, words
-from evalkit.cli.output import check_outputs, color, emit, output_form, to_terminal, width
+from evalkit.cli.options import column_names, memory_option, words
+from evalkit.cli.output import (
+    check_outputs,
+    emit_document,
+    output_form,
+    output_options,
+    to_terminal,
+)
 from evalkit.cli.recording import (
     DEFAULT_NAME,
     called_as,
@@ -67,19 +73,8 @@ __all__ = ["drift"]
     metavar="NAME=COLUMN",
     help="The files' name for a column: product_id=asin.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv", "markdown", "html"]),
-    help="Form of the output (default: by the name of -o, else table).",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write here instead of standard output.")
-@click.option(
-    "--memory-limit",
-    default="600MB",
-    show_default=True,
-    help="Memory that the whole process aims at; beyond it, spill to disk.",
-)
+@output_options(page=True)
+@memory_option
 @record_options
 def drift(
     gold: str | None,
@@ -270,15 +265,18 @@ def _print(document: dict[str, Any], form: str, output: str | None) -> None:
         format_drift_markdown,
         format_drift_table,
     )
-    from evalkit.reports.score_exports import format_json
 
     if form == "html":
         from evalkit.reports.drift_page import write_drift_page
 
         write_drift_page(document, str(output))
         click.echo(f"Wrote {output}", err=True)
-    elif form == "table":
-        emit(format_drift_table(document, width=width(output), color=color(output)), output)
     else:
-        formats = {"json": format_json, "csv": format_drift_csv, "markdown": format_drift_markdown}
-        emit(formats[form](document), output)
+        emit_document(
+            document,
+            form,
+            output,
+            table=format_drift_table,
+            csv=format_drift_csv,
+            markdown=format_drift_markdown,
+        )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from evalkit.cli.options import column_names, words
-from evalkit.cli.output import check_outputs, color, emit, output_form, width
+from evalkit.cli.options import column_names, memory_option, words
+from evalkit.cli.output import check_outputs, emit_document, output_form, output_options
 from evalkit.errors import SettingsError
 
 __all__ = ["gsb"]
@@ -51,19 +51,8 @@ __all__ = ["gsb"]
     type=click.Choice(["csv", "tsv", "jsonl", "parquet"]),
     help="Format of the votes, where the name does not tell.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv", "markdown"]),
-    help="Form of the output (default: by the name of -o, else table).",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write here instead of standard output.")
-@click.option(
-    "--memory-limit",
-    default="600MB",
-    show_default=True,
-    help="Memory that the whole process aims at; beyond it, spill to disk.",
-)
+@output_options(page=False)
+@memory_option
 def gsb(
     votes: str,
     by: str | None,
@@ -85,7 +74,6 @@ def gsb(
     bad, or -2 to 2), or vote (left, same, right) with treatment_side.
     """
     from evalkit.engines import open_engine
-    from evalkit.reports.score_exports import format_json
     from evalkit.reports.vote_document import vote_document
     from evalkit.reports.votes_table import (
         format_votes_csv,
@@ -124,10 +112,11 @@ def gsb(
     document["inputs"] = [
         {"path": table.path, "rows": table.rows, "fingerprint": table.fingerprint}
     ]
-    if form == "table":
-        emit(format_votes_table(document, width=width(output), color=color(output)), output)
-    elif form == "json":
-        emit(format_json(document), output)
-    else:
-        formats = {"csv": format_votes_csv, "markdown": format_votes_markdown}
-        emit(formats[form](document), output)
+    emit_document(
+        document,
+        form,
+        output,
+        table=format_votes_table,
+        csv=format_votes_csv,
+        markdown=format_votes_markdown,
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.database import database_option, opened
-from evalkit.cli.output import check_outputs, color, emit, output_form, width
+from evalkit.cli.output import check_outputs, emit_document, output_form
 from evalkit.cli.recording import DEFAULT_NAME
 from evalkit.errors import SettingsError
 
@@ -46,15 +46,14 @@ def _form(form: str | None, output: str | None) -> str:
 def _print(document: Mapping[str, Any], form: str, output: str | None) -> None:
     from evalkit.reports import history_table as write
 
-    if form == "table":
-        text = write.format_history_table(document, width=width(output), color=color(output))
-    elif form == "markdown":
-        text = write.format_history_markdown(document)
-    elif form == "csv":
-        text = write.format_history_csv(document)
-    else:
-        text = write.format_history_json(document)
-    emit(text, output)
+    emit_document(
+        document,
+        form,
+        output,
+        table=write.format_history_table,
+        csv=write.format_history_csv,
+        markdown=write.format_history_markdown,
+    )
 
 
 def _segment(text: str | None) -> dict[str, str]:

@@ -1,8 +1,10 @@
-"""Values of options that several commands read the same way."""
+"""Options that several commands have, and values that they read the same way."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+import click
 
 from evalkit.errors import SettingsError
 
@@ -11,7 +13,14 @@ if TYPE_CHECKING:
 
     from evalkit.scoring import Columns
 
-__all__ = ["column_names", "cutoffs", "gains", "words"]
+__all__ = ["column_names", "cutoffs", "gains", "memory_option", "words"]
+
+memory_option = click.option(
+    "--memory-limit",
+    default="600MB",
+    show_default=True,
+    help="Memory that the whole process aims at; beyond it, spill to disk.",
+)
 
 
 def words(text: str | None) -> list[str]:

@@ -7,12 +7,27 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from evalkit.errors import SettingsError
 
-__all__ = ["check_outputs", "color", "emit", "output_form", "to_terminal", "width"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Write = Callable[..., str]
+
+__all__ = [
+    "check_outputs",
+    "color",
+    "emit",
+    "emit_document",
+    "output_form",
+    "output_options",
+    "to_terminal",
+    "width",
+]
 
 _FORMS = {
     "": "table",
@@ -24,6 +39,24 @@ _FORMS = {
     ".html": "html",
     ".htm": "html",
 }
+
+
+def output_options(*, page: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add `--format`, passed on as `form`, and `-o`; a page is a form of its own."""
+    forms = ["table", "json", "csv", "markdown", *(["html"] if page else [])]
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        command = click.option(
+            "-o", "--output", metavar="FILE", help="Write here instead of standard output."
+        )(command)
+        return click.option(
+            "--format",
+            "form",
+            type=click.Choice(forms),
+            help="Form of the output (default: by the name of -o, else table).",
+        )(command)
+
+    return add
 
 
 def to_terminal(path: str | None) -> bool:
@@ -91,3 +124,21 @@ def emit(text: str, path: str | None) -> None:
     except BrokenPipeError:
         # The reader has seen enough (`evalkit score ... | head`): not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def emit_document(
+    document: Mapping[str, Any],
+    form: str,
+    path: str | None,
+    *,
+    table: Write,
+    csv: Write,
+    markdown: Write,
+) -> None:
+    """Print or write a document in a form other than a page."""
+    from evalkit.reports.score_exports import format_json
+
+    if form == "table":
+        emit(table(document, width=width(path), color=color(path)), path)
+    else:
+        emit({"json": format_json, "csv": csv, "markdown": markdown}[form](document), path)

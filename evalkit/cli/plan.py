@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from evalkit.cli.database import database_option, opened
-from evalkit.cli.options import column_names, cutoffs, words
-from evalkit.cli.output import check_outputs, color, emit, output_form, width
+from evalkit.cli.options import column_names, cutoffs, memory_option, words
+from evalkit.cli.output import check_outputs, emit_document, output_form, output_options
 from evalkit.cli.recording import DEFAULT_NAME, called_as
 from evalkit.cli.scoring_options import without_pandas
 from evalkit.errors import SettingsError
@@ -107,19 +107,8 @@ _OPTIONS = {"measures": "--measures", "cutoffs": "--at", "overlaps": "--overlap"
     type=click.Choice(["csv", "tsv", "jsonl", "parquet"]),
     help="Format of the pilot, where the name does not tell.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv", "markdown"]),
-    help="Form of the output (default: by the name of -o, else table).",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write here instead of standard output.")
-@click.option(
-    "--memory-limit",
-    default="600MB",
-    show_default=True,
-    help="Memory that the whole process aims at; beyond it, spill to disk.",
-)
+@output_options(page=False)
+@memory_option
 @database_option
 def plan(form: str | None, output: str | None, **given: Any) -> None:
     """Print how many queries, and votes on them, it takes to find a difference.
@@ -134,7 +123,6 @@ def plan(form: str | None, output: str | None, **given: Any) -> None:
         format_plan_markdown,
         format_plan_table,
     )
-    from evalkit.reports.score_exports import format_json
     from metrics import MetricsError
 
     form = form or output_form(output)
@@ -154,11 +142,14 @@ def plan(form: str | None, output: str | None, **given: Any) -> None:
             about = _OPTIONS.get(error.setting or "", source)
             raise SettingsError(f"{about}: {error}.") from error
     document = {**plan_document(found, source=source, inputs=inputs), "command": called_as()}
-    if form == "table":
-        emit(format_plan_table(document, width=width(output), color=color(output)), output)
-    else:
-        formats = {"json": format_json, "csv": format_plan_csv, "markdown": format_plan_markdown}
-        emit(formats[form](document), output)
+    emit_document(
+        document,
+        form,
+        output,
+        table=format_plan_table,
+        csv=format_plan_csv,
+        markdown=format_plan_markdown,
+    )
 
 
 def _pilot(given: dict[str, Any]) -> str:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.options import words
-from evalkit.cli.output import check_outputs, color, emit, output_form, to_terminal, width
+from evalkit.cli.output import (
+    check_outputs,
+    color,
+    emit,
+    emit_document,
+    output_form,
+    output_options,
+    to_terminal,
+    width,
+)
 from evalkit.cli.recording import judge_of, keep, record_options, recording_if
 from evalkit.cli.scoring_options import (
     input_options,
@@ -108,13 +117,7 @@ def _biggest(document: dict[str, Any], per_query: Any, count: int) -> list[Move]
     show_default=True,
     help="Seed of the swap test and the bootstrap.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv", "markdown", "html"]),
-    help="Form of the output (default: by the name of -o, else table).",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write here instead of standard output.")
+@output_options(page=True)
 @click.option("--per-query", metavar="FILE", help="Also write the values of every query.")
 @click.option(
     "--judge",
@@ -148,7 +151,8 @@ def score(
     share, overall and by segment. Exit code 2 on bad input or settings.
     """
     from evalkit.engines import open_engine
-    from evalkit.reports.score_table import format_csv, format_json, format_markdown, format_table
+    from evalkit.reports.score_exports import format_csv
+    from evalkit.reports.score_table import format_markdown, format_table
     from evalkit.scoring import moved_lists, score_inputs
     from evalkit.tables import write
 
@@ -195,11 +199,15 @@ def score(
 
             write_page(document, values, str(output), lists=lists)
             click.echo(f"Wrote {output}", err=True)
-        elif form == "table":
-            emit(format_table(document, width=width(output), color=color(output)), output)
         else:
-            formats = {"json": format_json, "csv": format_csv, "markdown": format_markdown}
-            emit(formats[form](document), output)
+            emit_document(
+                document,
+                form,
+                output,
+                table=format_table,
+                csv=format_csv,
+                markdown=format_markdown,
+            )
         if record_as is not None:
             keep(
                 record_as,

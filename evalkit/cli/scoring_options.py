@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.options import column_names, cutoffs, gains, words
+from evalkit.cli.options import column_names, cutoffs, gains, memory_option, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,12 +128,7 @@ def input_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--judgments-format", type=_TABLE_FORMATS, help="Format of the judgments."),
         click.option("--queries-format", type=_TABLE_FORMATS, help="Format of the queries."),
-        click.option(
-            "--memory-limit",
-            default="600MB",
-            show_default=True,
-            help="Memory that the whole process aims at; beyond it, spill to disk.",
-        ),
+        memory_option,
     ]
     for option in reversed(options):
         command = option(command)
