@@ -8,7 +8,7 @@ from evalkit.files import write_text
 from evalkit.reports import score_numbers as number
 from evalkit.reports.drift_table import drift_findings, drift_lines
 from evalkit.reports.figures import BETTER, NEITHER, WORSE, ZERO, Figure, axes, label
-from evalkit.reports.html_page import data_table, page, plot
+from evalkit.reports.html_page import data_table, page, plot, warnings_section
 from evalkit.reports.markup import Html, element, join
 from evalkit.reports.provenance import provenance
 from evalkit.reports.terminal import plain
@@ -47,22 +47,13 @@ def write_drift_page(document: Document, path: str | os.PathLike[str]) -> None:
     """
     figures: dict[str, Figure] = {}
     name = plain(document["judge"] or "the judge")
-    warnings = document.get("warnings") or []
     body = [
         element(
             "header",
             element("h1", f"Is {name} still the judge it was?"),
             [element("p", plain(line), class_="quiet") for line in drift_lines(document)],
             [element("p", plain(line), class_="lead") for line in drift_findings(document)],
-            element(
-                "section",
-                element("h2", "Read this first", id="warnings"),
-                element("ul", [element("li", plain(text)) for text in warnings]),
-                class_="warnings",
-                aria_labelledby="warnings",
-            )
-            if warnings
-            else None,
+            warnings_section(document.get("warnings")),
         ),
         element(
             "section",

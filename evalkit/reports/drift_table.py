@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_numbers as figure
+from evalkit.reports.closing import legend_lines, markdown_warnings, warning_lines
 from evalkit.reports.grids import Grid, draw_grid, escape_markdown, markdown_grid
 from evalkit.reports.terminal import paint, plain, wrap
 
@@ -48,12 +49,8 @@ def format_drift_table(document: Document, *, width: int | None = None, color: b
         lines = wrap(plain(sentence), limit, rest="  ")
         out += [paint(line, "bold", color=color) for line in lines]
     out += ["", *draw_grid(_grid(document), width, color=color), ""]
-    out += [paint(line, "quiet", color=color) for line in wrap(_legend(document), limit)]
-    warnings = document.get("warnings") or []
-    if warnings:
-        out += ["", paint(f"Warnings ({len(warnings)})", "bold", color=color)]
-        for warning in warnings:
-            out += wrap(plain(warning), limit, first="  ! ", rest="    ")
+    out += legend_lines(_legend(document), limit, color=color)
+    out += warning_lines(document.get("warnings"), limit, color=color)
     return "\n".join(line.rstrip() for line in out) + "\n"
 
 
@@ -62,9 +59,7 @@ def format_drift_markdown(document: Document) -> str:
     out = [f"**{escape_markdown(text)}**  " for text in drift_lines(document)]
     out += ["", *(f"- {escape_markdown(text)}" for text in drift_findings(document))]
     out += ["", *markdown_grid(_grid(document)), "", escape_markdown(_legend(document))]
-    if document.get("warnings"):
-        out += ["", "**Warnings**", ""]
-        out += [f"- {escape_markdown(warning)}" for warning in document["warnings"]]
+    out += markdown_warnings(document.get("warnings"))
     return "\n".join(out) + "\n"
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalkit.reports.terminal import clamp, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "BETTER",
@@ -25,6 +28,7 @@ __all__ = [
     "ZERO",
     "Figure",
     "axes",
+    "error_bar",
     "label",
 ]
 
@@ -81,6 +85,21 @@ def axes(figure: Any, x_title: str, y_title: str | None) -> None:
         hoverlabel={"align": "left"},
         margin={"l": 8, "r": 16, "t": 12, "b": 8},
     )
+
+
+def error_bar(
+    above: Sequence[float], below: Sequence[float], color: str, *, thickness: float = 2
+) -> dict[str, Any]:
+    """Intervals of the points of a trace: how far each reaches above and below its value."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": list(above),
+        "arrayminus": list(below),
+        "color": color,
+        "thickness": thickness,
+        "width": 4,
+    }
 
 
 def label(text: object, width: int = 24) -> str:

@@ -1,4 +1,4 @@
-"""What is recorded, a trend and two weeks as text: for a terminal, Markdown, CSV and JSON.
+"""What is recorded, a trend and two weeks as text: for a terminal, Markdown and CSV.
 
 Pure functions of the documents of `history`. A mark stands in the row of every week that cannot be
 compared with the one before, and the reason in a line below.
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_document as read
 from evalkit.reports.grids import Grid, draw_grid, escape_markdown, markdown_grid
-from evalkit.reports.score_exports import format_json
 from evalkit.reports.score_numbers import (
     MISSING,
     count,
@@ -29,12 +28,7 @@ from evalkit.store import every_week
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = [
-    "format_history_csv",
-    "format_history_json",
-    "format_history_markdown",
-    "format_history_table",
-]
+__all__ = ["format_history_csv", "format_history_markdown", "format_history_table"]
 
 BREAK = "≠"
 """Marks a week that cannot be compared with the one before."""
@@ -48,8 +42,6 @@ _LEGEND = (
 _NO_TEST = (
     "The change between the weeks has a 95% interval over the same queries; nothing tests it."
 )
-
-format_history_json = format_json
 
 
 def format_history_table(

@@ -28,6 +28,7 @@ __all__ = [
     "figure_scripts",
     "page",
     "plot",
+    "warnings_section",
 ]
 
 
@@ -160,6 +161,19 @@ def figure_scripts(figures: Mapping[str, Figure]) -> list[str]:
     from plotly.offline import get_plotlyjs
 
     return [_script_text(str(get_plotlyjs())), _script_text(asset("score.js"))]
+
+
+def warnings_section(warnings: Sequence[str] | None) -> Html | None:
+    """Return the warnings as the section that is read first; None without any."""
+    if not warnings:
+        return None
+    return element(
+        "section",
+        element("h2", "Read this first", id="warnings"),
+        element("ul", [element("li", plain(warning)) for warning in warnings]),
+        class_="warnings",
+        aria_labelledby="warnings",
+    )
 
 
 def figure_data(figures: Mapping[str, Figure]) -> Html | None:

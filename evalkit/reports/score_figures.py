@@ -15,6 +15,7 @@ from evalkit.reports.figures import (
     ZERO,
     Figure,
     axes,
+    error_bar,
     label,
 )
 from evalkit.reports.query_moves import SAME
@@ -51,15 +52,7 @@ def delta_by_segment(document: Document, measure: str, cutoff: int | None) -> Fi
         )
         bar = None
         if low is not None and high is not None:
-            bar = {
-                "type": "data",
-                "symmetric": False,
-                "array": [high - delta],
-                "arrayminus": [delta - low],
-                "color": color,
-                "thickness": 2,
-                "width": 4,
-            }
+            bar = error_bar([high - delta], [delta - low], color)
         figure.add_trace(
             go.Scatter(
                 x=[delta],
@@ -113,15 +106,11 @@ def value_by_segment(document: Document, measure: str, cutoff: int | None) -> Fi
                 name=label(system),
                 x=[100 * value for value in values],
                 y=[y + offset for y, _ in rows],
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [100 * (h - v) for h, v in zip(highs, values, strict=True)],
-                    "arrayminus": [100 * (v - w) for v, w in zip(values, lows, strict=True)],
-                    "color": color,
-                    "thickness": 2,
-                    "width": 4,
-                },
+                error_x=error_bar(
+                    [100 * (h - v) for h, v in zip(highs, values, strict=True)],
+                    [100 * (v - w) for v, w in zip(values, lows, strict=True)],
+                    color,
+                ),
                 mode="markers",
                 marker={"color": color, "size": 10, "symbol": symbol},
                 hovertext=[

@@ -12,7 +12,7 @@ from evalkit.files import write_text
 from evalkit.reports import score_document as read
 from evalkit.reports.definitions import definitions
 from evalkit.reports.headline import cards, conclusion, overall_rows
-from evalkit.reports.html_page import page, plot
+from evalkit.reports.html_page import page, plot, warnings_section
 from evalkit.reports.markup import Html, element, join
 from evalkit.reports.provenance import provenance
 from evalkit.reports.query_moves import biggest_moves, moves
@@ -80,22 +80,12 @@ def write_page(
 
 
 def _top(document: Document, heading: str, compared: bool) -> Html:
-    warnings = document.get("warnings") or []
-    listed = None
-    if warnings:
-        listed = element(
-            "section",
-            element("h2", "Read this first", id="warnings"),
-            element("ul", [element("li", plain(warning)) for warning in warnings]),
-            class_="warnings",
-            aria_labelledby="warnings",
-        )
     return element(
         "header",
         element("h1", plain(heading)),
         [element("p", plain(line), class_="quiet") for line in read.query_set_lines(document)],
         [element("p", line, class_="lead") for line in conclusion(document)] if compared else None,
-        listed,
+        warnings_section(document.get("warnings")),
     )
 
 

@@ -1,16 +1,17 @@
-"""A score document as text: for a terminal, for Markdown, as CSV and as JSON.
+"""A score document as text: for a terminal, for Markdown.
 
-Pure functions of the document. The two tables round for reading; CSV and JSON keep every digit.
+Pure functions of the document. Both round for reading; CSV and JSON (see `score_exports`) keep
+every digit.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.reports import score_document as read
-from evalkit.reports.score_exports import format_csv, format_json
+from evalkit.reports.closing import legend_lines, markdown_warnings, warning_lines
+from evalkit.reports.grids import escape_markdown
 from evalkit.reports.terminal import clamp, display_width, pad, paint, plain, wrap
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from evalkit.reports.score_document import Document, Row
 
-__all__ = ["format_csv", "format_json", "format_markdown", "format_table"]
+__all__ = ["format_markdown", "format_table"]
 
 _HEADERS = {
     "label": "",
@@ -111,21 +112,15 @@ def format_table(document: Document, *, width: int | None = None, color: bool = 
     out += [""]
     for number, note in enumerate(notes, 1):
         out += wrap(f"[{number}] {plain(note)}", limit, rest="    ")
-    legend = _legend(document, compared, dropped)
-    for line in wrap(legend, limit):
-        out.append(paint(line, "quiet", color=color))
-    warnings = document.get("warnings") or []
-    if warnings:
-        out += ["", paint(f"Warnings ({len(warnings)})", "bold", color=color)]
-        for warning in warnings:
-            out += wrap(plain(warning), limit, first="  ! ", rest="    ")
+    out += legend_lines(_legend(document, compared, dropped), limit, color=color)
+    out += warning_lines(document.get("warnings"), limit, color=color)
     return "\n".join(line.rstrip() for line in out) + "\n"
 
 
 def format_markdown(document: Document) -> str:
     """The document as GitHub-flavoured Markdown with the same figures as the terminal table."""
     compared = read.is_comparison(document)
-    out = [f"**{_escape(line)}**" for line in read.query_set_lines(document)]
+    out = [f"**{escape_markdown(line)}**" for line in read.query_set_lines(document)]
     settings = read.setting_items(document)
     if settings:
         out += [
@@ -139,7 +134,7 @@ def format_markdown(document: Document) -> str:
         # the mark stands with its p
         kept = [key for key in keys if key != "mark"]
         heads = [_HEADERS[key] or ("segment" if block.columns else "measure") for key in kept]
-        out += ["", f"### {_escape(block.title)}", ""]
+        out += ["", f"### {escape_markdown(block.title)}", ""]
         out.append(f"| {' | '.join(heads)} |")
         out.append(f"| {' | '.join('---' if key in _LEFT else '---:' for key in kept)} |")
         for line in lines:
@@ -147,22 +142,21 @@ def format_markdown(document: Document) -> str:
                 text = line.text.strip()
                 if not text:
                     continue
-                cells = {"label": f"**{_escape(text)}**" if line.style == "bold" else _escape(text)}
+                label = escape_markdown(text)
+                cells = {"label": f"**{label}**" if line.style == "bold" else label}
             else:
-                cells = {key: _escape(value.strip()) for key, value in line.cells.items()}
+                cells = {key: escape_markdown(value.strip()) for key, value in line.cells.items()}
                 if cells.get("mark"):
                     cells["p"] = f"{cells['p']} {cells['mark']}"
             out.append(f"| {' | '.join(cells.get(key, '') for key in kept)} |")
     out += [""]
-    out += [f"\\[{number}\\] {_escape(note)}  " for number, note in enumerate(notes, 1)]
-    out += [_escape(_legend(document, compared, []))]
-    if document.get("warnings"):
-        out += ["", "**Warnings**", ""]
-        out += [f"- {_escape(warning)}" for warning in document["warnings"]]
+    out += [f"\\[{number}\\] {escape_markdown(note)}  " for number, note in enumerate(notes, 1)]
+    out += [escape_markdown(_legend(document, compared, []))]
+    out += markdown_warnings(document.get("warnings"))
     if document.get("inputs"):
         out += ["", "| input | rows | fingerprint |", "| --- | ---: | --- |"]
         out += [
-            f"| {_escape(item.get('path'))} | {read.count(item.get('rows'))}"
+            f"| {escape_markdown(item.get('path'))} | {read.count(item.get('rows'))}"
             f" | `{_code(item.get('fingerprint'))}` |"
             for item in document["inputs"]
         ]
@@ -338,11 +332,6 @@ def _legend(document: Document, compared: bool, dropped: list[str]) -> str:
         parts += ["95% interval over queries", "judged = % of shown items"]
     text = "; ".join(parts) + "."
     return text + (f" Left out at this width: {', '.join(dropped)}." if dropped else "")
-
-
-def _escape(text: object) -> str:
-    """Markdown with every mark of its own taken literally, on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", plain(text))
 
 
 def _code(text: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from evalkit.reports.closing import legend_lines, warning_lines
 from evalkit.reports.score_numbers import (
     MISSING,
     count,
@@ -130,16 +131,13 @@ def format_study(
             out += ["", paint(title, "bold", color=color), *lines]
     if summary["gsb"] is not None:
         out.append("")
-        out += [paint(line, "quiet", color=color) for line in wrap(_LEGEND, limit)]
+        out += legend_lines(_LEGEND, limit, color=color)
     aside = summary["quality"]["set_aside"]
     warnings = [
         *summary["warnings"],
         *(f"Set aside: {each['name']} ({each['reason']})." for each in aside),
     ]
-    if warnings:
-        out += ["", paint(f"Warnings ({len(warnings)})", "bold", color=color)]
-        for warning in warnings:
-            out += wrap(plain(warning), limit, first="  ! ", rest="    ")
+    out += warning_lines(warnings, limit, color=color)
     return "\n".join(clamp(line, width).rstrip() if width else line.rstrip() for line in out) + "\n"
 
 

@@ -7,7 +7,8 @@ import re
 import pytest
 from score_documents import large, row, single, worked
 
-from evalkit.reports.score_table import format_csv, format_json, format_markdown, format_table
+from evalkit.reports.score_exports import format_csv, format_json
+from evalkit.reports.score_table import format_markdown, format_table
 from evalkit.reports.terminal import display_width
 
 WORKED_AT_100 = """\

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_numbers as number
 from evalkit.reports.calibration.findings import figure_name
-from evalkit.reports.figures import BETTER, NEITHER, TEXT, WORSE, ZERO, Figure, axes, label
+from evalkit.reports.figures import (
+    BETTER,
+    NEITHER,
+    TEXT,
+    WORSE,
+    ZERO,
+    Figure,
+    axes,
+    error_bar,
+    label,
+)
 from evalkit.reports.score_document import measure_label, segment_label
 
 if TYPE_CHECKING:
@@ -107,15 +117,11 @@ def _forest(lines: Sequence[tuple[str, Row]], ticks: Sequence[str], title: str) 
         shown = [(at, row) for at, (_, row) in enumerate(lines) if row[value] is not None]
         bar = None
         if low is not None and high is not None:
-            bar = {
-                "type": "data",
-                "symmetric": False,
-                "array": [100 * ((row[high] or row[value]) - row[value]) for _, row in shown],
-                "arrayminus": [100 * (row[value] - (row[low] or row[value])) for _, row in shown],
-                "color": color,
-                "thickness": 2,
-                "width": 4,
-            }
+            bar = error_bar(
+                [100 * ((row[high] or row[value]) - row[value]) for _, row in shown],
+                [100 * (row[value] - (row[low] or row[value])) for _, row in shown],
+                color,
+            )
         figure.add_trace(
             go.Scatter(
                 x=[100 * row[value] for _, row in shown],

@@ -19,7 +19,8 @@ from evalkit.reports.calibration.findings import (
     sample_line,
     source_lines,
 )
-from evalkit.reports.html_page import data_table, page, plot
+from evalkit.reports.calibration.table import figure_cells
+from evalkit.reports.html_page import data_table, page, plot, warnings_section
 from evalkit.reports.markup import Html, element, join
 from evalkit.reports.provenance import provenance
 from evalkit.reports.score_document import segment_label
@@ -97,7 +98,6 @@ def write_calibration_page(
 
 
 def _top(document: Document) -> Html:
-    warnings = document.get("warnings") or []
     return element(
         "header",
         element("h1", "Figures corrected by people"),
@@ -106,15 +106,7 @@ def _top(document: Document) -> Html:
             element("p", plain(line), class_="small" if line.startswith("  ") else "lead")
             for line in findings(document)
         ],
-        element(
-            "section",
-            element("h2", "Read this first", id="warnings"),
-            element("ul", [element("li", plain(warning)) for warning in warnings]),
-            class_="warnings",
-            aria_labelledby="warnings",
-        )
-        if warnings
-        else None,
+        warnings_section(document.get("warnings")),
     )
 
 
@@ -254,20 +246,9 @@ def _table(rows: Sequence[Row], caption: str, name: str | None = None) -> Html:
 
 
 def _cells(row: Row) -> list[str]:
-    sign = row["of"] == "delta"
-    write = figure.signed if sign else figure.points
-    saved = row["labels_saved"]
     return [
         figure_name(row),
         plain(segment_label(row)) if row["segment"] else "all",
-        f"{row['labelled']:,} of {row['queries']:,}",
-        write(row["automated"]),
-        write(row["human"]),
-        figure.interval(row["human_low"], row["human_high"], sign=sign),
-        write(row["estimate"]),
-        figure.interval(row["ci_low"], row["ci_high"], sign=sign),
-        figure.coefficient(row["lambda"]),
-        figure.MISSING if row["narrower"] is None else f"{figure.share(row['narrower'])}%",
-        figure.MISSING if saved is None else figure.count(float(round(saved))),
+        *figure_cells(row),
         plain(row["note"]),
     ]

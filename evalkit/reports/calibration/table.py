@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.reports import score_numbers as figure
 from evalkit.reports.calibration.findings import findings, plan_line, sample_line, source_lines
+from evalkit.reports.closing import legend_lines, markdown_warnings, warning_lines
 from evalkit.reports.grids import Grid, draw_grid, escape_markdown, markdown_grid
 from evalkit.reports.score_document import blocks, measure_label, segment_label, setting_items
 from evalkit.reports.score_exports import format_csv
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from evalkit.reports.calibration.findings import Document, Row
 
 __all__ = [
+    "figure_cells",
     "format_calibration_csv",
     "format_calibration_markdown",
     "format_calibration_table",
@@ -56,12 +58,8 @@ def format_calibration_table(
     for text in filter(None, [plan_line(document), sample_line(document)]):
         out += ["", *wrap(plain(text), limit, rest="  ")]
     out.append("")
-    out += [paint(line, "quiet", color=color) for line in wrap(legend(document), limit)]
-    warnings = document.get("warnings") or []
-    if warnings:
-        out += ["", paint(f"Warnings ({len(warnings)})", "bold", color=color)]
-        for warning in warnings:
-            out += wrap(plain(warning), limit, first="  ! ", rest="    ")
+    out += legend_lines(legend(document), limit, color=color)
+    out += warning_lines(document.get("warnings"), limit, color=color)
     return "\n".join(line.rstrip() for line in out) + "\n"
 
 
@@ -75,9 +73,7 @@ def format_calibration_markdown(document: Document) -> str:
     for text in filter(None, [plan_line(document), sample_line(document)]):
         out += ["", escape_markdown(text)]
     out += ["", escape_markdown(legend(document))]
-    if document.get("warnings"):
-        out += ["", "**Warnings**", ""]
-        out += [f"- {escape_markdown(warning)}" for warning in document["warnings"]]
+    out += markdown_warnings(document.get("warnings"))
     return "\n".join(out) + "\n"
 
 
@@ -133,15 +129,19 @@ def _grids(document: Document) -> Iterator[Grid]:
 
 
 def _line(row: Row, label: str, notes: list[str]) -> list[str]:
-    sign = row["of"] == "delta"
-    write = figure.signed if sign else figure.points
     if row["note"]:
         if row["note"] not in notes:
             notes.append(row["note"])
         label += f" [{notes.index(row['note']) + 1}]"
+    return [plain(label) if not label.startswith("  ") else f"  {plain(label)}", *figure_cells(row)]
+
+
+def figure_cells(row: Row) -> list[str]:
+    """The figures of a row as text: labelled, automated, people, corrected, λ, narrower, saved."""
+    sign = row["of"] == "delta"
+    write = figure.signed if sign else figure.points
     saved = row["labels_saved"]
     return [
-        plain(label) if not label.startswith("  ") else f"  {plain(label)}",
         f"{row['labelled']:,} of {row['queries']:,}",
         write(row["automated"]),
         write(row["human"]),

@@ -20,6 +20,7 @@ from evalkit.reports.figures import (
     ZERO,
     Figure,
     axes,
+    error_bar,
     label,
 )
 from evalkit.reports.score_document import measure_label, segment_label
@@ -276,15 +277,7 @@ def _forest(lines: Sequence[tuple[str, Row]], summary: str) -> Figure:
         color = NEITHER if not clear else BETTER if value > 0 else WORSE
         bar = None
         if low is not None:
-            bar = {
-                "type": "data",
-                "symmetric": False,
-                "array": [high - value],
-                "arrayminus": [value - low],
-                "color": color,
-                "thickness": 2,
-                "width": 4,
-            }
+            bar = error_bar([high - value], [value - low], color)
         figure.add_trace(
             go.Scatter(
                 x=[value],

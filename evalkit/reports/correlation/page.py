@@ -31,7 +31,7 @@ from evalkit.reports.correlation.findings import (
 )
 from evalkit.reports.correlation.table import margin_remark
 from evalkit.reports.correlation.terms import terms
-from evalkit.reports.html_page import page, plot
+from evalkit.reports.html_page import page, plot, warnings_section
 from evalkit.reports.markup import Html, element, join
 from evalkit.reports.provenance import provenance
 from evalkit.reports.result_lists import two_lists
@@ -97,22 +97,12 @@ def _chosen(document: Document) -> list[Row]:
 
 
 def _top(document: Document) -> Html:
-    warnings = document.get("warnings") or []
-    listed = None
-    if warnings:
-        listed = element(
-            "section",
-            element("h2", "Read this first", id="warnings"),
-            element("ul", [element("li", plain(warning)) for warning in warnings]),
-            class_="warnings",
-            aria_labelledby="warnings",
-        )
     return element(
         "header",
         element("h1", "People against metrics"),
         [element("p", plain(line), class_="quiet") for line in source_lines(document)],
         [element("p", plain(line), class_="lead") for line in findings(document)],
-        listed,
+        warnings_section(document.get("warnings")),
     )
 
 

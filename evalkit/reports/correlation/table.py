@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_numbers as figure
+from evalkit.reports.closing import legend_lines, markdown_warnings, warning_lines
 from evalkit.reports.correlation.findings import (
     findings,
     headline_row,
@@ -65,12 +66,8 @@ def format_correlation_table(
     for grid in _grids(document):
         out += ["", *draw_grid(grid, width, color=color)]
     out.append("")
-    out += [paint(line, "quiet", color=color) for line in wrap(legend(document), limit)]
-    warnings = document.get("warnings") or []
-    if warnings:
-        out += ["", paint(f"Warnings ({len(warnings)})", "bold", color=color)]
-        for warning in warnings:
-            out += wrap(plain(warning), limit, first="  ! ", rest="    ")
+    out += legend_lines(legend(document), limit, color=color)
+    out += warning_lines(document.get("warnings"), limit, color=color)
     return "\n".join(line.rstrip() for line in out) + "\n"
 
 
@@ -81,9 +78,7 @@ def format_correlation_markdown(document: Document) -> str:
     for grid in _grids(document):
         out += ["", *markdown_grid(grid)]
     out += ["", escape_markdown(legend(document))]
-    if document.get("warnings"):
-        out += ["", "**Warnings**", ""]
-        out += [f"- {escape_markdown(warning)}" for warning in document["warnings"]]
+    out += markdown_warnings(document.get("warnings"))
     return "\n".join(out) + "\n"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evalkit.reports.figures import BETTER, NEITHER, WORSE, ZERO, Figure, axes, label
+from evalkit.reports.figures import BETTER, NEITHER, WORSE, ZERO, Figure, axes, error_bar, label
 from evalkit.reports.score_document import ALPHA
 from evalkit.reports.score_numbers import count, interval, p_value, points, share, signed
 from evalkit.reports.weekly.axes import add_legend, add_weeks, breaks_told, joined
@@ -254,15 +254,12 @@ def drift_chart(judge: Mapping[str, Any]) -> Figure | None:
         go.Scatter(
             x=[place[point["week"]] for point in shown],
             y=[100 * point["agreement"] for point in shown],
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [_reach(point, "agreement_high") for point in shown],
-                "arrayminus": [-_reach(point, "agreement_low") for point in shown],
-                "color": NEITHER,
-                "thickness": 1.5,
-                "width": 4,
-            },
+            error_y=error_bar(
+                [_reach(point, "agreement_high") for point in shown],
+                [-_reach(point, "agreement_low") for point in shown],
+                NEITHER,
+                thickness=1.5,
+            ),
             mode="markers",
             marker={
                 "color": [WORSE if point.get("signal") else NEITHER for point in shown],
@@ -323,15 +320,9 @@ def _reach(point: Mapping[str, Any], end: str) -> float:
 def _bar(point: Mapping[str, Any], color: str) -> dict[str, Any] | None:
     if point["low"] is None or point["high"] is None:
         return None
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [100 * (point["high"] - point["value"])],
-        "arrayminus": [100 * (point["value"] - point["low"])],
-        "color": color,
-        "thickness": 2,
-        "width": 4,
-    }
+    return error_bar(
+        [100 * (point["high"] - point["value"])], [100 * (point["value"] - point["low"])], color
+    )
 
 
 def _color(value: float) -> str:
