@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metrics._checks import check_judgments
-from metrics._frames import require_columns
+from metrics._frames import as_lazy_together, require_columns
 from metrics._queries import RunTable, align, collect_run, collect_table
 from metrics.errors import MetricsError
 from metrics.ranking import rank_products
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from metrics._frames import Frames
     from metrics._plan import Plan
     from metrics.goodrate import Scoring
 
@@ -33,6 +34,8 @@ __all__ = [
     "collect_people",
     "collect_probabilities",
     "fitting",
+    "grade_as",
+    "lazy_inputs",
     "verdict_agreement",
 ]
 
@@ -51,6 +54,48 @@ def fitting(scoring: Scoring, judgments: Lazy, good: float | None) -> Scoring:
             scoring, good=scoring.good if good is None else good, good_labels=None, gains=None
         )
     return scoring
+
+
+def grade_as(
+    frame: Lazy, name: str, scoring: Scoring, good: float | None, check: bool
+) -> tuple[Scoring, Lazy]:
+    """Grade pairs by settings fitted to them; return these settings and the graded pairs.
+
+    Raises:
+        MetricsError: the grades cannot be used; the message begins with the name.
+    """
+    try:
+        fitted = fitting(scoring, frame, good)
+        if check:
+            labels = not frame.collect_schema()["grade"].is_numeric()
+            check_judgments(frame, labels=labels)
+        return fitted, fitted.grade(frame)
+    except MetricsError as error:
+        raise MetricsError(f"{name}: {error}", setting=error.setting) from error
+
+
+def lazy_inputs(
+    control: Any, treatment: Any, *, judgments: Any, human: Any, queries: Any, probabilities: Any
+) -> tuple[list[str], dict[str, Lazy], Frames]:
+    """One or two runs and what belongs to them as lazy frames of one library.
+
+    Args:
+        control: the run of today, or the only one.
+        treatment: the run of the change; None for a single run.
+        judgments: the automated grades.
+        human: people's grades, or None.
+        queries: the query set, or None.
+        probabilities: how likely each query was to be labelled, or None.
+
+    Returns:
+        The names of the runs (`run` for a single one), the frames that there are by their names
+        in errors, and the kind of the first.
+    """
+    runs = {"run": control} if treatment is None else {"control": control, "treatment": treatment}
+    others = {"human grades": human, "queries": queries, "probabilities": probabilities}
+    given = {"judgments": judgments, **{n: f for n, f in others.items() if f is not None}}
+    lazy, frames = as_lazy_together({**runs, **given})
+    return list(runs), lazy, frames
 
 
 @dataclass(frozen=True)
@@ -88,14 +133,7 @@ def collect_people(
         nothing = np.zeros(len(plan.queries))
         columns = {f"{name}_{n}": nothing for n in scoring.cutoffs for name in _COUNTS}
         return People({name: RunTable(columns) for name in plan.lists}, _agreement(None), [])
-    try:
-        fitted = fitting(scoring, human, good)
-        if check:
-            labels = not human.collect_schema()["grade"].is_numeric()
-            check_judgments(human, labels=labels)
-        graded = fitted.grade(human)
-    except MetricsError as error:
-        raise MetricsError(f"human grades: {error}", setting=error.setting) from error
+    fitted, graded = grade_as(human, "human grades", scoring, good, check)
     wanted = frozenset(plan.measures)
     tables = {
         name: collect_run(run, graded, alone, fitted, wanted, name)

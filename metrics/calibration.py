@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metrics._describe import warn_runs
-from metrics._frames import as_lazy_together
-from metrics._human_grades import ALIKE, collect_people, collect_probabilities, fitting
+from metrics._human_grades import ALIKE, collect_people, collect_probabilities, fitting, lazy_inputs
 from metrics._labels import Labels
 from metrics._plan import long_table, make_plan, number
 from metrics._prediction import FEW
@@ -103,15 +102,14 @@ def calibrate(
     ('run', 0.6667, 0.3333, 0.3333, 0.5)
     """
     settings = _checked_settings(Scoring(**scoring), measures, by)
-    runs = {"run": control} if treatment is None else {"control": control, "treatment": treatment}
-    others = {
-        "judgments": judgments,
-        "human grades": human,
-        "queries": queries,
-        "probabilities": probabilities,
-    }
-    given = {name: f for name, f in others.items() if f is not None or name == "judgments"}
-    lazy, frames = as_lazy_together({**runs, **given})
+    runs, lazy, frames = lazy_inputs(
+        control,
+        treatment,
+        judgments=judgments,
+        human=human,
+        queries=queries,
+        probabilities=probabilities,
+    )
     plan, automated = make_plan(
         {name: lazy[name] for name in runs},
         lazy["judgments"],

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import numpy as np
 
-from metrics._checks import check_judgments
 from metrics._frames import as_lazy_together
-from metrics._human_grades import fitting, verdict_agreement
+from metrics._human_grades import grade_as, verdict_agreement
 from metrics._queries import collect_table
 from metrics.drift_results import Drift, JudgeWeek
 from metrics.errors import MetricsError
@@ -215,14 +214,7 @@ def _binomial(size: int, p: float) -> Array:
 
 def _verdicts(frame: Lazy, name: str, scoring: Scoring, good: float | None, check: bool) -> Lazy:
     """Judged pairs of a frame: `query_id, product_id, good`."""
-    try:
-        fitted = fitting(scoring, frame, good)
-        if check:
-            labels = not frame.collect_schema()["grade"].is_numeric()
-            check_judgments(frame, labels=labels)
-        graded = fitted.grade(frame)
-    except MetricsError as error:
-        raise MetricsError(f"{name}: {error}", setting=error.setting) from error
+    _, graded = grade_as(frame, name, scoring, good, check)
     return graded.filter(nw.col("judged") > 0).select(*_KEYS, "good")
 
 

@@ -15,8 +15,7 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from metrics._frames import as_lazy_together
-from metrics._human_grades import ALIKE, collect_people, collect_probabilities, fitting
+from metrics._human_grades import ALIKE, collect_people, collect_probabilities, fitting, lazy_inputs
 from metrics._labels import Labels
 from metrics._plan import make_plan
 from metrics._queries import align, collect_table
@@ -242,15 +241,14 @@ def queries_to_label(
     >>> found.probabilities["inclusion_probability"].round(4).tolist()
     [0.0667, 0.8667, 0.0667]
     """
-    runs = {"run": control} if treatment is None else {"control": control, "treatment": treatment}
-    others = {
-        "judgments": judgments,
-        "human grades": human,
-        "queries": queries,
-        "probabilities": probabilities,
-    }
-    given = {name: f for name, f in others.items() if f is not None or name == "judgments"}
-    lazy, frames = as_lazy_together({**runs, **given})
+    runs, lazy, frames = lazy_inputs(
+        control,
+        treatment,
+        judgments=judgments,
+        human=human,
+        queries=queries,
+        probabilities=probabilities,
+    )
     settings = Scoring(**{**scoring, "cutoffs": (cutoff,)})
     plan, tables = make_plan(
         {name: lazy[name] for name in runs}, lazy["judgments"], lazy.get("queries"), None,
