@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_numbers as figure
+from evalkit.reports.correlation.table import figure_cells
 from evalkit.reports.html_page import data_table
 from evalkit.reports.markup import Html, element, join
 from evalkit.reports.score_document import blocks, measure_label, segment_label
@@ -179,33 +180,11 @@ def _result(row: Row, notes: Sequence[str], *, nested: bool) -> Html:
     if row["note"]:
         label += f" [{notes.index(row['note']) + 1}]"
     cells = [
-        f"{row['queries']:,}",
-        figure.coefficient(row["kendall"]),
-        _between(row, "kendall"),
-        figure.coefficient(row["spearman"]),
-        figure.coefficient(row["pearson"]),
-        figure.points(row["sign_agreement"], 1),
-        f"{row['sign_queries']:,}",
-        _shares(row["sign_low"], row["sign_high"]),
-        figure.points(row["agreement"], 1),
-        figure.coefficient(row["kappa"]),
-        _between(row, "kappa"),
-        figure.coefficient(row["auc"]),
-        _between(row, "auc"),
+        *figure_cells(row),
         figure.points(row["margin"]),
         figure.points(row["margin_agreement"], 1),
     ]
     return element("tr", element("th", label, scope="row"), [element("td", cell) for cell in cells])
-
-
-def _between(row: Row, name: str) -> str:
-    return figure.coefficients(row[f"{name}_low"], row[f"{name}_high"])
-
-
-def _shares(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return figure.MISSING
-    return f"[{figure.points(low, 1)}, {figure.points(high, 1)}]"
 
 
 def _segment(row: Row) -> str:

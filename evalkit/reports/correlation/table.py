@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from evalkit.reports.correlation.findings import Document, Row
 
 __all__ = [
+    "figure_cells",
     "format_correlation_csv",
     "format_correlation_markdown",
     "format_correlation_table",
@@ -193,7 +194,7 @@ def _measures(document: Document) -> Iterator[Grid]:
             if row["note"]:
                 label += f" [{notes.index(row['note']) + 1}]"
             _, ranked = places.get((row["measure"], row["cutoff"]), (0, {}))
-            lines.append([label, *_cells(row), *_behind({} if block.columns else ranked)])
+            lines.append([label, *figure_cells(row), *_behind({} if block.columns else ranked)])
         title = plain(block.title) if block.columns else "People against"
         headers = [title, "queries", "τ-b", "95% interval", "ρ", "r", "same sign %", "of",
                    "95% interval ", "agree %", "κ", "95% interval  ", "AUC", "95% interval   ",
@@ -209,7 +210,8 @@ def _leveled(headers: Sequence[str], document: Document) -> list[str]:
     return [header.replace("95%", f"{100 * level:g}%") for header in headers]
 
 
-def _cells(row: Row) -> list[str]:
+def figure_cells(row: Row) -> list[str]:
+    """The figures of a row as text, with their intervals, from the queries to the AUC."""
     return [
         f"{row['queries']:,}",
         figure.coefficient(row["kendall"]),
