@@ -8,20 +8,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from metrics.inference import (
-    Estimate,
-    Interval,
-    checked_confidence,
-    minimal_detectable_effect,
-    normal_quantile,
-)
+from metrics.inference import Estimate, Interval, checked_confidence, normal_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
     "clopper_pearson_interval",
-    "mcnemar_mde",
     "mcnemar_p",
     "mcnemar_standard_error",
     "sign_test_p",
@@ -101,34 +94,6 @@ def mcnemar_p(b: int, c: int) -> float:
     """
     b, c = _counts(b=b, c=c)
     return sign_test_p(b, c)
-
-
-def mcnemar_mde(b: int, c: int, n: int, *, alpha: float = 0.05, power: float = 0.8) -> float | None:
-    """Smallest true difference of paired proportions that McNemar's test finds.
-
-    :func:`minimal_detectable_effect` with the standard error under the null hypothesis at the
-    observed discordance, ``sqrt(b + c)/n``.
-
-    Args:
-        b: queries that are good in the treatment only.
-        c: queries that are good in the control only.
-        n: all queries.
-        alpha: two-sided level of the test, not adjusted for a family.
-        power: the probability wanted.
-
-    Returns:
-        The effect as a proportion; ``None`` without any discordant query.
-
-    Raises:
-        ValueError: if a count is negative or no whole number, or ``b + c > n``.
-
-    Examples:
-        >>> round(mcnemar_mde(12, 5, 100), 4)
-        0.1155
-        >>> mcnemar_mde(0, 0, 100) is None
-        True
-    """
-    return minimal_detectable_effect(mcnemar_standard_error(b, c, n), alpha=alpha, power=power)
 
 
 def mcnemar_standard_error(b: int, c: int, n: int) -> float:

@@ -12,10 +12,15 @@ from shop_runs import CONTROL, SEGMENTS, TREATMENT, N, inputs, members, sums, vo
 from small_runs import asked, judge, run
 
 from metrics import compare_runs, score_runs
-from metrics.inference import holm, paired_ratio_interval, ratio_interval
+from metrics.inference import (
+    holm,
+    minimal_detectable_effect,
+    paired_ratio_interval,
+    ratio_interval,
+)
 from metrics.proportions import (
-    mcnemar_mde,
     mcnemar_p,
+    mcnemar_standard_error,
     sign_test_p,
     tango_interval,
     trinomial_interval,
@@ -85,7 +90,7 @@ def test_shares_of_queries_have_tango_and_the_exact_mcnemar_test(measure: str) -
         b, c, n = discordant(pair(row, **how))
         assert (row.ci_low, row.ci_high) == ends(tango_interval(b, c, n))
         assert row.p == near(mcnemar_p(b, c))
-        assert row.mde == near(mcnemar_mde(b, c, n))
+        assert row.mde == near(minimal_detectable_effect(mcnemar_standard_error(b, c, n)))
         assert (row.improved, row.same, row.worse) == (b, n - b - c, c)
 
 

@@ -22,8 +22,8 @@ from metrics.inference import (
     ratio_interval,
 )
 from metrics.proportions import (
-    mcnemar_mde,
     mcnemar_p,
+    mcnemar_standard_error,
     sign_test_p,
     tango_interval,
     trinomial_interval,
@@ -316,7 +316,10 @@ def test_gsb_of_one_vote_has_no_interval_and_of_none_no_value():
     ("call", "sentence"),
     [
         (lambda: tango_interval(3, 3, 5), r"b \+ c = 6 discordant queries cannot exceed n = 5"),
-        (lambda: mcnemar_mde(3, 3, 5), r"b \+ c = 6 discordant queries cannot exceed n = 5"),
+        (
+            lambda: mcnemar_standard_error(3, 3, 5),
+            r"b \+ c = 6 discordant queries cannot exceed n = 5",
+        ),
         (lambda: tango_interval(-1, 0, 5), "b is a count of queries, .* got -1"),
         (lambda: mcnemar_p(1, 0.5), "c is a count of queries, .* got 0.5"),
         (lambda: sign_test_p(1, -2), "bad is a count of queries, .* got -2"),
@@ -382,11 +385,12 @@ def test_the_detectable_effect_is_found_with_the_stated_power():
 def test_the_detectable_effect_needs_some_spread():
     assert minimal_detectable_effect(0.0) is None
     assert minimal_detectable_effect(None) is None
-    assert mcnemar_mde(0, 0, 100) is None
+    assert minimal_detectable_effect(mcnemar_standard_error(0, 0, 100)) is None
 
 
 def test_the_detectable_effect_of_mcnemar_uses_the_observed_discordance():
-    assert mcnemar_mde(12, 5, 100) == pytest.approx(2.8015852181129683 * math.sqrt(17) / 100)
+    effect = minimal_detectable_effect(mcnemar_standard_error(12, 5, 100))
+    assert effect == pytest.approx(2.8015852181129683 * math.sqrt(17) / 100)
 
 
 @pytest.mark.parametrize(
