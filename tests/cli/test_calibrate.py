@@ -11,19 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from study_shop import vote
 
 from evalkit.reports.calibration.table import format_calibration_table
-from evalkit.store import (
-    Ballot,
-    Finished,
-    evaluations,
-    find_study,
-    invite,
-    mark_shown,
-    next_task,
-    open_store,
-    submit,
-)
+from evalkit.store import Ballot, Served, evaluations, open_store
 from metrics import calibrate as calibrate_frames
 
 if TYPE_CHECKING:
@@ -374,25 +365,12 @@ def test_a_probability_of_the_judge_says_where_it_is_unsure(run: Run) -> None:
 
 def people_grade(name: str) -> int:
     """Two people grade every task of a study as the truth is; how many votes they gave."""
-    store = open_store(f"sqlite:///{DB}")
-    now, votes = 1_764_000_000_000, 0
-    try:
-        study = find_study(store, name)
-        for person in [invite(store, who)[0] for who in ("ann", "bob")]:
-            while True:
-                served = next_task(store, study.id, person, now=now)
-                if isinstance(served, Finished):
-                    break
-                mark_shown(store, served.assignment_id, person, now=now)
-                now += 20_000
-                grades = {item.product_id: TRUTH[item.product_id] for item in served.pooled}
-                ballot = Ballot(items=grades, pages={"left": "good", "right": "good"})
-                done = submit(store, served.assignment_id, served.revision, ballot, person, now=now)
-                assert done.status == "stored"
-                votes += 1
-    finally:
-        store.close()
-    return votes
+
+    def truly(served: Served) -> Ballot:
+        grades = {item.product_id: TRUTH[item.product_id] for item in served.pooled}
+        return Ballot(items=grades, pages={"left": "good", "right": "good"})
+
+    return vote(f"sqlite:///{DB}", name, ("ann", "bob"), truly)
 
 
 def test_from_a_first_sample_through_a_study_to_corrected_figures_and_a_second_one(
