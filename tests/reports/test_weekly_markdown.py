@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from weekly_records import full_history, keep, score, study
+from weekly_records import keep, score, study
 
 from evalkit.reports.weekly.document import weekly_document
 from evalkit.reports.weekly.markdown import code, escape, format_weekly_markdown
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
 WEEK = "2026-W47"
 JOINER = "\N{WORD JOINER}"
 HOSTILE = "[win](http://evil.example) <!channel> @all | **b** `c` ![x](y) <b>z</b>"
-
-
-@pytest.fixture(scope="module")
-def full(tmp_path_factory) -> dict[str, Any]:
-    path = tmp_path_factory.mktemp("weekly")
-    with open_store(f"sqlite:///{path}/full.db", create=True) as store:
-        full_history(store)
-        return weekly_document(store, WEEK)
 
 
 def weekly(path: Path, **more: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from page_reading import Outline
 from score_documents import worked
-from weekly_records import calibration, full_history, keep, score, study
+from weekly_records import calibration, keep, score, study
 
 from evalkit.reports.score_numbers import signed
 from evalkit.reports.weekly.document import weekly_document
@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 
 WEEK = "2026-W47"
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}"
-
-
-@pytest.fixture(scope="module")
-def full(tmp_path_factory) -> dict[str, Any]:
-    """The document of a week with all there can be."""
-    path = tmp_path_factory.mktemp("weekly")
-    with open_store(f"sqlite:///{path}/full.db", create=True) as store:
-        full_history(store)
-        return weekly_document(store, WEEK)
 
 
 @pytest.fixture(scope="module")
