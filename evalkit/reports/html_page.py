@@ -28,6 +28,8 @@ __all__ = [
     "figure_scripts",
     "page",
     "plot",
+    "scrolling",
+    "spanning_row",
     "warnings_section",
 ]
 
@@ -73,8 +75,7 @@ def data_table(
         rows: cells, the first of a row its label.
         name: class of the table.
     """
-    return element(
-        "div",
+    return scrolling(
         element(
             "table",
             element("caption", caption, class_="hidden"),
@@ -92,11 +93,23 @@ def data_table(
             ),
             class_=name,
         ),
-        class_="scroll",
-        tabindex=0,
-        role="region",
         aria_label=caption,
     )
+
+
+def scrolling(table: Html, **named: str) -> Html:
+    """Return a wide table in a region that scrolls by itself and can be reached by key.
+
+    Args:
+        table: the table.
+        named: `aria_label` or `aria_labelledby`, the name of the region.
+    """
+    return element("div", table, class_="scroll", tabindex=0, role="region", **named)
+
+
+def spanning_row(kind: str, text: str, columns: int) -> Html:
+    """Return a row that heads those below it."""
+    return element("tr", element("th", text, colspan=columns, scope="colgroup"), class_=kind)
 
 
 def page(title: str, body: Html, figures: Mapping[str, Figure]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.reports import score_document as read
+from evalkit.reports.html_page import scrolling
 from evalkit.reports.markup import Html, element
 from evalkit.reports.terminal import plain
 
@@ -49,8 +50,7 @@ def provenance(document: Document, what: str) -> Html:
             class_="settings",
         ),
         element("h3", "Inputs") if inputs else None,
-        element(
-            "div",
+        scrolling(
             element(
                 "table",
                 element("caption", "What was read, with its fingerprint"),
@@ -58,9 +58,6 @@ def provenance(document: Document, what: str) -> Html:
                 element("tbody", inputs),
                 class_="inputs",
             ),
-            class_="scroll",
-            tabindex=0,
-            role="region",
             aria_label="Inputs",
         )
         if inputs

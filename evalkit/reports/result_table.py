@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from evalkit.reports import score_document as read
+from evalkit.reports.html_page import scrolling, spanning_row
 from evalkit.reports.markup import Html, element
 from evalkit.reports.terminal import plain
 
@@ -50,10 +51,10 @@ def result_table(document: Document) -> Html:
     rows: list[Html] = []
     for block in read.blocks(document):
         # across all columns, so that it reads as a heading
-        rows.append(_wide("section", plain(block.title), len(columns) + 1))
+        rows.append(spanning_row("section", plain(block.title), len(columns) + 1))
         for group in block.groups:
             if block.columns:
-                rows.append(_wide("measure", read.measure_label(group[0]), len(columns) + 1))
+                rows.append(spanning_row("measure", read.measure_label(group[0]), len(columns) + 1))
             for row in group:
                 rows += _rows(row, columns, nested=bool(block.columns))
     told = (
@@ -66,8 +67,7 @@ def result_table(document: Document) -> Html:
         "section",
         element("h2", "All results", id="results"),
         element("p", told, class_="quiet small"),
-        element(
-            "div",
+        scrolling(
             element(
                 "table",
                 element("caption", "Every figure", class_="hidden"),
@@ -75,17 +75,10 @@ def result_table(document: Document) -> Html:
                 element("tbody", rows),
                 class_="results",
             ),
-            class_="scroll",
-            tabindex=0,
-            role="region",
             aria_labelledby="results",
         ),
         aria_labelledby="results",
     )
-
-
-def _wide(kind: str, text: str, columns: int) -> Html:
-    return element("tr", element("th", text, colspan=columns, scope="colgroup"), class_=kind)
 
 
 def _rows(row: Row, columns: tuple[tuple[str, str], ...], *, nested: bool) -> Iterator[Html]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_numbers as figure
 from evalkit.reports.correlation.table import figure_cells
-from evalkit.reports.html_page import data_table
+from evalkit.reports.html_page import data_table, scrolling, spanning_row
 from evalkit.reports.markup import Html, element, join
 from evalkit.reports.score_document import blocks, measure_label, segment_label
 from evalkit.reports.terminal import plain
@@ -139,16 +139,15 @@ def results_table(document: Document) -> Html:
     rows: list[Html] = []
     notes = list(dict.fromkeys(row["note"] for row in document["results"] if row["note"]))
     for block in blocks(document):
-        rows.append(_wide("section", plain(block.title), len(headers)))
+        rows.append(spanning_row("section", plain(block.title), len(headers)))
         for group in block.groups:
             if block.columns:
-                rows.append(_wide("measure", measure_label(group[0]), len(headers)))
+                rows.append(spanning_row("measure", measure_label(group[0]), len(headers)))
             rows += [_result(row, notes, nested=bool(block.columns)) for row in group]
     return element(
         "section",
         element("h2", "All results", id="results"),
-        element(
-            "div",
+        scrolling(
             element(
                 "table",
                 element("caption", "Every figure", class_="hidden"),
@@ -158,9 +157,6 @@ def results_table(document: Document) -> Html:
                 element("tbody", rows),
                 class_="results wide",
             ),
-            class_="scroll",
-            tabindex=0,
-            role="region",
             aria_labelledby="results",
         ),
         [
@@ -169,10 +165,6 @@ def results_table(document: Document) -> Html:
         ],
         aria_labelledby="results",
     )
-
-
-def _wide(kind: str, text: str, columns: int) -> Html:
-    return element("tr", element("th", text, colspan=columns, scope="colgroup"), class_=kind)
 
 
 def _result(row: Row, notes: Sequence[str], *, nested: bool) -> Html:
