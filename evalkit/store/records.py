@@ -172,7 +172,7 @@ def record_evaluation(
             )
         )
         made = Evaluation(*connection.execute(latest).one())
-        details = {"kind": kind, "week": week, "name": name, "evaluation": made.id}
+        details: dict[str, Any] = {"kind": kind, "week": week, "name": name, "evaluation": made.id}
         if before is not None:
             details["instead_of"] = before.id
         log(connection, actor, "evaluation recorded", now=now, **details)
