@@ -137,13 +137,14 @@ def test_figures_are_those_of_metrics_calibrate(run: Run) -> None:
 def test_the_document_says_what_it_was_made_of(run: Run) -> None:
     found = document(run("--format", "json", "--judge", "tiny v2"))
     assert list(found) == [
-        "kind", "settings", "query_set", "judge", "human", "labelled", "agreement", "warnings",
-        "results", "plan", "sample", "inputs", "command",
+        "kind", "settings", "query_set", "judge", "systems", "human", "labelled",
+        "agreement", "warnings", "results", "plan", "sample", "inputs", "command",
     ]  # fmt: skip
     assert found["kind"] == "calibration"
     assert found["query_set"]["fingerprint"].startswith("sha256:")
     assert found["judge"]["name"] == "tiny v2"
     assert found["judge"]["source"] == "classifier"
+    assert found["systems"] == {"control": "control", "treatment": "treatment"}
     assert [each["path"] for each in found["inputs"]] == [
         "control.csv", "treatment.csv", "judge.csv", "queries.csv", "human.csv",
     ]  # fmt: skip
