@@ -58,7 +58,7 @@ def test_an_empty_database_is_told_apart_from_an_old_one(
         path.touch()
     with pytest.raises(StoreError, match="holds no evalkit tables; run evalkit db upgrade"):
         open_store(empty_database)
-    assert upgrade(empty_database) == (None, "0003")
+    assert upgrade(empty_database) == (None, "0004")
     open_store(empty_database).close()
 
 
