@@ -180,7 +180,8 @@ def evaluate(shop: Shop, week: Week, seed: int) -> None:
     if week.labels:
         sample = ("--sample", week.labels, "--queries", week.queries, "--seed", seed)
         shop.simulate("labels", *runs, *sample, "-o", "human.csv")
-        shop.evalkit("calibrate", *scored, "--human", "human.csv", *recorded)
+        wide = ("--human", "human.csv", "--target", "population")
+        shop.evalkit("calibrate", *scored, *wide, *recorded)
 
 
 def make_report(shop: Shop, out: Path) -> None:

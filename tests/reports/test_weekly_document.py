@@ -174,11 +174,12 @@ def test_agreement_stands_beside_the_figure_it_was_measured_for(store):
 
 def test_agreement_of_another_judge_is_warned_of(store):
     keep_score(store)
-    other = correlation(automated={"source": "x", "judge": {"name": "llm", "source": "llm"}})
-    keep(store, "correlation", W46, other)
+    keep(store, "correlation", W46, correlation(), judge="llm")
     document = weekly_document(store, W47)
     assert document["agreement"]["same_judge"] is False
     assert any("with another judge" in text for text in document["read_first"])
+    keep(store, "correlation", W46, correlation(draws=2))
+    assert weekly_document(store, W47)["agreement"]["same_judge"] is True
 
 
 # people
@@ -344,13 +345,75 @@ def test_a_calibration_of_an_earlier_week_corrects_nothing_and_is_named(store):
     assert "(the latest is of 2026-W46)" in json.dumps(document["missing"])
 
 
-def test_a_calibration_of_other_queries_or_files_is_warned_of(store):
+def swapped() -> dict[str, Any]:
+    return {"systems": {"control": "dense", "treatment": "lexical"}}
+
+
+def other_runs() -> dict[str, Any]:
+    inputs = calibration()["inputs"]
+    inputs[0]["fingerprint"] = "sha256:" + "ee" * 32
+    return {"inputs": inputs}
+
+
+def other_judge(**more: Any) -> dict[str, Any]:
+    return {"judge": calibration()["judge"] | more}
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (swapped(), "the calibration is of dense → lexical, the score of lexical → dense"),
+        ({"systems": None}, "the calibration does not say of which systems it is"),
+        (other_runs(), "the calibration is of other run files than the score"),
+        ({"inputs": []}, "the calibration is of other run files than the score"),
+        (
+            {"settings": calibration()["settings"] | {"good": 3}},
+            "from the score to the calibration settings changed: good 1 → 3",
+        ),
+        (
+            other_judge(name="llm"),
+            "from the score to the calibration the judge changed: classifier v1 → llm",
+        ),
+        (
+            other_judge(source="llm"),
+            "from the score to the calibration the source of the judgments changed:"
+            " classifier → llm",
+        ),
+        (
+            other_judge(judgments="sha256:" + "dd" * 32),
+            "the calibration is of other judgments than the score",
+        ),
+        (
+            {"query_set": {"size": 120, "fingerprint": "sha256:" + "ff" * 32}},
+            "from the score to the calibration the query set changed: 160 → 120 queries",
+        ),
+    ],
+)
+def test_a_calibration_of_anything_but_the_score_decides_nothing_and_says_why(store, more, why):
     keep_score(store)
-    keep(store, "calibration", W47, calibration(), query_set="sha256:" + "ff" * 32)
-    assert any("another query set" in text for text in weekly_document(store, W47)["read_first"])
-    other = calibration(inputs=[{"path": "x", "rows": 1, "fingerprint": "sha256:" + "ee" * 32}])
-    keep(store, "calibration", W47, other)
-    assert any("other files" in text for text in weekly_document(store, W47)["read_first"])
+    kept = calibration(item=(-0.061, -0.104, -0.018), **more)
+    query_set = (kept["query_set"] or {})["fingerprint"]
+    keep(store, "calibration", W47, kept, query_set=query_set)
+    document = weekly_document(store, W47)
+    assert document["verdict"]["labels"] == "none"
+    assert document["verdict"]["case"] != "contradiction"
+    assert f"The human labels decide nothing: {why}." in document["read_first"]
+    assert not any(row["decides"] for row in document["calibration"]["rows"])
+    assert document["calibration"]["deltas"][0]["estimate"] == -0.061
+    said = [each for each in document["verdict"]["evidence"] if each["about"] == "labels"]
+    assert f"it decides nothing: {why}." in said[0]["text"]
+
+
+def test_labels_that_speak_of_these_queries_only_decide_nothing(store):
+    keep_score(store)
+    settings = calibration()["settings"] | {"target": "queries"}
+    keep(store, "calibration", W47, calibration(settings=settings))
+    document = weekly_document(store, W47)
+    assert document["verdict"]["labels"] == "none"
+    assert document["calibration"]["deltas"][0]["note"] == (
+        "it speaks of these queries only; --target population speaks of the change"
+    )
+    assert not any("labels decide nothing" in text for text in document["read_first"])
 
 
 def test_a_drift_signal_of_this_week_is_the_first_warning(store):

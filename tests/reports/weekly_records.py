@@ -258,9 +258,10 @@ def calibration(
 
     return {
         "kind": "calibration",
-        "settings": {"cutoffs": [10], "good": 1, "target": "queries", "confidence": 0.95},
+        "settings": {"cutoffs": [10], "good": 1, "target": "population", "confidence": 0.95},
         "query_set": {"size": 160, "fingerprint": QUERY_SET},
-        "judge": {"name": "classifier v1", "source": "classifier"},
+        "judge": deepcopy(_score(7)[0]["judge"]),
+        "systems": {"control": "lexical", "treatment": "dense"},
         "labelled": 40,
         "warnings": [],
         "results": [
@@ -273,7 +274,7 @@ def calibration(
             "measure": "item_goodrate", "cutoff": 10, "of": "delta", "target_width": 0.06,
             "width_now": 0.086, "labelled": 40, "needed": 74, "more": 34, "note": "",
         },
-        "inputs": [],
+        "inputs": deepcopy(_score(7)[0]["inputs"]),
         "command": "evalkit calibrate --human human.csv --record --week 2026-W47",
         **more,
     }  # fmt: skip
@@ -313,10 +314,11 @@ def keep(
     name: str = "weekly",
     values: pa.Table | None = None,
     query_set: str | None = QUERY_SET,
+    judge: str | None = "classifier v1",
     at: int = MONDAY,
 ) -> Evaluation:
     """Record a document under its own fingerprint."""
-    judges = {"score": "classifier v1", "study": "people"}
+    judges = {"study": "people", "judge": None}
     return record_evaluation(
         store,
         kind=kind,  # type: ignore[arg-type]
@@ -325,7 +327,7 @@ def keep(
         document=document,
         fingerprint=document_fingerprint(document),
         query_set=query_set,
-        judge=judges.get(kind),
+        judge=judges.get(kind, judge),
         values=values,
         now=at,
     )

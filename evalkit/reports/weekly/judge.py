@@ -6,11 +6,13 @@ Reads recorded correlations, calibrations and checks of a judge; computes nothin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports.calibration.findings import findings as labels_said
 from evalkit.reports.calibration.findings import plan_line
 from evalkit.reports.correlation.findings import findings
+from evalkit.reports.trends import changes
 from evalkit.reports.weekly.evidence import side_of
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def agreement_with_people(record: Evaluation | None, score: Evaluation) -> dict[
         if not row.get("segment")
     ]
     rows.sort(key=lambda row: order.get((row["measure"], row["cutoff"]), len(order)))
-    judges = {_judge_name(record.document), _judge_name(score.document)} - {None}
+    judges = {_who(record), _who(score)} - {None}
     return {
         "week": record.week,
         "human": dict(document.get("human") or {}),
@@ -77,13 +79,10 @@ def agreement_with_people(record: Evaluation | None, score: Evaluation) -> dict[
     }
 
 
-def _judge_name(document: Mapping[str, Any]) -> str | None:
-    """Name and source of the judge, where the document tells them."""
-    judge = document.get("judge") or (document.get("automated") or {}).get("judge") or {}
-    if not isinstance(judge, Mapping):
-        return str(judge)
-    parts = [str(judge[key]) for key in ("name", "source") if judge.get(key)]
-    return " ".join(parts) or None
+def _who(record: Evaluation) -> str | None:
+    """Who judged; a correlation has it beside its document only."""
+    judge = record.document.get("judge")
+    return record.judge or (judge.get("name") if isinstance(judge, Mapping) else None)
 
 
 def agreement_of(record: Evaluation | None, row: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -113,27 +112,31 @@ def calibration(record: Evaluation | None, score: Evaluation) -> dict[str, Any] 
 
     Args:
         record: the recorded calibration of the week.
-        score: the score of the week; a calibration of another query set, or made from none of its
-            files, is warned of.
+        score: the score of the week. A calibration of anything else decides nothing, nor does one
+            that speaks of the query set alone: it says nothing of the queries to come.
 
     Returns:
         `week`, `labelled`, `findings` (sentences), `rows` (over all queries: control, treatment
-        and Δ of every measure, and whether it `decides` anything), `deltas` (those of Δ), `plan` (a
-        sentence), `warnings`; None without a record.
+        and Δ of every measure, whether it `decides` anything, and in `note` why not), `deltas`
+        (those of Δ), `plan` (a sentence), `warnings`; None without a record.
     """
     if record is None:
         return None
     document = record.document
-    rows = [
-        {**row, "decides": side_of(row) != "none"}
-        for row in document["results"]
-        if not row.get("segment")
-    ]
+    other = _other_than(record, score)
+    unheard = list(other)
+    target = document["settings"].get("target")
+    if target != "population":
+        unheard.append("it speaks of these queries only; --target population speaks of the change")
+    rows = []
+    for row in document["results"]:
+        if not row.get("segment"):
+            note = "; ".join([*([row["note"]] if row.get("note") else []), *unheard])
+            noted = {**row, "note": note}
+            rows.append(noted | {"decides": side_of(noted) != "none"})
     warnings = list(document.get("warnings") or ())
-    if record.query_set and score.query_set and record.query_set != score.query_set:
-        warnings.append("The calibration is of another query set than the score of this week.")
-    elif not _shared_inputs(document, score.document):
-        warnings.append("The calibration was made from other files than the score of this week.")
+    if other:
+        warnings.insert(0, f"The human labels decide nothing: {'; '.join(other)}.")
     return {
         "week": record.week,
         "labelled": document.get("labelled"),
@@ -161,13 +164,46 @@ def _paragraphs(sentences: Sequence[str]) -> list[str]:
     return found
 
 
-def _shared_inputs(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether a file is in both, or one of them does not tell its files."""
-    found = [
-        {item.get("fingerprint") for item in document.get("inputs") or ()} - {None}
-        for document in (one, other)
-    ]
-    return not all(found) or bool(found[0] & found[1])
+def _other_than(record: Evaluation, score: Evaluation) -> list[str]:
+    """Why a calibration is not of the score's comparison; empty where it is."""
+    ours, theirs = score.document, record.document
+    found = []
+    one, other = (document.get("systems") or {} for document in (ours, theirs))
+    if not other:
+        found.append("the calibration does not say of which systems it is")
+    elif one != other:
+        found.append(f"the calibration is of {_arrow(other)}, the score of {_arrow(one)}")
+    elif not _runs(ours) or _runs(ours) != _runs(theirs):
+        found.append("the calibration is of other run files than the score")
+    told = changes(
+        replace(score, document=_compared(ours, theirs)),
+        replace(record, kind="score", document=_compared(theirs, ours)),
+    )
+    found += [f"from the score to the calibration {reason}" for reason in told]
+    judgments = [(document.get("judge") or {}).get("judgments") for document in (ours, theirs)]
+    if judgments[0] is None or judgments[0] != judgments[1]:
+        found.append("the calibration is of other judgments than the score")
+    return found
+
+
+def _compared(document: Mapping[str, Any], beside: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a document `trends.changes` compares, with the settings that both have."""
+    settings, others = document["settings"], beside["settings"]
+    return {
+        "query_set": document.get("query_set"),
+        "judge": document.get("judge"),
+        "settings": {name: settings[name] for name in settings if name in others},
+        "results": [],
+    }
+
+
+def _runs(document: Mapping[str, Any]) -> list[str | None]:
+    """Fingerprints of control and treatment, the first two files of a comparison."""
+    return [item.get("fingerprint") for item in list(document.get("inputs") or ())[:2]]
+
+
+def _arrow(systems: Mapping[str, str]) -> str:
+    return " → ".join(str(name) for name in systems.values())
 
 
 def drift(records: Sequence[Evaluation]) -> list[dict[str, Any]]:
