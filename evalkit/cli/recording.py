@@ -193,8 +193,8 @@ def judge_of(
 ) -> tuple[str | None, str | None]:
     """Return who judged: as given, else the first model in the manifest beside the judgments.
 
-    A manifest that is not evalkit's, or of another file than the one that is there now, says
-    nothing.
+    The fingerprint of the model is that of the manifest, whatever the judge is called. A manifest
+    that is not evalkit's, or of another file than the one that is there now, says nothing.
 
     Args:
         judgments: path of the judgments.
@@ -207,14 +207,14 @@ def judge_of(
     from evalkit.manifest import manifest_path, read_manifest
 
     path = Path(judgments)
-    if given is not None or judgments == "-" or not manifest_path(path).is_file():
+    if judgments == "-" or not manifest_path(path).is_file():
         return given, None
     try:
         manifest = read_manifest(path)
     except InputError:
-        return None, None
+        return given, None
     written = manifest.outputs.get(path.name, {}).get("fingerprint")
     if written != fingerprint or not manifest.models:
-        return None, None
+        return given, None
     model = manifest.models[0]
-    return model.get("id"), model.get("fingerprint")
+    return model.get("id") if given is None else given, model.get("fingerprint")

@@ -16,6 +16,7 @@ from study_shop import FILES, for_treatment, vote
 
 from evalkit.cli.recording import called_as
 from evalkit.manifest import Manifest
+from evalkit.reports.trends import changes
 from evalkit.store import (
     Finished,
     audit,
@@ -229,8 +230,8 @@ def test_a_score_that_fails_is_not_recorded(score: Command, broken: tuple[Any, .
 # who judged, and which systems
 
 
-def write_manifest(judgments: str, model: str) -> None:
-    models = ({"role": "judge", "id": model, "fingerprint": "sha256:0"},)
+def write_manifest(judgments: str, model: str, fingerprint: str = "sha256:0") -> None:
+    models = ({"role": "judge", "id": model, "fingerprint": fingerprint},)
     Manifest("evalkit judge", {}, (), models).write(Path(judgments), started=0.0)
 
 
@@ -241,10 +242,22 @@ def test_the_judge_is_the_model_in_the_manifest_of_the_judgments(score: Command)
     assert recorded()[0].judge == "esci-classifier"
 
 
-def test_a_judge_that_is_named_is_believed(score: Command) -> None:
+def test_a_judge_that_is_named_is_believed_and_its_model_still_known(score: Command) -> None:
     write_manifest("judgments.csv", "esci-classifier")
-    judge = score("--judge", "our annotators").document()["judge"]
-    assert (judge["name"], judge["model"]) == ("our annotators", None)
+    judge = score("--judge", "our judge").document()["judge"]
+    assert (judge["name"], judge["model"]) == ("our judge", "sha256:0")
+    with open("judgments.csv", "a") as file:
+        file.write("q4,t49,1\n")
+    judge = score("--judge", "our judge").document()["judge"]
+    assert (judge["name"], judge["model"]) == ("our judge", None)
+
+
+def test_another_model_under_a_given_name_breaks_the_trend(score: Command) -> None:
+    for week, fingerprint in (("2026-W46", "sha256:0"), ("2026-W47", "sha256:1")):
+        write_manifest("judgments.csv", "esci-classifier", fingerprint)
+        done = score("--judge", "clf", "--record", "--week", week)
+        assert done.code == 0, done.err
+    assert changes(*recorded()) == ["the judge changed: clf is another model under the same name"]
 
 
 def test_the_manifest_of_judgments_that_were_changed_since_says_nothing(score: Command) -> None:
