@@ -1,15 +1,18 @@
-"""Whether recorded weeks may stand in one line, and the trend of one figure over them.
+"""The trend of one figure over recorded weeks.
 
-A figure of another query set, judge or setting is another figure: a trend breaks there, with the
-reason, and never runs through. Nothing is computed here; every figure is taken as it was recorded.
+A figure of another query set, judge or setting is another figure (see `comparable`): a trend breaks
+there, with the reason, and never runs through. Nothing is computed here; every figure is taken as
+it was recorded.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from evalkit.reports.comparable import changes, exchanged, size_of, systems_of
 from evalkit.reports.score_document import segment_name
 from evalkit.store import weeks_between
 
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from evalkit.store import Evaluation
 
 __all__ = [
-    "SETTINGS_THAT_MATTER",
     "Point",
     "Trend",
     "changes",
@@ -29,24 +31,7 @@ __all__ = [
     "trend",
 ]
 
-SETTINGS_THAT_MATTER = (
-    "good",
-    "good_labels",
-    "gains",
-    "min_good",
-    "order",
-    "ties",
-    "unjudged",
-    "average",
-    "depth",
-    "margin",
-    "aggregate",
-    "weighted",
-    "query_goodrate_from",
-)
-"""Settings that move a figure, beside the source, which belongs to the judge."""
-
-_OF_A_STUDY = ("scale", "depth", "identical")
+_GRADED = re.compile(r"page grades of ([\d,]+) quer")
 _FIGURES = ("control", "treatment", "delta", "ci_low", "ci_high", "p", "p_holm")
 _JUDGED = ("judged_control", "judged_treatment")
 
@@ -58,7 +43,7 @@ class Point:
     Attributes:
         week: ISO week.
         evaluation_id: the record.
-        queries: |Q| of the segment.
+        queries: |Q| of the segment; of Query Goodrate from page grades the graded ones.
         systems: what the runs are called, by their part in the comparison.
         control: value of the control; None for GSB and single runs.
         treatment: value of the treatment; None for GSB and single runs.
@@ -150,12 +135,20 @@ def trend(
             shown.append((each, _point(each, rows[0])))
     breaks, gaps = {}, []
     runs: list[list[str]] = [[shown[0][0].week]] if shown else []
-    for (before, _), (after, _) in pairwise(shown):
-        breaks[after.week] = tuple(changes(before, after))
+    first = 0  # of the weeks since the last break
+    for at, ((before, old), (after, new)) in enumerate(pairwise(shown), 1):
+        reasons = [*changes(before, after), *_graded_changes(before, old, after, new, measure)]
+        if not reasons:
+            # other systems may have come between, so the last week alone does not tell
+            since = [sentence for one, _ in shown[first:at] for sentence in exchanged(one, after)]
+            reasons = since[-1:]
+        breaks[after.week] = tuple(reasons)
         gap = weeks_between(before.week, after.week) > 1
         if gap:
             gaps.append((before.week, after.week))
-        if gap or breaks[after.week]:
+        if reasons:
+            first = at
+        if gap or reasons:
             runs.append([])
         runs[-1].append(after.week)
     return Trend(
@@ -177,7 +170,7 @@ def figures(evaluation: Evaluation) -> list[dict[str, Any]]:
     """
     document = evaluation.document
     if evaluation.kind == "score":
-        return list(document.get("results") or ())
+        return [_of_graded_pages(evaluation, row) for row in document.get("results") or ()]
     if evaluation.kind == "study" and document.get("gsb"):
         votes = document["gsb"]
         return [
@@ -187,6 +180,26 @@ def figures(evaluation: Evaluation) -> list[dict[str, Any]]:
     if evaluation.kind == "calibration":
         return _calibrated(document.get("results") or ())
     return []
+
+
+def _from_pages(evaluation: Evaluation, measure: str) -> bool:
+    settings = evaluation.document.get("settings") or {}
+    return measure == "query_goodrate" and settings.get("query_goodrate_from") == "page grades"
+
+
+def _of_graded_pages(evaluation: Evaluation, row: dict[str, Any]) -> dict[str, Any]:
+    """The row, with the number of graded queries where only those have a value."""
+    if not _from_pages(evaluation, row["measure"]):
+        return row
+    found = _GRADED.search(row.get("note") or "")
+    return {**row, "queries": int(found[1].replace(",", ""))} if found else row
+
+
+def _graded_changes(
+    before: Evaluation, old: Point, after: Evaluation, new: Point, measure: str
+) -> Iterator[str]:
+    if _from_pages(before, measure) and _from_pages(after, measure) and old.queries != new.queries:
+        yield f"the graded pages changed: those of {old.queries:,} → {new.queries:,} queries"
 
 
 def _calibrated(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -202,24 +215,6 @@ def _calibrated(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def systems_of(evaluation: Evaluation) -> dict[str, str]:
-    """Return what the runs of an evaluation are called, by their part in it."""
-    study = evaluation.document.get("study")
-    if evaluation.kind == "study" and study:
-        return {"control": study["control"], "treatment": study["treatment"]}
-    return dict(evaluation.document.get("systems") or {})
-
-
-def size_of(evaluation: Evaluation) -> int | None:
-    """Return how many queries an evaluation was over, None where it does not say."""
-    document = evaluation.document
-    if evaluation.kind == "study":
-        progress = document.get("progress") or {}
-        return progress["tasks"] + progress["automatic"] if progress else None
-    query_set = document.get("query_set")
-    return query_set.get("size") if isinstance(query_set, dict) else None
-
-
 def _point(evaluation: Evaluation, row: Mapping[str, Any]) -> Point:
     names = (*_FIGURES, *_JUDGED, "value", "judged")
     return Point(
@@ -229,102 +224,3 @@ def _point(evaluation: Evaluation, row: Mapping[str, Any]) -> Point:
         systems_of(evaluation),
         **{name: row.get(name) for name in names},
     )
-
-
-def changes(before: Evaluation, after: Evaluation) -> list[str]:
-    """Say why the figures of two evaluations are not figures of the same thing.
-
-    Compared are the query set, the judge and the settings that move a figure. Other systems, more
-    judgments, another seed or further segments are no change.
-
-    Returns:
-        A sentence each, without a full stop; empty where the two may be joined.
-    """
-    if before.kind != after.kind:
-        return [f"the kind changed: {before.kind} → {after.kind}"]
-    return [
-        *_query_set_changes(before, after),
-        *_judge_changes(before, after),
-        *_setting_changes(before, after),
-    ]
-
-
-def _query_set_changes(before: Evaluation, after: Evaluation) -> Iterator[str]:
-    one, other = (each.document.get("query_set") or {} for each in (before, after))
-    old, new = one.get("columns") or {}, other.get("columns") or {}
-    shared = [name for name in old if name in new]
-    if shared:
-        # a column that only one of them was told of says nothing about the other
-        changed = [name for name in shared if old[name] != new[name]]
-        if ("query" in old) != ("query" in new) and one.get("source") != other.get("source"):
-            changed.append("source")
-    else:
-        same = _set_of(before, one) == _set_of(after, other)
-        changed = [] if same else ["query_id"]
-    if not changed:
-        return
-    sizes = [size_of(each) for each in (before, after)]
-    if None not in sizes and sizes[0] != sizes[1]:
-        yield f"the query set changed: {sizes[0]:,} → {sizes[1]:,} queries"
-    elif "query_id" in changed:
-        many = "" if sizes[1] is None else f", {sizes[1]:,} as before"
-        yield f"the query set changed: other queries{many}"
-    elif changed == ["source"]:
-        yield f"the query set changed: {one['source']} → {other['source']}"
-    else:
-        named = {"query": "other texts", "weight": "other weights", "source": "another source"}
-        what = [named.get(name, f"other values of {name}") for name in changed]
-        yield f"the query set changed: {', '.join(what)}"
-
-
-def _set_of(evaluation: Evaluation, query_set: Mapping[str, Any]) -> str | None:
-    return evaluation.query_set or query_set.get("fingerprint")
-
-
-def _judge_changes(before: Evaluation, after: Evaluation) -> Iterator[str]:
-    one, other = ({"name": each.judge, **_judge_of(each)} for each in (before, after))
-    if one["name"] != other["name"]:
-        yield f"the judge changed: {one['name'] or 'not named'} → {other['name'] or 'not named'}"
-    elif None not in (one.get("model"), other.get("model")) and one["model"] != other["model"]:
-        yield f"the judge changed: {other['name']} is another model under the same name"
-    if one.get("source") != other.get("source"):
-        sources = [each.get("source") or "not named" for each in (one, other)]
-        yield f"the source of the judgments changed: {sources[0]} → {sources[1]}"
-
-
-def _judge_of(evaluation: Evaluation) -> Mapping[str, Any]:
-    judge = evaluation.document.get("judge")
-    return {key: judge[key] for key in judge if judge[key]} if isinstance(judge, dict) else {}
-
-
-def _setting_changes(before: Evaluation, after: Evaluation) -> Iterator[str]:
-    if before.kind == "study":
-        old, new = (each.document.get("study") or {} for each in (before, after))
-        names: tuple[str, ...] = _OF_A_STUDY
-        votes = [(each.document.get("gsb") or {}).get("settings") for each in (before, after)]
-        if all(votes):
-            old = {**old, "aggregate": votes[0]["aggregate"]}  # type: ignore[index]
-            new = {**new, "aggregate": votes[1]["aggregate"]}  # type: ignore[index]
-            names = (*names, "aggregate")
-    else:
-        old, new = (each.document.get("settings") or {} for each in (before, after))
-        names = SETTINGS_THAT_MATTER
-    changed = [
-        f"{name.replace('_', '-')} {_written(old.get(name))} → {_written(new.get(name))}"
-        for name in names
-        if old.get(name) != new.get(name)
-    ]
-    if changed:
-        yield f"settings changed: {', '.join(changed)}"
-
-
-def _written(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dict):
-        return ",".join(f"{name}={_written(each)}" for name, each in value.items())
-    if isinstance(value, list | tuple):
-        return ",".join(map(_written, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -44,6 +44,7 @@ def week(
     columns: dict[str, str] | None = None,
     judge: dict[str, Any] | None = None,
     settings: dict[str, Any] | None = None,
+    systems: dict[str, str] | None = None,
     **fields: Any,
 ) -> Evaluation:
     named = {**JUDGE, **(judge or {})}
@@ -56,7 +57,7 @@ def week(
             "columns": COLUMNS if columns is None else columns,
         },
         "judge": named,
-        "systems": {"control": "bm25", "treatment": "dense"},
+        "systems": {"control": "bm25", "treatment": "dense"} if systems is None else systems,
         "results": list(rows) or [row(0.1)],
     }
     return Evaluation(
@@ -90,8 +91,14 @@ def test_weeks_of_one_query_set_judge_and_settings_may_be_joined() -> None:
         week(47, settings={"by": ["type", "tier"]}, columns={**COLUMNS, "tier": "sha256:4"}),
         week(47, settings={"by": []}, columns={"query_id": "sha256:1", "query": "sha256:2"}),
         week(47, row(0.3), row(0.2, cutoff=5)),
+        week(47, settings={"map": {}}),
+        week(47, systems={"control": "dense", "treatment": "dense_s"}),
+        week(47, systems={}),
     ],
-    ids=["judgments", "seed", "one more segment", "one segment less", "figures"],
+    ids=[
+        *("judgments", "seed", "one more segment", "one segment less", "figures"),
+        *("nothing mapped", "the treatment became the control", "systems not known"),
+    ],
 )
 def test_what_moves_no_figure_is_no_change(other: Evaluation) -> None:
     assert changes(week(46), other) == []
@@ -138,6 +145,15 @@ def test_what_moves_no_figure_is_no_change(other: Evaluation) -> None:
             week(47, settings={"gains": {"E": 3.0, "S": 1.5}}),
             "settings changed: gains none → E=3,S=1.5",
         ),
+        (
+            week(47, settings={"map": {"title": "name", "judgments": {"grade": "g2"}}}),
+            "settings changed: map none → title=name,judgments.grade=g2",
+        ),
+        (
+            week(47, systems={"control": "dense", "treatment": "bm25"}),
+            "control and treatment were exchanged: bm25 → dense in 2026-W46, dense → bm25 in "
+            "2026-W47",
+        ),
     ],
 )
 def test_a_change_is_told_in_a_sentence(other: Evaluation, sentence: str) -> None:
@@ -149,12 +165,29 @@ def test_a_change_is_told_in_a_sentence(other: Evaluation, sentence: str) -> Non
     "setting",
     [
         *("good", "good_labels", "gains", "min_good", "order", "ties", "unjudged", "average"),
-        *("depth", "margin", "aggregate", "weighted", "query_goodrate_from"),
+        *("depth", "margin", "aggregate", "weighted", "query_goodrate_from", "map"),
     ],
 )
 def test_every_setting_that_moves_a_figure_is_a_change(setting: str) -> None:
     (sentence,) = changes(week(46, settings={setting: "a"}), week(47, settings={setting: "b"}))
     assert sentence == f"settings changed: {setting.replace('_', '-')} a → b"
+
+
+@pytest.mark.parametrize("setting", ["target", "human_good", "human_source"])
+def test_a_calibration_of_something_else_is_another_figure(setting: str) -> None:
+    before, after = (
+        week(n, kind="calibration", settings={setting: value})
+        for n, value in ((46, "a"), (47, "b"))
+    )
+    (sentence,) = changes(before, after)
+    assert sentence == f"settings changed: {setting.replace('_', '-')} a → b"
+
+
+def test_calibrations_of_exchanged_runs_are_not_joined() -> None:
+    names = [{"control": "a", "treatment": "b"}, {"control": "b", "treatment": "a"}, {}]
+    first, second, older = (week(46, kind="calibration", systems=each) for each in names)
+    assert len(changes(first, second)) == 1
+    assert changes(first, older) == []
 
 
 def test_another_model_under_the_same_name_is_another_judge() -> None:
@@ -206,6 +239,37 @@ def test_a_trend_breaks_where_weeks_may_not_be_joined_and_goes_on_after() -> Non
     }
 
 
+def test_exchanged_systems_are_not_joined_by_a_week_of_others_between() -> None:
+    weeks = [
+        week(44, systems={"control": "lex", "treatment": "dense"}),
+        week(45, systems={"control": "lex_s", "treatment": "dense_s"}),
+        week(46, systems={"control": "dense", "treatment": "lex"}),
+        week(47, systems={"control": "dense", "treatment": "lex"}),
+    ]
+    found = trend(weeks, measure="item_goodrate", cutoff=10)
+    assert found.runs == (("2026-W44", "2026-W45"), ("2026-W46", "2026-W47"))
+    assert found.breaks["2026-W46"] == (
+        "control and treatment were exchanged: lex → dense in 2026-W44, dense → lex in 2026-W46",
+    )
+
+
+def test_page_grades_of_other_queries_break_the_trend() -> None:
+    weeks = [
+        week(
+            number,
+            row(0.1, "query_goodrate", None, note=f"from people's page grades of {many} queries"),
+            row(0.1),
+            settings={"query_goodrate_from": "page grades"},
+        )
+        for number, many in ((45, "1,060"), (46, "1,060"), (47, "12"))
+    ]
+    found = trend(weeks, measure="query_goodrate", cutoff=None)
+    assert [point.queries for point in found.points] == [1060, 1060, 12]
+    assert found.runs == (("2026-W45", "2026-W46"), ("2026-W47",))
+    assert found.breaks["2026-W47"] == ("the graded pages changed: those of 1,060 → 12 queries",)
+    assert len(trend(weeks, measure="item_goodrate", cutoff=10).runs) == 1
+
+
 def test_a_week_that_was_left_out_is_a_gap_and_no_break() -> None:
     found = trend([week(44), week(45), week(47)], measure="item_goodrate", cutoff=10)
     assert found.gaps == (("2026-W45", "2026-W47"),)
@@ -241,12 +305,15 @@ def test_single_runs_have_a_trend_each() -> None:
     assert trend([week(46, *rows)], measure="mrr", cutoff=None).points == ()
 
 
-def study(number: int, gsb: float, **design: Any) -> Evaluation:
+def study(
+    number: int, gsb: float, complete: int = 40, anytime: bool = False, **design: Any
+) -> Evaluation:
     votes = {"queries": 50, "gsb": gsb, "ci_low": gsb - 0.1, "ci_high": gsb + 0.1, "p": 0.5}
     document = {
         "kind": "study",
         "study": {"control": "a", "treatment": "b", "scale": 3, "depth": 10, **design},
-        "progress": {"tasks": 40, "automatic": 10},
+        "progress": {"tasks": 40, "automatic": 10, "complete": complete},
+        "sequential": {"available": anytime, "queries": 20},
         "gsb": {
             "overall": {**votes, "segment": {}},
             "segments": [{**votes, "segment": {"type": "plain"}, "gsb": 0.9}],
@@ -263,6 +330,38 @@ def test_gsb_of_studies_forms_a_trend() -> None:
     assert found.runs == (("2026-W46", "2026-W47"),)
     other = trend([study(46, 0.2), study(47, 0.3, scale=5)], measure="gsb", cutoff=None)
     assert other.breaks["2026-W47"] == ("settings changed: scale 3 → 5",)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (study(46, 0.2, overlap=3), study(47, 0.2, overlap=1), "settings changed: overlap 3 → 1"),
+        (
+            study(46, 0.2),
+            study(47, 0.2, control="b", treatment="a"),
+            "control and treatment were exchanged: a → b in 2026-W46, b → a in 2026-W47",
+        ),
+        (study(46, 0.2), study(47, 0.2, 39), "the votes changed: all in → not all in"),
+        (
+            study(46, 0.2, 39, anytime=True),
+            study(47, 0.2),
+            "the votes changed: not all in, figures hold at any look → all in",
+        ),
+        (
+            study(46, 0.2, 20, policy="random"),
+            study(47, 0.2, 20, policy="uncertain"),
+            "the order of serving changed: random → uncertain, with votes still to come",
+        ),
+    ],
+)
+def test_studies_that_asked_otherwise_or_are_not_at_their_end_are_not_joined(
+    before: Evaluation, after: Evaluation, sentence: str
+) -> None:
+    assert changes(before, after) == [sentence]
+
+
+def test_the_order_of_serving_is_forgotten_once_all_votes_are_in() -> None:
+    assert changes(study(46, 0.2, policy="random"), study(47, 0.3, policy="uncertain")) == []
 
 
 def test_a_study_without_votes_has_no_figures() -> None:
