@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from evalkit.store import Evaluation
 
-__all__ = ["SETTINGS_THAT_MATTER", "changes", "exchanged", "size_of", "systems_of"]
+__all__ = ["SETTINGS_THAT_MATTER", "changes", "exchanged", "size_of", "systems_of", "unnamed"]
 
 SETTINGS_THAT_MATTER = (
     "good",
@@ -140,6 +140,12 @@ def _judge_changes(before: Evaluation, after: Evaluation) -> Iterator[str]:
     if one.get("source") != other.get("source"):
         sources = [each.get("source") or "not named" for each in (one, other)]
         yield f"the source of the judgments changed: {sources[0]} → {sources[1]}"
+
+
+def unnamed(before: Evaluation, after: Evaluation) -> bool:
+    """Whether no judge is named and the judgments differ: grown, or another judge's."""
+    files = [_judge_of(each).get("judgments") for each in (before, after)]
+    return before.judge is after.judge is None and None not in files and files[0] != files[1]
 
 
 def _judge_of(evaluation: Evaluation) -> Mapping[str, Any]:

@@ -1,27 +1,33 @@
 """What is recorded, a figure over the weeks, and two weeks side by side, as JSON-ready dicts.
 
-Figures are those that were recorded. Whether weeks may be compared is decided in `trends`.
+Figures are those that were recorded. Whether weeks may be compared is decided in `comparable`.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import SettingsError
 from evalkit.reports import score_document as read
+from evalkit.reports.comparable import changes, size_of, systems_of, unnamed
 from evalkit.reports.headline import overall_rows
-from evalkit.reports.trends import changes, figures, size_of, systems_of, trend
+from evalkit.reports.trends import figures, trend
 from evalkit.reports.week_changes import week_change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from evalkit.store import Evaluation, Store
 
 __all__ = ["history_document", "trend_document", "weeks_document"]
 
 _JUDGED_APART = 0.05
+_UNNAMED = (
+    "No judge is named, and the judgments of {weeks} differ: they may have grown, or be another "
+    "judge's. --judge names it."
+)
 _VALUES = (
     "queries",
     "control",
@@ -50,7 +56,7 @@ def history_document(store: Store, *, name: str | None = None, kind: Any = None)
         `kind: "history"`, `name`, and `evaluations`, each with `id, week, kind, name, systems,
         queries, query_set, judge, figures` (of the primary measures over the whole query set),
         `recorded_at, recorded_by, earlier, command`, `since` (the week recorded before it under
-        its name and kind, or None) and `changes` (why the two cannot be compared).
+        its name and kind, or None) and `changes` (why the two cannot be compared); and `warnings`.
 
     Raises:
         StoreError: the database cannot be read.
@@ -62,9 +68,11 @@ def history_document(store: Store, *, name: str | None = None, kind: Any = None)
     if not found:
         raise SettingsError(_nothing(store, name, kind))
     before: dict[tuple[str, str], Evaluation] = {}
-    rows = []
+    rows, pairs = [], []
     for each in found:
         last = before.get((each.name, each.kind))
+        if last is not None:
+            pairs.append((last, each))
         rows.append(
             {
                 **_described(each),
@@ -74,7 +82,12 @@ def history_document(store: Store, *, name: str | None = None, kind: Any = None)
             }
         )
         before[each.name, each.kind] = each
-    return {"kind": "history", "name": name, "evaluations": rows}
+    return {
+        "kind": "history",
+        "name": name,
+        "evaluations": rows,
+        "warnings": list(_unnamed(pairs)),
+    }
 
 
 def trend_document(
@@ -98,8 +111,8 @@ def trend_document(
 
     Returns:
         `kind: "trend"`, `name`, `of` (the kind of the evaluations), `measure`, `cutoff`,
-        `segment` and `trends`: one for a comparison, one per run for single runs, each with
-        `system` (None for a comparison) and the fields of `trends.Trend`.
+        `segment`, `warnings` and `trends`: one for a comparison, one per run for single runs, each
+        with `system` (None for a comparison) and the fields of `trends.Trend`.
 
     Raises:
         StoreError: the database cannot be read.
@@ -128,6 +141,7 @@ def trend_document(
         "measure": measure,
         "cutoff": cutoff,
         "segment": dict(segment or {}),
+        "warnings": list(_unnamed(pairwise(found))),
         "trends": [{"system": system, **asdict(line)} for system, line in lines],
     }
 
@@ -185,7 +199,11 @@ def weeks_document(
         "before": _described(one),
         "after": _described(other),
         "changes": why,
-        "warnings": list(_warnings(rows, known=known, comparable=not why)),
+        "warnings": [
+            *_unnamed([(one, other)]),
+            *_renamed(one, other, rows),
+            *_warnings(rows, known=known, comparable=not why),
+        ],
         "rows": rows,
     }
 
@@ -248,6 +266,31 @@ def _change(values: Sequence[Any], row: Mapping[str, Any]) -> dict[str, Any]:
         )
         for of in runs
     }
+
+
+def _unnamed(pairs: Iterable[tuple[Evaluation, Evaluation]]) -> Iterator[str]:
+    """One sentence for all neighbours whose judge nobody named."""
+    found = [(one.week, other.week) for one, other in pairs if unnamed(one, other)]
+    weeks = sorted({week for pair in found for week in pair})
+    if len(weeks) == 2:
+        yield _UNNAMED.format(weeks=" and ".join(weeks))
+    elif weeks:
+        yield _UNNAMED.format(weeks=f"weeks from {weeks[0]} to {weeks[-1]}")
+
+
+def _renamed(
+    before: Evaluation, after: Evaluation, rows: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """A run that is named otherwise may be another system."""
+    if not any(row["change"] for row in rows):
+        return
+    old, new = systems_of(before), systems_of(after)
+    for role in ("control", "treatment"):
+        if role in old and role in new and old[role] != new[role]:
+            yield (
+                f"The {role} is {old[role]} in {before.week} and {new[role]} in {after.week}: what "
+                "stands between the weeks is the difference of the two, not the change of one."
+            )
 
 
 def _warnings(rows: Sequence[Mapping[str, Any]], *, known: bool, comparable: bool) -> Iterator[str]:

@@ -118,8 +118,12 @@ def _heading(document: Mapping[str, Any]) -> Iterator[str]:
         yield plain(
             f"{label} of {document['name']!r} by week" + (f", {segment}" if segment else "")
         )
-    if document["kind"] != "weeks":
-        return
+    if document["kind"] == "weeks":
+        yield from _two_weeks(document)
+    yield from (f"! {plain(warning)}" for warning in document["warnings"])
+
+
+def _two_weeks(document: Mapping[str, Any]) -> Iterator[str]:
     yield plain(f"Two weeks of {document['name']!r}")
     for each in (document["before"], document["after"]):
         judge = f", judge {each['judge']}" if each["judge"] else ""
@@ -131,7 +135,6 @@ def _heading(document: Mapping[str, Any]) -> Iterator[str]:
     if document["changes"]:
         yield "They cannot be compared, and no difference is given:"
         yield from (f"{BREAK} {plain(reason)}" for reason in document["changes"])
-    yield from (f"! {plain(warning)}" for warning in document["warnings"])
 
 
 def _grids(document: Mapping[str, Any]) -> Iterator[tuple[Grid, _Notes]]:
@@ -254,6 +257,8 @@ def _weeks(document: Mapping[str, Any]) -> Iterator[tuple[Grid, _Notes]]:
         " ",
     ]
     headers.append("judged")
+    before, after = (document[side]["systems"] for side in ("before", "after"))
+    renamed = any(before[role] != after[role] for role in before if role in after)
     for title, rows in by_columns.items():
         lines: list[list[str]] = []
         for row in rows:
@@ -265,7 +270,9 @@ def _weeks(document: Mapping[str, Any]) -> Iterator[tuple[Grid, _Notes]]:
             for at, (week, side) in enumerate(zip(weeks, ("before", "after"), strict=True)):
                 lines.append([plain(label) if at == 0 else "", week, *_cells(row, row[side])])
             if row["change"] is not None:
-                lines.append(["", "change", *_change_cells(row["change"])])
+                lines.append(
+                    ["", "difference" if renamed else "change", *_change_cells(row["change"])]
+                )
         yield Grid([title, *headers[1:]], lines, ("judged", "queries", "p")), {}
 
 

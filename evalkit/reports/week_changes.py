@@ -1,8 +1,8 @@
 """How far the value of a run moved from one week to another, over the same queries.
 
 From the values of every query that were recorded with both weeks, so only where query set, judge
-and settings are the same (see `trends.changes`). The queries are the sampling units, and the two
-weeks are paired by query as two runs are.
+and settings are the same (see `comparable.changes`). The queries are the sampling units, and the
+two weeks are paired by query as two runs are.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ def week_change(
 
     Returns:
         `value` (after − before, a fraction), `ci_low`, `ci_high`, `queries`; None where the two do
-        not have the figure for the same queries.
+        not have the figure for the same queries, or pages of other queries were graded.
     """
+    import numpy as np
     import pyarrow as pa
 
     sides = []
@@ -67,6 +68,9 @@ def week_change(
         sides.append((ids, _floats(rows[of]), _floats(rows[weight])))
     (ids, old, old_weight), (new_ids, new, new_weight) = sides
     if not ids.equals(new_ids) or not len(ids):
+        return None
+    from_pages = measure == "query_goodrate" and cutoff is None
+    if from_pages and not np.array_equal(old_weight > 0, new_weight > 0):
         return None
     return _estimate(old, old_weight, new, new_weight, share=measure in _SHARES)
 

@@ -289,6 +289,55 @@ def test_weeks_whose_lists_were_judged_unlike_are_warned_of(asked: Command, week
     )
 
 
+def test_a_run_of_another_name_has_a_difference_and_no_change(
+    history: Command, asked: Command, weeks: Command
+) -> None:
+    shutil.copy("treatment.parquet", "dense.parquet")
+    weeks("2026-W49", "--min-good", 2, "--treatment", "dense.parquet")
+    said = (
+        "The treatment is treatment in 2026-W47 and dense in 2026-W49: what stands between the "
+        "weeks is the difference of the two, not the change of one."
+    )
+    assert asked("compare", "2026-W47", "2026-W49")["warnings"] == [said]
+    text = history("compare", "2026-W47", "2026-W49").out
+    assert " ".join(text.split()).count(said) == 1
+    assert lines_of(text, "change") == []
+    assert lines_of(text, "difference 0.00 [0.00, 0.00] ")
+    assert asked("compare", "2026-W47", "2026-W48")["warnings"] == []
+
+
+def test_weeks_of_exchanged_runs_are_not_compared(asked: Command, weeks: Command) -> None:
+    weeks(
+        "2026-W49", "--min-good", 2, "--control", "treatment.parquet", "--treatment", "control.run"
+    )
+    document = asked("compare", "2026-W48", "2026-W49")
+    assert document["changes"] == [
+        "control and treatment were exchanged: today → treatment in 2026-W48, "
+        "treatment → today in 2026-W49"
+    ]
+    assert {row["change"] for row in document["rows"]} == {None}
+
+
+def test_judges_without_a_name_are_not_joined_without_a_word(
+    evalkit: Command, score: Command
+) -> None:
+    text = Path("judgments.csv").read_text()
+    for week in ("2026-W46", "2026-W47"):
+        assert score("--record", "--week", week).code == 0
+    assert evalkit("history", "--format", "json").document()["warnings"] == []
+    Path("judgments.csv").write_text(text.replace("t42,0", "t42,1"))
+    assert score("--record", "--week", "2026-W48").code == 0
+    said = (
+        "No judge is named, and the judgments of 2026-W47 and 2026-W48 differ: they may have "
+        "grown, or be another judge's. --judge names it."
+    )
+    for words in ((), ("--measure", "gsb"), ("compare", "2026-W47", "2026-W48")):
+        assert evalkit("history", *words, "--format", "json").document()["warnings"] == [said]
+        assert said in " ".join(evalkit("history", *words).out.split())
+    assert score("--judge", "llm-1", "--record", "--week", "2026-W49").code == 0
+    assert "the judge changed: not named → llm-1" in evalkit("history").out
+
+
 def test_a_figure_that_only_one_week_has_is_shown_alone(asked: Command, weeks: Command) -> None:
     weeks("2026-W49", "--min-good", 2, "--measures", "item_goodrate,map")
     rows = asked("compare", "2026-W48", "2026-W49")["rows"]

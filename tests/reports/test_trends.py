@@ -492,6 +492,18 @@ def test_other_queries_have_no_change() -> None:
     assert moved(BEFORE, AFTER.drop_columns(["weight_control"])) is None
 
 
+def test_page_grades_of_other_queries_have_no_change() -> None:
+    pages = {"measure": ["query_goodrate"] * 4, "cutoff": pa.array([None] * 4, pa.int64())}
+    before, fewer, others = (
+        per_query(**pages, control=[1.0, 0.0, 1.0, 1.0], weight_control=graded)
+        for graded in ([1.0, 1.0, 1.0, 0.0], [1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 1.0])
+    )
+    asked: Any = {"measure": "query_goodrate", "cutoff": None}
+    assert moved(before, before, **asked)["queries"] == 3
+    assert moved(before, fewer, **asked) is None
+    assert moved(before, others, **asked) is None
+
+
 def test_a_measure_that_was_not_computed_has_no_change() -> None:
     nothing = per_query(
         control=pa.array([None] * 4, pa.float64()),
