@@ -9,13 +9,14 @@ how many, in :mod:`metrics.sampling`.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metrics._describe import warn_runs
 from metrics._human_grades import ALIKE, collect_people, collect_probabilities, fitting, lazy_inputs
-from metrics._labels import Labels
+from metrics._labels import Labels, lists_differ, step_for
 from metrics._plan import long_table, make_plan, number
 from metrics._prediction import FEW
 from metrics.calibration_results import Calibrated, Calibration
@@ -44,6 +45,7 @@ CALIBRATED = ("item_goodrate", "query_goodrate", "precision", "success")
 """Measures whose denominators are known without grades, and that look at nothing but the top N."""
 
 _STAND_FOR = 0.25
+_KNOWN = "every query whose lists differ is labelled: of these queries it is known"
 
 
 def calibrate(
@@ -126,6 +128,7 @@ def calibrate(
     people = collect_people(plan, lazy.get("human grades"), settings, human_good, check)
     given_p = collect_probabilities(plan, lazy.get("probabilities"))
     labels = {n: Labels.of(automated, people.tables, n) for n in settings.cutoffs}
+    differ = {n: lists_differ(plan, n) for n in settings.cutoffs}
     first = labels[settings.cutoffs[0]]
     of_labels = _warn_labels(plan, labels, given_p)
     rows = [
@@ -133,8 +136,8 @@ def calibrate(
         for segment, mask in plan.cells()
         for name, cutoff in plan.figures()
         for row in _rows(
-            plan, automated, people.tables, labels[cutoff or 0], given_p, name, cutoff or 0,
-            segment, mask, target, confidence,
+            plan, automated, people.tables, labels[cutoff or 0], differ[cutoff or 0], given_p, name,
+            cutoff or 0, segment, mask, target, confidence,
         )
     ]  # fmt: skip
     return Calibration(
@@ -233,6 +236,7 @@ def _rows(
     automated: Mapping[str, RunTable],
     people: Mapping[str, RunTable],
     labels: Labels,
+    differ: Mask,
     given: Array | None,
     name: str,
     n: int,
@@ -248,7 +252,7 @@ def _rows(
         "target": target,
         "confidence": confidence,
     }
-    sides, steps = {}, {}
+    sides, steps, shows = {}, {}, {}
     for run, table in automated.items():
         of_judge, of_people = _both(plan, table, people[run], name, n)
         sides[run] = (
@@ -256,16 +260,34 @@ def _rows(
             np.where(known, of_people.num[mask], np.nan),
             of_judge.den[mask],
         )
+        shows[run] = table.columns[f"shown_{n}"][mask] > 0
         items = 1.0 if MEASURES[name].kind == "share" else table.columns[f"shown_{n}"][mask].mean()
         steps[run] = 1 / items if items > 0 else 0.0
+    scaled = partial(
+        step_for,
+        known=known,
+        sure=known & (options["probabilities"] >= 1),
+        weights=plan.queries.weights[mask],
+        finite=target == "queries",
+    )
     found: dict[str, PredictionPowered | None] = {
-        run: prediction_powered_ratio(*side, **options, step=steps[run])
+        run: prediction_powered_ratio(
+            *side, **options, step=scaled(steps[run], [(shows[run], 1.0)])
+        )
         for run, side in sides.items()
     }
     if len(sides) == 2:
-        found["delta"] = prediction_powered_difference(
-            *sides["control"], *sides["treatment"], **options, step=max(steps.values())
+        # a product that both runs show moves Δ only where they do not divide by the same sum
+        sums = [float(den.sum()) for *_, den in sides.values()]
+        apart = 1 - min(sums) / max(sums) if max(sums) > 0 else 0.0
+        parts = [(differ[mask], 1.0), (~differ[mask] & ~labels.empty[mask], apart)]
+        step = scaled(max(steps.values()), parts)
+        delta = prediction_powered_difference(
+            *sides["control"], *sides["treatment"], **options, step=step
         )
+        if delta and delta.interval and delta.standard_error == 0 == step and not known.all():
+            delta = replace(delta, note=_KNOWN)
+        found["delta"] = delta
     found = _with_remark(found, options["probabilities"], labels.labelled[mask])
     count, empty = int(labels.labelled[mask].sum()), int(labels.empty[mask].sum())
     return [

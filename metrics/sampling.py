@@ -16,12 +16,11 @@ import numpy as np
 import pyarrow as pa
 
 from metrics._human_grades import ALIKE, collect_people, collect_probabilities, fitting, lazy_inputs
-from metrics._labels import Labels
+from metrics._labels import Labels, moved_products
 from metrics._plan import make_plan
 from metrics._queries import align, collect_table
 from metrics.errors import MetricsError
 from metrics.goodrate import Scoring
-from metrics.ranking import rank_products
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -311,16 +310,7 @@ def _before(plan: Plan, labels: Labels, given: Array | None) -> Array:
 def _uncertain(plan: Plan, judgments: Lazy, cutoff: int) -> Array:
     """Σ p(1 − p) of every query, over the products of which Δ depends."""
     keys = ["query_id", "product_id"]
-    tops = [
-        rank_products(run, plan.orders[name]).filter(nw.col("position") <= cutoff).select(*keys)
-        for name, run in plan.lists.items()
-    ]
-    if len(tops) == 2:
-        tops = [
-            tops[0].join(tops[1], on=keys, how="anti"),
-            tops[1].join(tops[0], on=keys, how="anti"),
-        ]
-    moved = nw.concat(tops)
+    moved = moved_products(plan, cutoff)
     if "probability" in judgments.collect_schema().names():
         query, product = (nw.col(key).cast(nw.String) for key in keys)
         p = nw.col("probability").cast(nw.Float64)

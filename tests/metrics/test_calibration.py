@@ -87,10 +87,33 @@ def expected(
         shown = [len(LISTS[run].get(q, [])[:N]) for q in queries]
         steps.append(1.0 if measure == "query_goodrate" else len(shown) / sum(shown))
     options: dict[str, Any] = {"probabilities": np.array(chance), "target": target}
+    tops = [[set(LISTS[run].get(q, [])[:N]) for q in queries] for run in (0, 1)]
+    weights = [WEIGHTS[q] if how.get("weighted") else 1.0 for q in queries]
+
+    def allowed(step: float, parts: list[tuple[list[bool], float]]) -> float:
+        """Two made-up labels in each part, counted for its share of all."""
+
+        def left(at: list[bool]) -> float:
+            n = sum(known[i] for i, there in enumerate(at) if there)
+            return (1 - n / sum(at) if target == "queries" and sum(at) else 1) / (n + 1) / (n + 2)
+
+        open_ = [target == "population" or q not in EMPTY for q in queries]
+        total, found = sum(w for w, there in zip(weights, open_, strict=True) if there), 0.0
+        for part, factor in parts:
+            both = [one and other for one, other in zip(part, open_, strict=True)]
+            share = sum(w for w, there in zip(weights, both, strict=True) if there) / total
+            found += (factor * share) ** 2 * left(both)
+        return float(step * np.sqrt(found / left(open_)))
+
     if of == "delta":
-        return prediction_powered_difference(*sides[0], *sides[1], **options, step=max(steps))
+        differ = [one != other for one, other in zip(*tops, strict=True)]
+        same = [not d and bool(top) for d, top in zip(differ, tops[0], strict=True)]
+        sums = [sides[run][2].sum() for run in (0, 1)]
+        step = allowed(max(steps), [(differ, 1.0), (same, 1 - min(sums) / max(sums))])
+        return prediction_powered_difference(*sides[0], *sides[1], **options, step=step)
     run = int(of == "treatment")
-    return prediction_powered_ratio(*sides[run], **options, step=steps[run])
+    step = allowed(steps[run], [([bool(top) for top in tops[run]], 1.0)])
+    return prediction_powered_ratio(*sides[run], **options, step=step)
 
 
 def check(found: Any, wanted: Any) -> None:
@@ -444,3 +467,70 @@ def test_runs_are_rough_where_labels_were_drawn_for_the_difference() -> None:
     assert {each.of: each.note for each in found.rows} == {
         "control": remark, "treatment": remark, "delta": "",
     }  # fmt: skip
+
+
+def two_runs(differ: int, labelled: list[int], p: list[float] | None = None, **more: Any) -> Any:
+    """100 queries with one product each, of which the first differ; the judge is always right."""
+    ids = [f"q{at:03}" for at in range(100)]
+    judged = pd.DataFrame(
+        [(q, product, (at + (product == "b")) % 3 > 0) for at, q in enumerate(ids)
+         for product in "ab"],
+        columns=list(JUDGMENTS),
+    ).astype({"grade": int})  # fmt: skip
+    lists = [
+        pd.DataFrame({"query_id": ids, "product_id": products, "rank": 1})
+        for products in (["a"] * 100, ["b"] * differ + ["a"] * (100 - differ))
+    ]
+    if p is not None:
+        more["probabilities"] = pd.DataFrame({"query_id": ids, "inclusion_probability": p})
+    human = judged[judged["query_id"].isin([ids[at] for at in labelled])]
+    return calibrate(*lists, judged, human, measures=["query_goodrate"], **more)
+
+
+def test_where_all_that_differs_was_sure_to_be_labelled_nothing_is_allowed_for() -> None:
+    labelled, p = [*range(20), *range(20, 100, 4)], [1.0] * 20 + [0.25] * 80
+    found = row(two_runs(20, labelled, p), "query_goodrate")
+    assert found.ci_low == pytest.approx(found.automated) == pytest.approx(found.ci_high)
+    assert found.note == "every query whose lists differ is labelled: of these queries it is known"
+    # the runs themselves can still be wrong where they show the same
+    control = row(two_runs(20, labelled, p), "query_goodrate", "control")
+    assert control.ci_high - control.ci_low > 0.05
+    # and others like those that were sure to be labelled are asked by users
+    population = two_runs(20, labelled, p, target="population")
+    assert row(population, "query_goodrate").ci_high > found.ci_high
+
+
+def test_only_queries_whose_lists_differ_can_hold_a_mistake_about_the_difference() -> None:
+    labelled = [*range(10), *range(20, 50)]
+    some, every = (row(two_runs(differ, labelled), "query_goodrate").detail for differ in (20, 100))
+    # 10 of 20 are labelled: 2·0.2²·(1 − 10/20)/(11·12), and with all 2·(1 − 40/100)/(41·42)
+    assert 2 * some.step**2 * 0.6 / (41 * 42) == pytest.approx(2 * 0.04 * 0.5 / (11 * 12))
+    assert every.step == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("differ", [16, 80, 160])
+def test_a_difference_is_covered_where_few_lists_differ_and_mistakes_are_few(differ: int) -> None:
+    rng = np.random.default_rng(21)
+    ids, hits, repeats = [f"q{at:03}" for at in range(160)], 0, 100
+    lists = [
+        pd.DataFrame({"query_id": ids, "product_id": products, "rank": 1})
+        for products in (["a"] * 160, ["b"] * differ + ["a"] * (160 - differ))
+    ]
+    for _ in range(repeats):
+        good = rng.random((160, 2)) < 0.7
+        judge = good ^ (rng.random((160, 2)) < 0.02)
+        of_people, of_judge = (
+            pd.DataFrame({
+                "query_id": np.repeat(ids, 2), "product_id": ["a", "b"] * 160,
+                "grade": grades.ravel().astype(int),
+            })
+            for grades in (good, judge)
+        )  # fmt: skip
+        chosen = rng.choice(ids, 40, replace=False)
+        human = of_people[of_people["query_id"].isin(chosen)]
+        found = row(calibrate(*lists, of_judge, human, measures=["query_goodrate"]),
+                    "query_goodrate")  # fmt: skip
+        truth = float((good[:differ, 1].astype(int) - good[:differ, 0]).sum() / 160)
+        hits += found.ci_low <= truth <= found.ci_high
+    assert hits / repeats >= 0.93
