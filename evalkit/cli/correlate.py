@@ -162,6 +162,7 @@ def correlate(
             over = over_studies(*_history(store, name if not compared else None), **settings)
             if compared:
                 document["systems"] = over
+                document["warnings"] = [*document["warnings"], *over["warnings"]]
             else:
                 document = studies_document(over)
     if target is not None:

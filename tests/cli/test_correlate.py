@@ -284,17 +284,21 @@ def test_map_names_columns(correlate: Run) -> None:
 # ------------------------------------------------------------------ the history
 
 
-def record_score(week: str, values: pa.Table | None = None, *, delta: float = 0.02) -> None:
+def record_score(
+    week: str, values: pa.Table | None = None, *, delta: float = 0.02, **about: Any
+) -> None:
     results = [
         {"measure": "item_goodrate", "cutoff": 10, "segment": {}, "delta": delta},
         {"measure": "item_goodrate", "cutoff": 10, "segment": {"t": "x"}, "delta": -9.0},
     ]
-    record(week, "score", {"kind": "score", "results": results}, values=values)
+    document = {"kind": "score", "results": results, **about}
+    judge = (about.get("judge") or {}).get("name")
+    record(week, "score", document, values=values, judge=judge)
 
 
-def record_study(week: str, gsb: float) -> None:
-    document = {"kind": "study", "gsb": {"overall": {"gsb": gsb}}}
-    record(week, "study", document)
+def record_study(week: str, gsb: float, **about: Any) -> None:
+    votes = {"overall": {"gsb": gsb}, "settings": {"aggregate": "majority"}}
+    record(week, "study", {"kind": "study", "gsb": votes, **about})
 
 
 def record(week: str, kind: Any, document: dict[str, Any], **more: Any) -> None:
@@ -363,6 +367,58 @@ def test_systems_pair_studies_and_scores_of_a_week(correlate: Run) -> None:
     assert "Over studies" in table
     rows = list(csv.DictReader(io.StringIO(correlate("--systems", *DB, "--format", "csv").out)))
     assert rows[0]["studies"] == "3"
+
+
+def test_systems_leave_out_studies_of_other_runs_and_those_that_go_on(correlate: Run) -> None:
+    runs = {"control": "lex", "treatment": "dense"}
+    swapped = {"control": "dense", "treatment": "lex"}
+    for week, gsb in (("W41", 0.1), ("W42", 0.3), ("W43", 0.2)):
+        record_score(f"2026-{week}", delta=gsb / 10, systems=runs)
+        record_study(f"2026-{week}", gsb, study=runs, progress={"complete": 9, "tasks": 9})
+    for week, about in (
+        ("W44", {"study": swapped}),
+        ("W45", {"study": {**runs, "control": "bm25"}}),
+        ("W46", {"study": runs, "progress": {"complete": 8, "tasks": 9}}),
+    ):
+        record_score(f"2026-{week}", delta=-0.9, systems=runs)
+        record_study(f"2026-{week}", 0.9, **about)
+    record_score("2026-W47", delta=0.04, systems=runs)
+    record_study("2026-W47", 0.4, study={"control": "control", "treatment": "treatment"})
+    document = correlate("--systems", *DB, "--format", "json").document()
+    assert [point["gsb"] for point in document["systems"]["points"]] == [0.1, 0.3, 0.2, 0.4]
+    assert document["systems"]["results"][0]["kendall"] == 1.0
+    assert document["warnings"] == [
+        "2026-W44 weekly is left out: people compared dense → lex, the score lex → dense.",
+        "2026-W45 weekly is left out: people compared bm25 → dense, the score lex → dense.",
+        "2026-W46 weekly is left out: the votes of its study are not all in.",
+    ]
+    words = ("--votes", "votes.csv", *SCORES, *QUICK, "--systems", *DB, "--format", "json")
+    assert document["warnings"][0] in correlate(*words).document()["warnings"]
+
+
+def test_systems_say_what_differs_between_the_weeks(correlate: Run) -> None:
+    first: dict[str, Any] = {"judge": {"name": "a"}, "settings": {"unjudged": "bad"}}
+    other: dict[str, Any] = {"judge": {"name": "b"}, "settings": {"unjudged": "drop"}}
+    for week, about, overlap in (("W44", first, 3), ("W45", first, 3), ("W46", other, 1)):
+        record_score(f"2026-{week}", **about)
+        record_study(
+            f"2026-{week}", 0.1, study={"control": "a", "treatment": "b", "overlap": overlap}
+        )
+    (said,) = correlate("--systems", *DB, "--format", "json").document()["warnings"]
+    assert said == (
+        "2026-W45 and 2026-W46 are not figures of the same thing, and stand in one correlation: "
+        "the judge changed: a → b; settings changed: unjudged bad → drop; settings changed: "
+        "overlap 3 → 1."
+    )
+    assert "stand in one correlation" in " ".join(correlate("--systems", *DB).out.split())
+
+
+def test_systems_say_why_no_study_is_left(correlate: Run) -> None:
+    record_score("2026-W44", systems={"control": "a", "treatment": "b"})
+    record_study("2026-W44", 0.1, study={"control": "b", "treatment": "a"})
+    done = correlate("--systems", *DB)
+    assert (done.code, done.out) == (2, "")
+    assert "2026-W44 weekly is left out: people compared b → a, the score a → b." in done.err
 
 
 def test_systems_can_stand_beside_the_queries(correlate: Run) -> None:

@@ -6,13 +6,15 @@ two sides come from, and beside the lists of the queries on which they part.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import SettingsError, StoreError
+from evalkit.reports.comparable import changes, systems_of, unnamed
 from evalkit.reports.correlation.findings import headline_row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from evalkit.reports.correlation.sources import Automated, Lists, People
     from evalkit.store import Evaluation
@@ -140,7 +142,9 @@ def over_studies(
 ) -> dict[str, Any]:
     """Compare GSB with the Δ of measures over the studies of a history.
 
-    A recorded study and the recorded score of the same week and name are one point.
+    A recorded study and the recorded score of the same week and name are one point. Left out are
+    studies whose votes are not all in, and those of other systems than the score, or of the same
+    with exchanged roles.
 
     Args:
         studies: recorded evaluations of the kind study.
@@ -151,8 +155,9 @@ def over_studies(
         seed: of resamples and permutations.
 
     Returns:
-        `settings`, `results` (rows of `metrics.SystemCorrelated`) and `points` (`study, measure,
-        cutoff, gsb, delta`).
+        `settings`, `results` (rows of `metrics.SystemCorrelated`), `points` (`study, measure,
+        cutoff, gsb, delta`) and `warnings`: which weeks are left out, and where query set, judge or
+        settings of those that are not changed from one to the next.
 
     Raises:
         StoreError: there is no such pair.
@@ -161,8 +166,17 @@ def over_studies(
 
     from metrics import MetricsError, correlate_systems
 
-    of_study = {(each.week, each.name): _gsb(each.document) for each in studies}
-    several = len({name for _, name in of_study}) > 1
+    by_week = {(each.week, each.name): each for each in studies}
+    several = len({name for _, name in by_week}) > 1
+    pairs, warnings = [], []
+    for score in scores:
+        study = by_week.get((score.week, score.name))
+        reason = None if study is None else _not_a_pair(study, score)
+        if study is not None and reason is None:
+            pairs.append((study, score))
+        elif reason is not None:
+            warnings.append(f"{score.week} {score.name} is left out: {reason}.")
+    of_study = {(study.week, study.name): _gsb(study.document) for study, _ in pairs}
     points = [
         {
             "study": f"{score.week} {score.name}" if several else score.week,
@@ -171,8 +185,7 @@ def over_studies(
             "gsb": of_study[score.week, score.name],
             "delta": row["delta"],
         }
-        for score in scores
-        if (score.week, score.name) in of_study
+        for _, score in pairs
         for row in score.document["results"]
         if not row["segment"]
         and row.get("delta") is not None
@@ -181,17 +194,57 @@ def over_studies(
     ]
     if not any(point["gsb"] is not None for point in points):
         raise StoreError(
-            "no week has both a study with votes and a score of two runs recorded under one name;"
-            " record them with evalkit study record STUDY --week WEEK and evalkit score …"
-            " --record --week WEEK."
+            " ".join(
+                [
+                    "no week has both a study with votes and a score of two runs recorded under one"
+                    " name; record them with evalkit study record STUDY --week WEEK and evalkit"
+                    " score … --record --week WEEK.",
+                    *warnings,
+                ]
+            )
         )
     columns = {name: [point[name] for point in points] for name in points[0]}
     frame = pa.table(columns | {"cutoff": pa.array(columns["cutoff"], pa.int64())})
     try:
-        return correlate_systems(frame, draws=draws, seed=seed).to_dict()
+        found = correlate_systems(frame, draws=draws, seed=seed).to_dict()
     except MetricsError as error:
         option = _OPTIONS.get(error.setting or "")
         raise SettingsError(f"{option or 'the recorded studies'}: {error}.") from error
+    return {**found, "warnings": [*warnings, *_unlike(pairs)]}
+
+
+def _not_a_pair(study: Evaluation, score: Evaluation) -> str | None:
+    """Why GSB of a study does not belong to the Δ of a score, None where it does."""
+    progress = study.document.get("progress") or {}
+    if progress.get("complete", 0) < progress.get("tasks", 0):
+        return "the votes of its study are not all in"
+    names = [systems_of(each) for each in (study, score)]
+    # runs that do not name their system are called control and treatment in a study
+    voted, scored = (tuple(each.get(role) for role in ("control", "treatment")) for each in names)
+    if None in (*voted, *scored) or voted == ("control", "treatment") or voted == scored:
+        return None
+    return f"people compared {voted[0]} → {voted[1]}, the score {scored[0]} → {scored[1]}"
+
+
+def _unlike(pairs: Sequence[tuple[Evaluation, Evaluation]]) -> Iterator[str]:
+    """What differs between points that stand in one correlation, a sentence each kind."""
+    several = len({study.name for study, _ in pairs}) > 1
+    ordered = sorted(pairs, key=lambda pair: (pair[0].name, pair[0].week))
+    for (before, scored), (after, now) in pairwise(ordered):
+        told = changes(scored, now)
+        # a study may ask other queries of the same set
+        of_votes = [each for each in changes(before, after) if "query set" not in each]
+        told += [each for each in of_votes if each not in told]
+        if unnamed(scored, now):
+            told.append("no judge is named, and the judgments differ")
+        if told:
+            weeks = [
+                f"{each.week} {each.name}" if several else each.week for each in (before, after)
+            ]
+            yield (
+                f"{' and '.join(weeks)} are not figures of the same thing, and stand in "
+                f"one correlation: {'; '.join(told)}."
+            )
 
 
 def studies_document(systems: dict[str, Any]) -> dict[str, Any]:
@@ -202,7 +255,7 @@ def studies_document(systems: dict[str, Any]) -> dict[str, Any]:
         "human": None,
         "automated": None,
         "left_out": {},
-        "warnings": [],
+        "warnings": list(systems.get("warnings") or ()),
         "results": [],
         "ranking": [],
         "headline": None,
