@@ -233,10 +233,46 @@ def test_two_studies_of_a_week_are_both_told_and_that_of_the_scored_systems_deci
     keep(store, "study", W47, other)
     document = weekly_document(store, W47)
     assert [each["study"]["name"] for each in document["people"]] == ["pages", "other"]
-    assert any("other compares a → b" in text for text in document["read_first"])
+    said = (
+        "The study other compares a → b, the score lexical → dense: the verdict does not hear it."
+    )
+    assert said in document["read_first"]
+    assert "other" not in document["verdict"]["sentence"]
     chosen = weekly_document(store, W47, studies=["other"])
     assert [each["study"]["name"] for each in chosen["people"]] == ["other"]
-    assert chosen["verdict"]["people"] == "worse"
+    assert chosen["verdict"]["people"] == "none"
+    assert said in chosen["read_first"]
+    assert "evalkit study create" in missing(chosen)["people"]
+
+
+def test_a_study_of_swapped_systems_is_not_heard(store):
+    keep_score(store)
+    swapped = study(lean=-0.6)
+    swapped["study"] |= {"control": "dense", "treatment": "lexical"}
+    keep(store, "study", W47, swapped)
+    document = weekly_document(store, W47)
+    assert document["verdict"]["people"] == "none"
+    assert any("pages compares dense → lexical" in text for text in document["read_first"])
+    card = next(card for card in document["cards"] if card["kind"] == "people")
+    assert card["votes"] is None
+    assert [each["study"]["name"] for each in document["people"]] == ["pages"]
+
+
+def test_studies_of_one_change_that_disagree_are_both_in_the_verdict(store):
+    keep_score(store)
+    keep(store, "study", W47, study("first", lean=-0.6))
+    keep(store, "study", W47, study("second", lean=0.6))
+    document = weekly_document(store, W47)
+    verdict = document["verdict"]
+    assert (verdict["case"], verdict["people"]) == ("contradiction", "mixed")
+    assert "first (GSB −" in verdict["sentence"]
+    assert "second (GSB +" in verdict["sentence"]
+    chosen = weekly_document(store, W47, studies=["second"])
+    assert chosen["verdict"]["people"] == "better"
+    assert (
+        "The study first of the same systems is recorded for this week as well; this report was"
+        " not asked for it." in chosen["read_first"]
+    )
 
 
 def test_the_study_that_decides_is_the_one_beside_last_week_and_in_the_trend(store):
@@ -250,8 +286,12 @@ def test_the_study_that_decides_is_the_one_beside_last_week_and_in_the_trend(sto
     document = weekly_document(store, W47)
     assert [point["study"] for point in document["votes_trend"]["points"]] == ["pages", "pages"]
     assert document["since"]["people"]["now"]["study"] == "pages"
-    chosen = weekly_document(store, W47, studies=["other"])
-    assert [point["study"] for point in chosen["votes_trend"]["points"]] == ["pages", "other"]
+    keep(store, "study", W47, study("again", lean=0.4))
+    chosen = weekly_document(store, W47, studies=["other", "pages"])
+    assert chosen["since"]["people"]["now"]["study"] == "pages"
+    chosen = weekly_document(store, W47, studies=["again"])
+    assert [point["study"] for point in chosen["votes_trend"]["points"]] == ["pages", "again"]
+    assert weekly_document(store, W47, studies=["other"])["votes_trend"] is None
 
 
 def test_a_study_without_votes_does_not_speak_where_another_has_some(store):

@@ -133,7 +133,8 @@ def test_a_draft_study_without_votes_is_told_as_such(tmp_path):
     with open_store(f"sqlite:///{tmp_path}/draft.db", create=True) as store:
         document, values = score()
         keep(store, "score", WEEK, document, values=values)
-        create_study(store, StudyDesign("fresh"), [])
+        design = StudyDesign("fresh", control_system="lexical", treatment_system="dense")
+        create_study(store, design, [])
         found = Outline(format_weekly_page(weekly_document(store, WEEK, studies=["fresh"])))
     assert "Study fresh has no vote that counts." in found.text
 

@@ -222,6 +222,69 @@ def test_labels_against_votes_are_a_contradiction_too():
     )
 
 
+def test_labels_that_show_what_the_metrics_do_not_are_in_the_sentence():
+    labels = [corrected(0.02, 0.01, 0.03)]
+    found = verdict(METRICS["undecided"], None, labels)
+    assert (found.case, found.label) == ("undecided", "No difference shown by the metrics")
+    assert found.sentence == (
+        f"{SILENT} {NOT_CHECKED} Item Goodrate@10, corrected by human labels, is 2.00 points"
+        " higher."
+    )
+
+
+def test_a_loss_by_labels_divides_a_verdict_and_is_in_the_sentence():
+    labels = [
+        corrected(0.02, 0.01, 0.03),
+        corrected(-0.02, -0.03, -0.01, measure="query_goodrate"),
+    ]
+    found = verdict(METRICS["better"], PEOPLE["better"], labels)
+    assert (found.case, found.label) == ("mixed", "Divided")
+    assert found.sentence == (
+        f"The treatment is better: {HIGHER}, and p{FOR_TREATMENT}. Query Goodrate@10, corrected by"
+        " human labels, is 2.00 points lower."
+    )
+
+
+def test_labels_stand_beside_a_contradiction_of_people_and_metrics():
+    labels = [corrected(-0.02, -0.03, -0.01)]
+    found = verdict(METRICS["better"], PEOPLE["worse"], labels)
+    assert found.case == "contradiction"
+    assert found.sentence == (
+        f"{AT_ODDS} {HIGHER}, but p{FOR_CONTROL}. Item Goodrate@10, corrected by human labels, is"
+        " 2.00 points lower."
+    )
+
+
+def another(says: str) -> dict[str, Any]:
+    return {**(PEOPLE[says] or {}), "study": f"pages {says}"}
+
+
+@pytest.mark.parametrize("first", ["better", "worse", "undecided"])
+def test_studies_that_disagree_contradict_each_other_and_are_all_named(first):
+    further = [another(says) for says in ("better", "worse", "undecided") if says != first]
+    found = verdict(METRICS["better"], another(first), further=further)
+    assert (found.case, found.people) == ("contradiction", "mixed")
+    assert found.sentence == (
+        "Studies of this change contradict each other: people prefer the treatment in pages better"
+        f" (GSB +22.40), but the control in pages worse (GSB −12.00). By the metrics, {HIGHER}."
+        " Study pages undecided: no difference shown (GSB +3.10)."
+    )
+    assert len(texts(found, "people")) == 3
+
+
+def test_a_further_study_is_named_and_makes_no_verdict_better():
+    found = verdict(METRICS["undecided"], PEOPLE["undecided"], further=[another("better")])
+    assert (found.case, found.label) == ("undecided", "No difference shown by the metrics")
+    said = "Study pages better: people prefer the treatment (GSB +22.40)."
+    assert found.sentence.endswith(said)
+
+
+def test_a_further_study_on_the_other_side_divides_a_verdict():
+    found = verdict(METRICS["better"], PEOPLE["undecided"], further=[another("worse")])
+    assert (found.case, found.label) == ("mixed", "Divided")
+    assert found.sentence.endswith("Study pages worse: people prefer the control (GSB −12.00).")
+
+
 def test_labels_of_a_measure_that_is_not_primary_are_not_heard():
     found = verdict(METRICS["better"], None, [corrected(-0.1, -0.2, -0.05, measure="ndcg")])
     assert (found.case, found.labels) == ("better", "none")

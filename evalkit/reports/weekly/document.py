@@ -54,8 +54,9 @@ def weekly_document(
         store: the database.
         week: ISO week (`2026-W47`); a comparison must be recorded for it.
         name: the name under which evaluations are recorded; those of one name form a trend.
-        studies: names of the studies to report on, the first one decides the verdict; as recorded
-            in the week, or as they stand. By default all that are recorded for the week.
+        studies: names of the studies to report on, as recorded in the week, or as they stand. The
+            first one of the scored systems speaks for people, and the others beside it. By default
+            all that are recorded for the week.
         title: a heading of one's own.
 
     Returns:
@@ -101,24 +102,35 @@ def weekly_document(
     this_calibration = calibrated if calibrated and calibrated.week == week else None
     checks = [each for each in evaluations(store, kind="judge", name=name) if each.week <= week]
 
+    document = score.document
+    systems = people.systems_of(document)
     told, of_people = _studies(store, votes, week, score, studies)
+    voted = [
+        each
+        for each in told
+        if each["study"]["kind"] == "sbs" and people.same_change(each["study"], systems)
+    ]
+    voted.sort(key=lambda each: each["votes"] is None)
+    said = [each["votes"] for each in voted if each["votes"] is not None]
     heard = people.deciding(votes, past)
     if studies:
         heard.pop(week, None)
-        if told[0]["week"] is not None and told[0]["votes"] is not None:
-            heard[week] = of_people[0]
+        for record in of_people:
+            if said and record.document["study"]["name"] == said[0]["study"]:
+                heard[week] = record
     labels = judged.calibration(this_calibration, score)
     decided = verdict(
         overall_rows(score.document),
-        told[0]["votes"] if told else None,
+        said[0] if said else None,
         [] if labels is None else labels["deltas"],
         _primary_segments(score.document),
+        said[1:],
     )
-    document = score.document
-    systems = people.systems_of(document)
     agreement = judged.agreement_with_people(correlation, score)
     drift = judged.drift(checks)
-    read_first, notes = warnings(score, told, labels, agreement, drift, systems)
+    others = people.recorded_studies([each for each in votes if each.week == week], systems)
+    recorded = [each.document["study"] for each in others]
+    read_first, notes = warnings(score, told, labels, agreement, drift, systems, recorded)
     return {
         "kind": "weekly",
         "week": week,
@@ -134,7 +146,7 @@ def weekly_document(
         "query_set": {"size": None, "fingerprint": None, **(document.get("query_set") or {})},
         "judge": {**dict.fromkeys(_JUDGE), **(document.get("judge") or {})},
         "verdict": asdict(decided),
-        "cards": list(_cards(document, told, labels, calibrated, correlation)),
+        "cards": list(_cards(document, voted, labels, calibrated, correlation)),
         "read_first": read_first,
         "notes": notes,
         "since": since(past, heard),
@@ -260,7 +272,7 @@ def _figure(row: Mapping[str, Any], correlation: Evaluation | None) -> dict[str,
 
 def _cards(
     document: Mapping[str, Any],
-    told: Sequence[Mapping[str, Any]],
+    studies: Sequence[Mapping[str, Any]],
     labels: Mapping[str, Any] | None,
     calibrated: Evaluation | None,
     correlation: Evaluation | None,
@@ -272,7 +284,7 @@ def _cards(
             "row": _figure(row, correlation),
             "reasons": reasons(row),
         }
-    voted = next((each for each in told if each["study"]["kind"] == "sbs"), None)
+    voted = studies[0] if studies else None
     yield {
         "kind": "people",
         "study": None if voted is None else voted["study"]["name"],

@@ -27,6 +27,7 @@ def warnings(
     agreement: Mapping[str, Any] | None,
     drift: Sequence[Mapping[str, Any]],
     systems: Mapping[str, str],
+    recorded: Sequence[Mapping[str, Any]],
 ) -> tuple[list[str], list[str]]:
     """Warnings for page one, those that shake the verdict most first, and the rest.
 
@@ -37,6 +38,7 @@ def warnings(
         agreement: its correlation.
         drift: its checks of judges.
         systems: names of control and treatment.
+        recorded: all studies that are recorded for the week.
     """
     found = [
         f"The judge {judge['judge']} has drifted: its grades of the gold set gave a signal in"
@@ -47,20 +49,26 @@ def warnings(
     ]
     for each in told:
         study = each["study"]
-        if study["kind"] == "sbs" and any(
-            study[role] not in (None, role) and systems[role] != role and study[role] != name
-            for role, name in systems.items()
-        ):
+        if study["kind"] == "sbs" and not people.same_change(study, systems):
             found.append(
                 f"The study {study['name']} compares {study['control']} → {study['treatment']}, the"
-                f" score {systems['control']} → {systems['treatment']}: make sure that both are"
-                " the same change."
+                f" score {systems['control']} → {systems['treatment']}: the verdict does not hear"
+                " it."
             )
         if each["week"] is None:
             found.append(
                 f"The study {study['name']} is not recorded; its figures are those of its last"
                 " vote when this report was written."
             )
+    names = [each["study"]["name"] for each in told]
+    found += [
+        f"The study {study['name']} of the same systems is recorded for this week as well; this"
+        " report was not asked for it."
+        for study in recorded
+        if study["kind"] == "sbs"
+        and study["name"] not in names
+        and people.same_change(study, systems)
+    ]
     for each in told:
         found += [f"{each['study']['name']}: {text}" for text in each["warnings"]]
     found += list(score.document.get("warnings") or ())
@@ -108,13 +116,15 @@ def missing(
     at = f"--week {score.week}" + ("" if name == "weekly" else f" --name {shlex.quote(name)}")
     record = f"--record {at}"
     voted = [each for each in told if each["study"]["kind"] == "sbs"]
-    if not voted:
+    systems = people.systems_of(score.document)
+    if not any(people.same_change(each["study"], systems) for each in voted):
         there = people.study_names(store)
-        if there:
+        if there and not voted:
             what = "No study is recorded for this week: whether people agree is not known."
             command = f"evalkit study record {shlex.quote(there[0])} {at}"
         else:
-            what = "There is no study: whether people agree is not known."
+            none = "No study compares these two systems" if voted else "There is no study"
+            what = f"{none}: whether people agree is not known."
             command = (
                 "evalkit study create STUDY --control C --treatment T --queries Q --products P"
                 f" --open && evalkit annotate && evalkit study record STUDY {at}"

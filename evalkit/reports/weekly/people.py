@@ -23,6 +23,7 @@ __all__ = [
     "live_study",
     "recorded_studies",
     "said",
+    "same_change",
     "study_names",
     "systems_of",
     "votes_of",
@@ -62,14 +63,26 @@ def recorded_studies(
 
     def rank(each: Evaluation) -> tuple[bool, bool, bool, int]:
         study = each.document["study"]
-        other = any(study.get(role) != name for role, name in systems.items())
+        other = not same_change(study, systems)
         return study["kind"] != "sbs", votes_of(each.document) is None, other, -each.id
 
     return sorted(latest.values(), key=rank)
 
 
+def same_change(study: Mapping[str, Any], systems: Mapping[str, str]) -> bool:
+    """Whether a study compares the scored systems, each in its role.
+
+    Example:
+        >>> same_change({"control": "b", "treatment": "a"}, {"control": "a", "treatment": "b"})
+        False
+    """
+    return all(study.get(role) == name for role, name in systems.items())
+
+
 def deciding(votes: Sequence[Evaluation], scores: Sequence[Evaluation]) -> dict[str, Evaluation]:
     """The study that speaks for people, by week; weeks without votes are left out.
+
+    A study of other systems than the score of its week, or of swapped ones, does not speak.
 
     Args:
         votes: records of kind `study`, replaced ones too, by week.
@@ -79,8 +92,9 @@ def deciding(votes: Sequence[Evaluation], scores: Sequence[Evaluation]) -> dict[
     found = {}
     for week in dict.fromkeys(each.week for each in votes):
         of_week = [each for each in votes if each.week == week]
-        first = recorded_studies(of_week, systems.get(week, {}))[0]
-        if votes_of(first.document) is not None:
+        scored = systems.get(week, {})
+        first = recorded_studies(of_week, scored)[0]
+        if votes_of(first.document) is not None and same_change(first.document["study"], scored):
             found[week] = first
     return found
 

@@ -30,7 +30,7 @@ __all__ = ["Verdict", "labels_say", "metrics_say", "people_say", "verdict"]
 
 Row = Mapping[str, Any]
 Metrics = Literal["better", "worse", "mixed", "undecided", "untested"]
-People = Literal["better", "worse", "undecided", "open", "none"]
+People = Literal["better", "worse", "mixed", "undecided", "open", "none"]
 Case = Literal["contradiction", "better", "worse", "mixed", "undecided", "untested"]
 
 _LABELS = {
@@ -42,6 +42,12 @@ _LABELS = {
     "untested": "Not tested",
 }
 _OPPOSITE = {"better": "worse", "worse": "better"}
+_SAID = {
+    "better": "people prefer the treatment",
+    "worse": "people prefer the control",
+    "undecided": "no difference shown",
+    "open": "no conclusion yet",
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ class Verdict:
         case: the side on which the sentence comes down.
         label: the same in a few words, with who says so where not all do.
         metrics: what the primary measures say after Holm.
-        people: what votes say; `open` while they allow no conclusion, `none` without a study.
+        people: what votes say; `mixed` where studies contradict each other, `open` while they allow
+            no conclusion, `none` without a study.
         labels: what human labels say of the primary measures, `none` without a calibration.
         sentence: the verdict.
         evidence: what it rests on, in the order of reading.
@@ -72,8 +79,12 @@ def verdict(
     votes: Mapping[str, Any] | None = None,
     labels: Sequence[Row] = (),
     segments: Sequence[Row] = (),
+    further: Sequence[Mapping[str, Any]] = (),
 ) -> Verdict:
     """Weigh the witnesses of a week.
+
+    Labels and further studies add to the sentence what it does not say yet, and can divide a
+    verdict; they never make one better.
 
     Args:
         rows: the primary measures over the whole query set, as in a score document.
@@ -82,6 +93,7 @@ def verdict(
             are in; None without a study.
         labels: rows of a calibration document with `of` `delta` over the whole query set.
         segments: rows of the primary measures in segments.
+        further: other studies of the same change, like `votes`.
 
     Example:
         >>> row = {"measure": "ndcg", "cutoff": 10, "control": 0.3, "treatment": 0.4,
@@ -95,16 +107,23 @@ def verdict(
     labels = [row for row in labels if (row["measure"], row.get("cutoff")) in known]
     corrected = labels_say(labels)
     crossed = _crossed(rows, labels)
-    if people == _OPPOSITE.get(metrics):
-        case: Case = "contradiction"
+    studies = [] if votes is None else [votes, *further]
+    unsaid, unnamed = _beside(rows, labels), studies[1:]
+    case: Case = "contradiction"
+    if {"better", "worse"} <= {people_say(each) for each in studies}:
+        people = "mixed"
+        sentence = f"{_studies_contradict(studies)} {_by_metrics(metrics, rows)}"
+        unnamed = [each for each in studies if people_say(each) not in _OPPOSITE]
+    elif people == _OPPOSITE.get(metrics):
         sentence = (
             f"People and metrics contradict each other: {_measured(rows)}, but"
             f" {_preferred(people, votes)}."
         )
     elif crossed:
-        case, sentence = "contradiction", _contradicted(crossed, people, votes)
+        sentence = _contradicted(crossed, people, votes)
+        unsaid = [row for row in unsaid if not any(row is label for _, label in crossed)]
     elif corrected in _OPPOSITE and people == _OPPOSITE[corrected]:
-        case = "contradiction"
+        unsaid = []
         sentence = (
             f"Human labels and people's votes contradict each other: {_corrected(labels)}, but"
             f" {_preferred(people, votes)}."
@@ -112,9 +131,19 @@ def verdict(
     else:
         case, sentence = _agreed(metrics, people, rows, votes)
         sentence += _faded(rows, labels)
+    if unsaid:
+        sentence += f" {_corrected(unsaid)}."
+    for each in unnamed:
+        sentence += f" Study {each['study']}: {_SAID[people_say(each)]} ({gsb_of(each)})."
+    more = {*map(side_of, unsaid), *map(people_say, unnamed)}
+    if _OPPOSITE.get(case) in more:
+        case = "mixed"
+    label = _label(case, metrics, people)
+    if case == "undecided" and more & _OPPOSITE.keys():
+        label = "No difference shown by the metrics"
     return Verdict(
         case,
-        _label(case, metrics, people),
+        label,
         metrics,
         people,
         corrected,
@@ -122,7 +151,7 @@ def verdict(
         (
             *of_metrics(rows),
             *of_segments(segments),
-            *of_people(votes, people),
+            *(said for each in studies for said in of_people(each, people_say(each))),
             *of_labels(labels),
         ),
     )
@@ -238,6 +267,37 @@ def _people_told(people: People, votes: Mapping[str, Any] | None) -> str:
 def _preferred(people: str, votes: Mapping[str, Any] | None) -> str:
     side = "treatment" if people == "better" else "control"
     return f"people prefer the {side} ({gsb_of(votes)})"
+
+
+def _studies_contradict(studies: Sequence[Mapping[str, Any]]) -> str:
+    for_treatment, for_control = (
+        listed(
+            [f"{each['study']} ({gsb_of(each)})" for each in studies if people_say(each) == says]
+        )
+        for says in ("better", "worse")
+    )
+    return (
+        "Studies of this change contradict each other: people prefer the treatment in"
+        f" {for_treatment}, but the control in {for_control}."
+    )
+
+
+def _by_metrics(metrics: Metrics, rows: Sequence[Row]) -> str:
+    if metrics == "undecided":
+        return "The metrics show no difference."
+    if metrics == "untested":
+        return "No difference of the metrics was tested."
+    return f"By the metrics, {_measured(rows)}."
+
+
+def _beside(rows: Sequence[Row], labels: Sequence[Row]) -> list[Row]:
+    """Corrected differences that the declared test of their measure does not show."""
+    shown = {(row["measure"], row.get("cutoff")): read.standing(row) for row in rows}
+    return [
+        row
+        for row in labels
+        if side_of(row) in _OPPOSITE and side_of(row) != shown[row["measure"], row.get("cutoff")]
+    ]
 
 
 def _measured(rows: Sequence[Row]) -> str:

@@ -27,6 +27,7 @@ _STANDINGS = {
 _PEOPLE = {
     "better": "Treatment preferred",
     "worse": "Control preferred",
+    "mixed": "Studies disagree",
     "undecided": "No difference shown",
     "open": "No conclusion yet",
     "none": "Not checked by people",
