@@ -59,16 +59,23 @@ class Labels:
         whole = (graded == shown).all(axis=0) & ~empty
         return cls(whole, (graded > 0).any(axis=0) & ~whole, empty)
 
+    def one_sample(self, given: Array | None, mask: Mask | slice = slice(None)) -> bool:
+        """Whether all given probabilities are equal, of the queries not drawn too."""
+        if given is None:
+            return True
+        p = given[mask][~self.empty[mask]]
+        p = p[~np.isnan(p)]
+        return not len(p) or float(np.ptp(p)) <= ALIKE
+
     def design(self, given: Array | None, mask: Mask | slice) -> Array:
         """Probabilities for the estimate: 1 where there is nothing to grade."""
         labelled, empty = self.labelled[mask], self.empty[mask]
         p = np.full(len(labelled), np.nan)
-        known = None if given is None else given[mask]
-        if known is None or not labelled.any() or np.ptp(known[labelled]) <= ALIKE:
+        if given is None or not labelled.any() or self.one_sample(given, mask):
             some = int((~empty).sum())
             p[:] = labelled.sum() / some if some else 1.0
         else:
-            p[:] = known
+            p[:] = given[mask]
         p[empty] = 1.0
         return p
 

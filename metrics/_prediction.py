@@ -225,6 +225,7 @@ def _design(probabilities: npt.ArrayLike | None, labelled: Mask) -> Design:
             f"probabilities need one entry for each of the {size} queries; their shape is "
             f"{p.shape}."
         )
+    alike = np.ptp(p[~np.isnan(p)]) <= _ALIKE if not np.isnan(p).all() else True
     p = p[labelled]
     wrong = ~((p > 0) & (p <= 1))
     if wrong.any():
@@ -232,7 +233,7 @@ def _design(probabilities: npt.ArrayLike | None, labelled: Mask) -> Design:
             "every labelled query needs its probability, above 0 and at most 1; one was "
             f"{p[wrong][0]}."
         )
-    return even if np.ptp(p) <= _ALIKE else Design(p, False, size)
+    return even if alike else Design(p, False, size)
 
 
 def _ratio(num: FloatArray, den: FloatArray, a: FloatArray) -> float | None:

@@ -193,8 +193,7 @@ def _checked_settings(scoring: Scoring, measures: Sequence[str], by: Sequence[st
 
 
 def _kind_of_sample(given: Array | None, labels: Labels) -> str:
-    known = None if given is None else given[labels.labelled]
-    return "equal" if known is None or not len(known) or np.ptp(known) <= ALIKE else "given"
+    return "equal" if not labels.labelled.any() or labels.one_sample(given) else "given"
 
 
 def _warn_labels(plan: Plan, at_cutoffs: Mapping[int, Labels], given: Array | None) -> list[str]:
@@ -217,7 +216,7 @@ def _warn_labels(plan: Plan, at_cutoffs: Mapping[int, Labels], given: Array | No
             setting="probabilities",
         )
     p = given[labels.labelled]
-    if np.ptp(p) > ALIKE:
+    if not labels.one_sample(given):
         stand_for, there = float((1 / p).sum()), int((~labels.empty).sum())
         if abs(stand_for / there - 1) > _STAND_FOR:
             warnings.append(

@@ -15,7 +15,7 @@ import narwhals as nw
 import numpy as np
 import pyarrow as pa
 
-from metrics._human_grades import ALIKE, collect_people, collect_probabilities, fitting, lazy_inputs
+from metrics._human_grades import collect_people, collect_probabilities, fitting, lazy_inputs
 from metrics._labels import Labels, moved_products
 from metrics._plan import make_plan
 from metrics._queries import align, collect_table
@@ -295,7 +295,7 @@ def _before(plan: Plan, labels: Labels, given: Array | None) -> Array:
     labelled, there = labels.labelled, ~labels.empty
     if not labelled.any():
         return np.zeros(len(labelled))
-    if given is None or np.ptp(given[labelled]) <= ALIKE:
+    if given is None or labels.one_sample(given):
         return np.full(len(labelled), labelled.sum() / there.sum())
     missing = np.flatnonzero(np.isnan(given) & there)
     if len(missing):

@@ -534,3 +534,15 @@ def test_a_difference_is_covered_where_few_lists_differ_and_mistakes_are_few(dif
         truth = float((good[:differ, 1].astype(int) - good[:differ, 0]).sum() / 160)
         hits += found.ci_low <= truth <= found.ci_high
     assert hits / repeats >= 0.93
+
+
+def test_probabilities_count_where_only_those_of_the_labelled_happen_to_be_equal() -> None:
+    labelled, p = list(range(0, 50, 5)), [0.18] * 50 + [0.02] * 50
+    found = two_runs(50, labelled, p)
+    assert found.settings["probabilities"] == "given"
+    # the ten labels stand for 56 queries, and there are 100
+    assert any("stand for 56 queries, and there are 100" in text for text in found.warnings)
+    detail = row(found, "query_goodrate", "control").detail
+    plain = row(two_runs(50, labelled), "query_goodrate", "control").detail
+    assert detail.human == pytest.approx(plain.human)
+    assert detail.human_error < plain.human_error

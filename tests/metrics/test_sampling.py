@@ -258,3 +258,11 @@ def test_what_cannot_be_asked_is_refused() -> None:
     some = pd.DataFrame({"query_id": ["q02", "q05"], "inclusion_probability": [0.3, 0.5]})
     with pytest.raises(MetricsError, match="those of all queries are needed"):
         drawn(human=grades("q02", "q05"), probabilities=some)
+
+
+def test_probabilities_are_carried_on_though_all_that_was_drawn_had_the_same() -> None:
+    p = pd.DataFrame({"query_id": QUERIES, "inclusion_probability": [0.3] * 6 + [0.05] * 6})
+    found = drawn(human=grades("q00", "q03"), probabilities=p, count=1)
+    # a query that is drawn by an even share only: earlier, or else now
+    assert chances(found)["q11"] < 0.05 + 0.2
+    assert chances(found)["q00"] > 0.3
