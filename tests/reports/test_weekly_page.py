@@ -195,6 +195,22 @@ def test_a_correction_without_width_is_no_interval_on_page_one(tmp_path):
     assert one.count("An interval without width is too few labels, not certainty.") == 1
 
 
+def test_a_correction_for_these_queries_only_says_so_on_page_one(tmp_path):
+    labels = calibration()
+    labels["settings"]["target"] = "queries"
+    with open_store(f"sqlite:///{tmp_path}/labels.db", create=True) as store:
+        document, values = score()
+        keep(store, "score", WEEK, document, values=values)
+        keep(store, "calibration", WEEK, labels)
+        found = weekly_document(store, WEEK)
+    text = Outline(format_weekly_page(found)).text
+    one = text[: text.index("In this report")]
+    assert "Item Goodrate@10, points [+1.80, +10.40] on these queries, decides nothing" in one
+    assert one.count("--target population speaks of the change.") == 1
+    shown = "+6.10 | [+1.80, +10.40] on these queries, decides nothing |"
+    assert shown in format_weekly_markdown(found)
+
+
 def test_a_query_goodrate_of_page_grades_is_not_explained_by_products(tmp_path):
     document = bare(tmp_path)
     said = "this many show at least one good product"

@@ -117,8 +117,9 @@ def calibration(record: Evaluation | None, score: Evaluation) -> dict[str, Any] 
 
     Returns:
         `week`, `labelled`, `findings` (sentences), `rows` (over all queries: control, treatment
-        and Δ of every measure, whether it `decides` anything, and in `note` why not), `deltas`
-        (those of Δ), `plan` (a sentence), `warnings`; None without a record.
+        and Δ of every measure, whether it `decides` anything, in `note` why not, and whether it is
+        known `here`, for these queries only), `deltas` (those of Δ), `plan` (a sentence),
+        `warnings`; None without a record.
     """
     if record is None:
         return None
@@ -133,7 +134,8 @@ def calibration(record: Evaluation | None, score: Evaluation) -> dict[str, Any] 
         if not row.get("segment"):
             note = "; ".join([*([row["note"]] if row.get("note") else []), *unheard])
             noted = {**row, "note": note}
-            rows.append(noted | {"decides": side_of(noted) != "none"})
+            here = target != "population" and not other and side_of(row) != "none"
+            rows.append(noted | {"decides": side_of(noted) != "none", "here": here})
     warnings = list(document.get("warnings") or ())
     if other:
         warnings.insert(0, f"The human labels decide nothing: {'; '.join(other)}.")
