@@ -77,8 +77,10 @@ def correlate(
     Intervals are ± t bootstrap standard errors over queries, on Fisher's z scale (for AUC on the
     logit scale), so they stay within bounds and are not symmetric. A query is drawn with its votes
     as they are: the intervals speak of other queries voted on by as many people, not of votes
-    without error. Fewer than 10 queries have none (AUC: fewer than 10 Good or 10 Bad), nor has a
-    figure that no resample changes.
+    without error. Fewer than 10 queries have none (AUC: fewer than 10 Good or 10 Bad), nor have
+    rows of which fewer than 10 queries have another h, or another Δ, than most (mostly 0): the
+    others tell next to nothing. Below 20 of these a note says so. A figure that no resample changes
+    has none either.
 
     The ranking takes the queries on which all measures have a Δ. It compares each measure with the
     best on the same resamples; the best was picked from these data, so its lead is a little
@@ -217,7 +219,9 @@ def _coefficients(
         )
 
     size = len(both.human)
-    resampled = bootstrap(figures, copies, seed=seed, draws=draws if size >= _FEWEST else 0)
+    fewest = {"Δ": _moved(both.delta), "people's preference": _moved(both.human)}
+    enough = min(fewest.values()) >= _FEWEST
+    resampled = bootstrap(figures, copies, seed=seed, draws=draws if enough else 0)
     if size < _FEWEST:
         notes.append(f"no interval: fewer than {_FEWEST} queries")
     constant = [
@@ -227,8 +231,21 @@ def _coefficients(
     ]
     if constant:
         notes.append(f"no correlation: {' and '.join(constant)} are all equal")
-    wanted = draws > 0 and size >= _FEWEST
-    without = _without_interval(both) if wanted else {}
+    elif draws > 0 and size >= _FEWEST:
+        few = [name for name, count in fewest.items() if count < _FEWEST]
+        some = [name for name, count in fewest.items() if count < 2 * _FEWEST]
+        if few:
+            notes.append(
+                f"no interval: on fewer than {_FEWEST} queries {' and '.join(few)} is another than "
+                "on most"
+            )
+        elif some:
+            notes.append(
+                f"on fewer than {2 * _FEWEST} queries {' and '.join(some)} is another than on "
+                "most: the intervals are rough"
+            )
+    wanted = draws > 0 and enough
+    without = _without_interval(both) if draws > 0 and size >= _FEWEST else {}
     found: dict[str, Any] = {}
     flat, undefined = [], []
     for at, name in enumerate(_FIGURES):
@@ -258,6 +275,11 @@ def _coefficients(
     if undefined:
         notes.append(f"many resamples have no {', '.join(undefined)}; the interval is of the rest")
     return found
+
+
+def _moved(values: Floats) -> int:
+    """Queries with another value than most have: on these alone a correlation rests."""
+    return len(values) - int(np.unique(snapped(values), return_counts=True)[1].max())
 
 
 def _without_interval(both: _Verdicts) -> dict[str, str]:
@@ -327,7 +349,7 @@ def _ranking(points: Points, *, confidence: float, draws: int, seed: int) -> lis
         return []
     (human, *deltas), copies = distinct(points.human[here], *points.delta[used][:, here])
     pairs = [Pairs(human, delta) for delta in deltas]
-    enough = size >= _FEWEST and len(used) > 1
+    enough = size >= _FEWEST and len(used) > 1 and _moved(points.human[here]) >= _FEWEST
     resampled = bootstrap(
         lambda weights: np.stack([kendall(pair, weights) for pair in pairs]),
         copies,
@@ -337,12 +359,13 @@ def _ranking(points: Points, *, confidence: float, draws: int, seed: int) -> lis
     taus = resampled.points
     order = np.argsort(-np.nan_to_num(taus, nan=-np.inf), kind="stable")
     best = int(order[0])
+    moves = [_moved(delta) >= _FEWEST for delta in points.delta[used][:, here]]
     behind = resampled.behind(best)
     rows = []
     for at in order:
         measure, cutoff = points.figures[used[at]]
         exists = not np.isnan(taus[at])
-        compared = exists and at != best and enough and draws
+        compared = exists and at != best and enough and draws and moves[at] and moves[best]
         interval = behind.interval(int(at), confidence, scale="difference") if compared else None
         rows.append(
             MeasureRanked(
