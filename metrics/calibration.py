@@ -22,6 +22,7 @@ from metrics._prediction import FEW
 from metrics.calibration_results import Calibrated, Calibration
 from metrics.errors import MetricsError
 from metrics.goodrate import Scoring
+from metrics.inference import Interval
 from metrics.measures import MEASURES, parts
 from metrics.prediction_powered import prediction_powered_difference, prediction_powered_ratio
 
@@ -359,7 +360,11 @@ def _row(estimate: PredictionPowered | None, count: int, empty: int, **place: An
             **place, automated=number(estimate.automated), note="no labelled query", detail=estimate
         )
     effective = estimate.effective_labels
-    human, corrected = estimate.human_interval, estimate.interval
+    least = -1.0 if place["of"] == "delta" else 0.0
+    human, corrected = (
+        Interval(max(least, each.low), min(1.0, each.high)) if each else None
+        for each in (estimate.human_interval, estimate.interval)
+    )
     return Calibrated(
         **place,
         automated=number(estimate.automated),

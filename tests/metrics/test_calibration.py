@@ -120,12 +120,12 @@ def check(found: Any, wanted: Any) -> None:
     assert found.automated == pytest.approx(wanted.automated)
     assert found.human == pytest.approx(wanted.human)
     assert found.estimate == pytest.approx(wanted.value)
-    assert (found.ci_low, found.ci_high) == pytest.approx(
-        (wanted.interval.low, wanted.interval.high)
-    )
-    assert (found.human_low, found.human_high) == pytest.approx(
-        (wanted.human_interval.low, wanted.human_interval.high)
-    )
+    least = -1 if found.of == "delta" else 0
+    for low, high, of in (
+        (found.ci_low, found.ci_high, wanted.interval),
+        (found.human_low, found.human_high, wanted.human_interval),
+    ):
+        assert (low, high) == pytest.approx((max(least, of.low), min(1, of.high)))
     assert found.lambda_ == pytest.approx(wanted.lambda_)
 
 
@@ -546,3 +546,21 @@ def test_probabilities_count_where_only_those_of_the_labelled_happen_to_be_equal
     plain = row(two_runs(50, labelled), "query_goodrate", "control").detail
     assert detail.human == pytest.approx(plain.human)
     assert detail.human_error < plain.human_error
+
+
+def test_an_interval_stays_where_its_figure_can_lie() -> None:
+    ids = [f"q{at:02}" for at in range(40)]
+    good = pd.DataFrame({"query_id": ids, "product_id": "a", "grade": 1})
+    listed = good.drop(columns="grade").assign(rank=1)
+    one = calibrate(listed, None, good, good.head(20), measures=["item_goodrate"]).rows[0]
+    assert one.detail is not None
+    assert one.detail.interval is not None
+    assert one.detail.interval.high > 1
+    assert (one.estimate, one.ci_high, one.human_high) == (1.0, 1.0, 1.0)
+    both = pd.concat([good, good.assign(product_id="b", grade=0)])
+    other = listed.assign(product_id="b")
+    people = both[both["query_id"].isin(ids[:5])]
+    delta = calibrate(listed, other, both, people, measures=["item_goodrate"]).rows[2]
+    assert (delta.of, delta.estimate, delta.ci_low) == ("delta", -1.0, -1.0)
+    assert delta.ci_high is not None
+    assert delta.ci_high > -1
