@@ -57,7 +57,8 @@ demo: $(VENV)/.installed-demo
 	@$(BIN)/evalkit study record simulated --week $(WEEK) --db $(OUT)/evalkit.db
 	@$(BIN)/evalkit correlate --study simulated --per-query $(OUT)/per-query-classifier.parquet \
 	  --by query_type -o $(OUT)/correlation.html $(RECORD)
-	@$(BIN)/evalkit calibrate $(RUNS) $(JUDGED) --human $(OUT)/human.csv $(RECORD)
+	@$(BIN)/evalkit calibrate $(RUNS) $(JUDGED) --human $(OUT)/human.csv --target population \
+	  $(RECORD)
 	@$(BIN)/evalkit drift --gold $(OUT)/human.csv --judgments $(OUT)/classifier.csv \
 	  --judge simulated-classifier --good 2 $(RECORD) >/dev/null
 	@$(BIN)/evalkit report --week $(WEEK) --db $(OUT)/evalkit.db -o $(OUT)/weekly.html \

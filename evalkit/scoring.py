@@ -271,7 +271,7 @@ def score_inputs(
             "aggregate": aggregate,
             "judgments": inputs.judgments.fingerprint,
         },
-        "systems": _systems(inputs),
+        "systems": named_systems(inputs),
         "warnings": [*document["warnings"], *dropped],
         "inputs": inputs.describe(),
         "runs": document["runs"],
@@ -279,7 +279,7 @@ def score_inputs(
     }, values
 
 
-def _systems(inputs: Inputs) -> dict[str, str]:
+def named_systems(inputs: Inputs) -> dict[str, str]:
     """What the runs call themselves; single runs have names already."""
     if not inputs.compared:
         return {name: name for name in inputs.runs}

@@ -49,7 +49,7 @@ def calibrate_inputs(
     Raises:
         SettingsError: the frames cannot be calibrated under these settings.
     """
-    from evalkit.scoring import _systems
+    from evalkit.scoring import named_systems
     from evalkit.tables.query_sets import fingerprint_queries
     from metrics import calibrate, one_grade, plan_labels
 
@@ -90,7 +90,7 @@ def calibrate_inputs(
             "aggregate": aggregate,
             "judgments": inputs.judgments.fingerprint,
         },
-        "systems": _systems(inputs),
+        "systems": named_systems(inputs),
         "human": None if human is None else {"source": human.named},
         "labelled": document["labelled"],
         "agreement": document["agreement"],
