@@ -22,7 +22,7 @@ from metrics._prediction import FEW
 from metrics.calibration_results import Calibrated, Calibration
 from metrics.errors import MetricsError
 from metrics.goodrate import Scoring
-from metrics.inference import Interval
+from metrics.inference import SAME, Interval
 from metrics.measures import MEASURES, parts
 from metrics.prediction_powered import prediction_powered_difference, prediction_powered_ratio
 
@@ -288,7 +288,9 @@ def _rows(
         if delta and delta.interval and delta.standard_error == 0 == step and not known.all():
             delta = replace(delta, note=_KNOWN)
         found["delta"] = delta
-    found = _with_remark(found, options["probabilities"], labels.labelled[mask])
+    found = _with_remark(
+        found, options["probabilities"], plan.queries.weights[mask], labels.labelled[mask]
+    )
     count, empty = int(labels.labelled[mask].sum()), int(labels.empty[mask].sum())
     return [
         _row(
@@ -300,12 +302,25 @@ def _rows(
 
 
 def _with_remark(
-    found: dict[str, PredictionPowered | None], p: Array, labelled: Mask
+    found: dict[str, PredictionPowered | None], p: Array, weights: Array, labelled: Mask
 ) -> dict[str, PredictionPowered | None]:
-    """Tell of runs whose figures rest on few labels, because these were drawn for a difference.
+    """Tell of figures that rest on few labels, because some count for far more than others.
 
-    n labels with weights 1/π count like (Σ 1/π)²/Σ 1/π² that were drawn alike (Kish 1965).
+    n labels with weights a count like (Σa)²/Σa² alike (Kish 1965): a = 1/π where they were drawn
+    for a difference, which is a matter of the runs only; a = w of queries with traffic.
     """
+    w = weights[labelled]
+    if len(w) and np.ptp(w) > SAME and (count := w.sum() ** 2 / (w @ w)) < FEW:
+        remark = (
+            f"by the weights of their queries the labels count like {count:.0f} that weigh the "
+            "same: the interval is likely too narrow"
+        )
+        return {
+            of: replace(estimate, note="; ".join(filter(None, (estimate.note, remark))))
+            if estimate and estimate.interval and estimate.note != _KNOWN
+            else estimate
+            for of, estimate in found.items()
+        }
     a = 1 / p[labelled]
     if not len(a) or np.ptp(a) <= ALIKE or a.sum() ** 2 / (a @ a) >= FEW:
         return found

@@ -564,3 +564,15 @@ def test_an_interval_stays_where_its_figure_can_lie() -> None:
     assert (delta.of, delta.estimate, delta.ci_low) == ("delta", -1.0, -1.0)
     assert delta.ci_high is not None
     assert delta.ci_high > -1
+
+
+def test_labels_of_queries_that_weigh_little_count_for_little() -> None:
+    ids, labelled = [f"q{at:03}" for at in range(100)], list(range(0, 100, 2))
+    for heavy, warned in ((1.0, False), (10.0, True)):
+        weights = [heavy if at < 6 else 1.0 for at in range(100)]
+        found = two_runs(80, labelled, queries=pd.DataFrame({"query_id": ids, "weight": weights}))
+        # (3·10 + 47)²/(3·100 + 47)
+        notes = [each.note for each in found.rows]
+        assert ["the labels count like 17 that weigh the same" in each for each in notes] == [
+            warned
+        ] * 3
