@@ -38,6 +38,8 @@ __all__ = ["Exchange", "exchange_test", "judge_drift"]
 
 THREE_SIGMA = 0.0027
 """How often a normal variable is three standard deviations or more away."""
+MOST_PAIRS = 2
+"""More gold pairs a query, on average, are too many to take mistakes as independent."""
 _KEYS = ["query_id", "product_id"]
 
 
@@ -57,7 +59,9 @@ def judge_drift(
     baseline, whether the judge is right as often as then (`p_agreement`) and whether it finds as
     much good as then (`p_bias`); see :func:`exchange_test`. Each has half the level, so that a
     judge that has not changed gives a signal in at most 0.27% of the weeks, as on a chart with
-    limits at three standard deviations (Shewhart 1931).
+    limits at three standard deviations (Shewhart 1931). That holds where the judge errs on each
+    pair by itself. Where its mistakes of a week come together in a query, signals for nothing are
+    more frequent: choose one or two pairs a query. A warning says where there are more.
 
     Args:
         gold: frame with `query_id, product_id, grade`, one row a pair: grades taken for right.
@@ -111,7 +115,14 @@ def judge_drift(
         week: _on_gold(truth, lazy[f"week {week}"], week, settings, judge_good, check)
         for week in weeks
     }
+    each = len(good) / len(set(pairs["query_id"].to_pylist()))
     warnings = []
+    if each > MOST_PAIRS:
+        warnings.append(
+            f"the gold set has {each:.1f} pairs a query: where the judge's mistakes come together "
+            "in a query, signals for nothing are more frequent than the level says; choose one or "
+            "two pairs a query."
+        )
     for week, verdicts in said.items():
         lacking = int(np.isnan(verdicts).sum())
         if lacking == len(good):

@@ -180,7 +180,7 @@ def test_pairs_without_a_grade_are_left_out_and_told() -> None:
     found = judge_drift(grades(GOLD), {"a": grades(FIRST), "b": part})
     assert found.rows[1].pairs == 12
     assert found.rows[1].changed == 2
-    assert found.warnings == [
+    assert found.warnings[1:] == [
         "b: the judge did not grade 4 of the 16 gold pairs; they are left out of that week and "
         "of its comparison."
     ]
@@ -247,3 +247,11 @@ def test_earlier_weeks_need_the_same_pairs() -> None:
         exchange_test([[1, 0]], [1])
     with pytest.raises(ValueError, match="at least one earlier week"):
         exchange_test([], [1])
+
+
+@pytest.mark.parametrize(("each", "warned"), [(1, False), (2, False), (3, True)])
+def test_many_gold_pairs_of_a_query_are_pointed_out(each: int, warned: bool) -> None:
+    gold = grades(GOLD[:12])
+    gold["query_id"] = [f"q{at // each}" for at in range(12)]
+    found = judge_drift(gold, {"2026-W40": gold, "2026-W41": gold})
+    assert any(f"{each:.1f} pairs a query" in text for text in found.warnings) == warned
