@@ -24,6 +24,7 @@ __all__ = [
     "Columns",
     "Inputs",
     "moved_lists",
+    "named_systems",
     "read_inputs",
     "score_inputs",
 ]
