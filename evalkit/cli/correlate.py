@@ -218,6 +218,11 @@ def _refuse_settings(
     if given["products"] is not None and given["control"] is None:
         raise SettingsError("--products are for the lists of --control and --treatment; add them.")
     if not compared:
+        if record:
+            raise SettingsError(
+                "--systems alone looks over what is recorded; leave out --record, or add --study"
+                " and a score to compare."
+            )
         for option in ("by", "control", "queries"):
             if given[option] is not None:
                 raise SettingsError(f"--{option} is for --study or --votes; add one of them.")

@@ -84,7 +84,7 @@ def check_outputs(*paths: str | None) -> None:
 
     Raises:
         InputError: a file cannot be written.
-        SettingsError: two outputs are the same.
+        SettingsError: two outputs are the same, or one is read by the command.
     """
     from evalkit.files import check_target
 
@@ -94,8 +94,21 @@ def check_outputs(*paths: str | None) -> None:
         raise SettingsError(f"{named[0]} is named for two outputs.")
     if len(paths) > 1 and paths[1] == "-" and paths[0] is None:
         raise SettingsError("two outputs go to standard output; name a file with -o.")
+    named_at_all = _named_files()
     for path in files:
+        if os.path.isfile(path) and named_at_all.count(os.path.realpath(path)) > 1:
+            raise SettingsError(f"{path} is read by this command; write to another file.")
         check_target(path)
+
+
+def _named_files() -> list[str]:
+    """Every existing file that the running command's options name, also as NAME=FILE."""
+    context = click.get_current_context(silent=True)
+    given = [] if context is None else list(context.params.values())
+    texts = [text for value in given for text in (value if isinstance(value, tuple) else (value,))]
+    paths = [text for text in texts if isinstance(text, str) and text not in ("", "-")]
+    files = [path if os.path.isfile(path) else path.partition("=")[2] for path in paths]
+    return [os.path.realpath(path) for path in files if os.path.isfile(path)]
 
 
 def width(path: str | None) -> int | None:

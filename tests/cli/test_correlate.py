@@ -369,6 +369,12 @@ def test_systems_pair_studies_and_scores_of_a_week(correlate: Run) -> None:
     assert rows[0]["studies"] == "3"
 
 
+def test_the_look_over_the_history_is_not_recorded_in_it(correlate: Run) -> None:
+    done = correlate("--systems", "--record", "--week", "2026-W47", *DB)
+    assert done.code == 2
+    assert "--systems alone looks over what is recorded; leave out --record" in done.err
+
+
 def test_systems_leave_out_studies_of_other_runs_and_those_that_go_on(correlate: Run) -> None:
     runs = {"control": "lex", "treatment": "dense"}
     swapped = {"control": "dense", "treatment": "lex"}

@@ -249,6 +249,16 @@ def test_votes_of_which_none_counts_are_refused(gsb: Gsb) -> None:
     assert "none of the votes counts: 1 gold" in done.err
 
 
+def test_the_file_that_is_read_is_not_written_over(gsb: Gsb) -> None:
+    for output in ("votes.csv", "./votes.csv"):
+        done = gsb("-o", output)
+        assert done.code == 2
+        assert f"{output} is read by this command; write to another file" in done.err
+    assert Path("votes.csv").read_text() == VOTES
+    assert gsb("-o", "figures.csv").code == 0
+    assert gsb("-o", "figures.csv").code == 0  # an older result may be replaced
+
+
 # ------------------------------------------------------------------ what is loaded
 
 
