@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,11 @@ from evalkit.cli.database import database_option, opened
 from evalkit.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pyarrow as pa
+
+    from evalkit.store import Store
 
 __all__ = [
     "DEFAULT_NAME",
@@ -89,24 +92,32 @@ def recording_if(
         StoreError: there is no such week, or the database cannot be used.
     """
     if record:
-        return recording(week, record_name, url)
+        return recording(week, record_name, url, make=False)
     named = "--week" if week is not None else "--name" if record_name is not None else None
     if named is not None:
         raise SettingsError(f"{named} says where a record goes; add --record.")
     return None
 
 
-def recording(week: str | None, record_name: str | None, url: str | None) -> Recording:
+def recording(
+    week: str | None, record_name: str | None, url: str | None, *, make: bool = True
+) -> Recording:
     """Check where a record is to go, before any work is done.
 
     A database that is not there is made, so that a history can begin without a study.
+
+    Args:
+        week: ISO week, or None for this one.
+        record_name: name of the evaluation, or None for weekly.
+        url: the database.
+        make: make a missing database now; else `keep` does, so that what fails leaves none.
 
     Raises:
         SettingsError: the name is empty.
         StoreError: there is no such week, or the database cannot be used.
     """
     from evalkit.store import check_week, current_week
-    from evalkit.store.engine import parse_url, sqlite_path
+    from evalkit.store.opening import refuse_place
 
     if record_name is not None and not record_name.strip():
         raise SettingsError("--name is empty; leave it out for weekly, or name the evaluation.")
@@ -114,12 +125,29 @@ def recording(week: str | None, record_name: str | None, url: str | None) -> Rec
         week = current_week()
         click.echo(f"Recording under this week, {week}; --week names another.", err=True)
     found = Recording(check_week(week), record_name or DEFAULT_NAME, url)
+    if _missing(url) and not make:
+        refuse_place(url)
+    else:
+        with _made(url, create=True):
+            pass
+    return found
+
+
+def _missing(url: str | None) -> bool:
+    from evalkit.store.engine import parse_url, sqlite_path
+
     path = sqlite_path(parse_url(url))
-    new = path is not None and not Path(path).exists()
-    with opened(url, create=True) as store:
+    return path is not None and not Path(path).exists()
+
+
+@contextmanager
+def _made(url: str | None, *, create: bool = False) -> Iterator[Store]:
+    """Open the database; make it where it is missing, and say so."""
+    new = _missing(url)
+    with opened(url, create=create or new) as store:
         if new:
             click.echo(f"Made the study database {store.url}.", err=True)
-    return found
+        yield store
 
 
 def keep(
@@ -132,7 +160,7 @@ def keep(
     judge: str | None = None,
     values: pa.Table | None = None,
 ) -> None:
-    """Record a document, and say so on standard error.
+    """Record a document, and say so on standard error; a missing database is made.
 
     Args:
         recording: where it goes.
@@ -150,7 +178,7 @@ def keep(
     from evalkit.store.engine import milliseconds
 
     now = milliseconds()
-    with opened(recording.url) as store:
+    with _made(recording.url) as store:
         made = record_evaluation(
             store,
             kind=kind,

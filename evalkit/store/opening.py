@@ -15,7 +15,7 @@ from evalkit.store.engine import (
 )
 from evalkit.store.upgrades import refuse_other_schema, upgrade_engine
 
-__all__ = ["open_store"]
+__all__ = ["open_store", "refuse_place"]
 
 
 def open_store(url: str | None = None, *, create: bool = False) -> Store:
@@ -46,3 +46,19 @@ def open_store(url: str | None = None, *, create: bool = False) -> Store:
         engine.dispose()
         raise
     return Store(engine)
+
+
+def refuse_place(url: str | None = None) -> None:
+    """Refuse an address at which no SQLite file can be made; nothing is made.
+
+    Raises:
+        StoreError: its folder is not there, or may not be written to.
+    """
+    target = parse_url(url)
+    path = sqlite_path(target)
+    folder = None if path is None else os.path.dirname(path) or "."
+    if folder is not None and not (os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)):
+        raise StoreError(
+            f"The study database {without_secrets(target)} cannot be used: it cannot be made in "
+            f"{folder}; name a file in a folder that you may write to."
+        )

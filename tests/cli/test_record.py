@@ -223,8 +223,13 @@ def test_what_cannot_be_recorded_is_refused_before_any_file_is_read(
     "broken", [("--judgments", "missing.csv"), ("--good", 7, "--primary", "map")]
 )
 def test_a_score_that_fails_is_not_recorded(score: Command, broken: tuple[Any, ...]) -> None:
+    done = score(*KEPT, *broken)
+    assert done.code == 2
+    assert "Made the study database" not in done.err
+    assert not Path("evalkit.db").exists()
+    assert score(*KEPT).code == 0
     assert score(*KEPT, *broken).code == 2
-    assert recorded() == []
+    assert len(recorded(latest_only=False)) == 1
 
 
 # who judged, and which systems

@@ -14,6 +14,7 @@ from studying import one, rows
 from evalkit.errors import StoreError
 from evalkit.store import Store, check, open_store, studies, upgrade
 from evalkit.store.engine import parse_url
+from evalkit.store.opening import refuse_place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,6 +114,12 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_hold_the_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="unable to open database file"):
         open_store(f"sqlite:///{tmp_path}/missing/study.db", create=True)
+    with pytest.raises(
+        StoreError, match=r"missing/study\.db cannot be used: .* made in .*missing;"
+    ):
+        refuse_place(f"sqlite:///{tmp_path}/missing/study.db")
+    refuse_place(f"sqlite:///{tmp_path}/study.db")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_mistake_of_ours_keeps_its_traceback(store: Store) -> None:
