@@ -317,3 +317,14 @@ def test_every_command_and_fingerprint_stands_on_the_page(full, outline):
 def test_annotators_have_no_names_on_the_page(outline):
     assert "Person" not in outline.text
     assert "annotator 1" in outline.text
+
+
+def test_every_first_cell_of_what_changed_wraps_on_a_phone(full):
+    styles = format_weekly_page(full).partition("</style>")[0]
+    rules = dict(re.findall(r"^ *([^{}\n]+?) \{([^{}\n]*)\}", styles, re.MULTILINE))
+    assert "nowrap" in rules[".results tbody tr.beneath th"]
+    # as specific as the rule of the rows beneath, and after it
+    assert "white-space: normal" in rules[".since .results tbody tr th"]
+    assert list(rules).index(".since .results tbody tr th") > list(rules).index(
+        ".results tbody tr.beneath th"
+    )
