@@ -46,6 +46,7 @@ CALIBRATED = ("item_goodrate", "query_goodrate", "precision", "success")
 """Measures whose denominators are known without grades, and that look at nothing but the top N."""
 
 _STAND_FOR = 0.25
+_MANY_PAIRS = 50
 _KNOWN = "every query whose lists differ is labelled: of these queries it is known"
 
 
@@ -154,6 +155,7 @@ def calibrate(
         agreement=people.agreement,
         warnings=[
             *people.warnings,
+            *_warn_copies(people.agreement),
             *of_labels,
             *warn_runs(plan, automated),
         ],
@@ -226,6 +228,17 @@ def _warn_labels(plan: Plan, at_cutoffs: Mapping[int, Labels], given: Array | No
                 "probabilities of this sample."
             )
     return warnings
+
+
+def _warn_copies(agreement: Mapping[str, Any]) -> list[str]:
+    """Warn of judgments that hold people's own grades: those show no mistake of the judge."""
+    if agreement["pairs"] < _MANY_PAIRS or agreement["agreement"] < 1:
+        return []
+    return [
+        f"the judge says what people say of all {agreement['pairs']:,} products that both graded: "
+        "if the judgments hold people's own grades of these, nothing here tells how the judge does "
+        "elsewhere, and the intervals are too narrow; give the judge's grades alone (--source)."
+    ]
 
 
 # ------------------------------------------------------------------ the figures

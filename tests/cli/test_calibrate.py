@@ -291,7 +291,7 @@ def test_a_width_says_how_many_more_labels(run: Run) -> None:
 
 def test_the_measure_that_is_named_first_is_planned_for(run: Run) -> None:
     done = run("--target-width", 4, "--measures", "query_goodrate,item_goodrate")
-    assert "For Δ Query Goodrate@3 known within 4.00 points" in done.out
+    assert "For Δ Query Goodrate@3 in an interval 4.00 points wide" in done.out
 
 
 def test_a_sample_is_drawn_where_the_runs_differ_and_nobody_has_graded(run: Run) -> None:

@@ -209,6 +209,13 @@ def test_a_single_run_is_calibrated_alone() -> None:
     assert one.labelled >= 14 - len(EMPTY)
 
 
+def test_judgments_that_hold_peoples_own_grades_are_warned_of() -> None:
+    said = "the judge says what people say of all"
+    own = list(JUDGED)
+    assert any(said in warning for warning in calibrated(own).warnings)
+    assert not any(said in warning for warning in calibrated().warnings)
+
+
 # ------------------------------------------------------------------ which queries are labelled
 
 

@@ -73,7 +73,9 @@ def test_one_sentence_a_measure_of_all_queries() -> None:
 
 def test_a_plan_says_how_many_more_or_why_not() -> None:
     document, _ = calibrated()
-    assert plan_line(document).startswith("For Δ Item Goodrate@3 known within 2.00 points (now ")
+    assert plan_line(document).startswith(
+        "For Δ Item Goodrate@3 in an interval 2.00 points wide (now "
+    )
     assert "labelled queries in all" in plan_line(document)
     nothing, _ = calibrated(labels=0)
     assert plan_line(nothing).endswith("have some 30 queries labelled first.")

@@ -115,7 +115,8 @@ def plan_line(document: Document) -> str:
     plan = document.get("plan")
     if plan is None:
         return ""
-    wanted = f"For {figure_name(plan)} known within {figure.points(plan['target_width'])} points"
+    width = figure.points(plan["target_width"])
+    wanted = f"For {figure_name(plan)} in an interval {width} points wide"
     if plan["width_now"] is not None:
         wanted += f" (now {figure.points(plan['width_now'])})"
     if plan["needed"] is None:
