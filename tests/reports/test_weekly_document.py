@@ -464,8 +464,35 @@ def test_a_drift_signal_of_this_week_is_the_first_warning(store):
     (judge,) = document["drift"]
     assert [point["agreement"] for point in judge["points"]] == [0.88, 0.89, 0.7]
     assert judge["alarms"] == ["2026-W45", W47]
-    assert document["read_first"][0].startswith("The judge classifier v1 has drifted")
+    assert document["read_first"][0] == (
+        "The score's judge classifier v1 has drifted since 2026-W47: agreement below the limit. Its"
+        " agreement with the gold set was 88.0% in the baseline weeks and is 70.0% in 2026-W47."
+    )
     assert sum("drifted" in text for text in document["read_first"]) == 1
+
+
+def test_a_drift_warning_says_since_when_without_a_break(store):
+    keep_score(store)
+    weeks, signals = ["2026-W44", "2026-W45", W46, W47], ["2026-W44", W46, W47]
+    keep(store, "judge", W47, check(weeks, [0.8, 0.9, 0.8, 0.7], signals))
+    assert "has drifted since 2026-W46: " in weekly_document(store, W47)["read_first"][0]
+
+
+def test_drift_of_another_judge_than_the_score_s_stands_with_the_judge_only(store):
+    keep_score(store)
+    keep(store, "judge", W47, check([W46, W47], [0.89, 0.7], [W47], judge="llm"))
+    document = weekly_document(store, W47)
+    assert document["drift"][0]["alarms"] == [W47]
+    assert not any("drifted" in text for text in document["read_first"] + document["notes"])
+
+
+def test_drift_of_a_judge_that_nobody_named_is_not_said_to_be_the_score_s(store):
+    keep_score(store)
+    keep(store, "judge", W47, check([W46, W47], [0.89, 0.7], [W47], judge=None, chart=None))
+    assert weekly_document(store, W47)["read_first"][0] == (
+        "A judge that is not named has drifted since 2026-W47: agreement below the limit. Its"
+        " agreement with the gold set is 70.0% in 2026-W47."
+    )
 
 
 def test_page_one_holds_six_warnings_and_the_rest_are_notes(store):

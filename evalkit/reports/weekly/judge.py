@@ -18,7 +18,7 @@ from evalkit.reports.weekly.evidence import side_of
 if TYPE_CHECKING:
     from evalkit.store import Evaluation
 
-__all__ = ["agreement_of", "agreement_with_people", "calibration", "drift"]
+__all__ = ["agreement_of", "agreement_with_people", "calibration", "drift", "judge_of"]
 
 _DISAGREEMENTS = 5
 _AGREEMENT = ("queries", "kendall", "kendall_low", "kendall_high", "sign_agreement", "sign_low",
@@ -51,7 +51,7 @@ def agreement_with_people(record: Evaluation | None, score: Evaluation) -> dict[
         if not row.get("segment")
     ]
     rows.sort(key=lambda row: order.get((row["measure"], row["cutoff"]), len(order)))
-    judges = {_who(record), _who(score)} - {None}
+    judges = {judge_of(record), judge_of(score)} - {None}
     return {
         "week": record.week,
         "human": dict(document.get("human") or {}),
@@ -79,7 +79,7 @@ def agreement_with_people(record: Evaluation | None, score: Evaluation) -> dict[
     }
 
 
-def _who(record: Evaluation) -> str | None:
+def judge_of(record: Evaluation) -> str | None:
     """Who judged; a correlation has it beside its document only."""
     judge = record.document.get("judge")
     return record.judge or (judge.get("name") if isinstance(judge, Mapping) else None)
@@ -215,18 +215,21 @@ def drift(records: Sequence[Evaluation]) -> list[dict[str, Any]]:
         records: recorded checks up to the week, in order.
 
     Returns:
-        Per judge `judge`, `gold`, `points` (a week each; a later record of a week counts),
-        `chart` and `warnings` of its latest record, `alarms` (weeks with a signal).
+        Per judge `judge`, `named` (None where nobody named it), `gold`, `points` (a week each; a
+        later record of a week counts), `chart` and `warnings` of its latest record, `alarms`
+        (weeks with a signal).
     """
     found: dict[str, dict[str, Any]] = {}
     for record in records:
         document = record.document
-        name = str(document.get("judge") or record.judge or "the judge")
+        named = document.get("judge") or record.judge
+        name = str(named or "the judge")
         before = found.get(name)
         points = {} if before is None else before["points"]
         points.update({point["week"]: dict(point) for point in document["results"]})
         found[name] = {
             "judge": name,
+            "named": named,
             "gold": dict(document.get("gold") or {}),
             "points": points,
             "chart": document.get("chart"),

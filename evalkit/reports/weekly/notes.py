@@ -8,7 +8,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from evalkit.reports.score_numbers import share
 from evalkit.reports.weekly import people
+from evalkit.reports.weekly.judge import judge_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,13 +42,7 @@ def warnings(
         systems: names of control and treatment.
         recorded: all studies that are recorded for the week.
     """
-    found = [
-        f"The judge {judge['judge']} has drifted: its grades of the gold set gave a signal in"
-        f" {week}."
-        for judge in drift
-        for week in judge["alarms"]
-        if week == score.week
-    ]
+    found = list(_drifted(score, drift))
     for each in told:
         study = each["study"]
         if study["kind"] == "sbs" and not people.same_change(study, systems):
@@ -86,6 +82,33 @@ def warnings(
     for judge in drift:
         notes += judge["warnings"]
     return found[:_READ_FIRST], [*found[_READ_FIRST:], *notes]
+
+
+def _drifted(score: Evaluation, drift: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What a signal of the week says of the score's judge; another judge shakes no verdict."""
+    ours = judge_of(score)
+    for judge in drift:
+        if ours is not None and judge["named"] not in (None, ours):
+            continue
+        weeks = [point["week"] for point in judge["points"]]
+        if score.week not in judge["alarms"]:
+            continue
+        now = weeks.index(score.week)
+        first = now
+        while first and weeks[first - 1] in judge["alarms"]:
+            first -= 1
+        point = judge["points"][now]
+        who = f"The judge {judge['judge']}" if judge["named"] else "A judge that is not named"
+        if ours is not None and ours == judge["named"]:
+            who = f"The score's judge {ours}"
+        signal = point["signal"]
+        told = f": {signal}" if isinstance(signal, str) else ""
+        centre = (judge["chart"] or {}).get("centre")
+        then = "" if centre is None else f"was {share(centre)}% in the baseline weeks and "
+        yield (
+            f"{who} has drifted since {weeks[first]}{told}. Its agreement with the gold set {then}"
+            f"is {share(point['agreement'])}% in {score.week}."
+        )
 
 
 def missing(
