@@ -182,6 +182,45 @@ def test_agreement_of_another_judge_is_warned_of(store):
     assert weekly_document(store, W47)["agreement"]["same_judge"] is True
 
 
+@pytest.mark.parametrize(
+    ("control", "treatment", "week", "checked"),
+    [
+        ("a", "b", W46, False),
+        ("lexical", "dense v0", W46, False),
+        ("dense", "lexical", W46, True),
+        ("lexical", "dense", W46, True),
+        ("a", "b", "2026-W45", True),
+    ],
+)
+def test_agreement_on_other_systems_is_not_that_of_the_score(
+    store, control, treatment, week, checked
+):
+    keep_score(store)
+    said = study("pages")
+    said["study"] |= {"control": control, "treatment": treatment}
+    keep(store, "study", week, said)
+    keep(store, "correlation", W46, correlation())
+    document = weekly_document(store, W47)
+    shown = [row["agreement"] for row in document["figures"]["overall"]]
+    shown += [card["row"]["agreement"] for card in document["cards"] if card["kind"] == "measure"]
+    assert any(shown) is checked
+    reason = (
+        f"Agreement with people was measured in 2026-W46 on {control} → {treatment} (study pages),"
+        " the score is of lexical → dense: beside its figures stands that this is not checked."
+    )
+    assert (reason in document["notes"]) is not checked
+    assert document["agreement"]["week"] == W46
+
+
+def test_agreement_stays_where_the_score_does_not_name_its_systems(store):
+    document, values = score()
+    del document["systems"]
+    keep(store, "score", W47, document, values=values)
+    keep(store, "study", W46, study("pages"))
+    keep(store, "correlation", W46, correlation())
+    assert weekly_document(store, W47)["figures"]["overall"][0]["agreement"] is not None
+
+
 # people
 
 

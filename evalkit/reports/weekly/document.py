@@ -127,10 +127,13 @@ def weekly_document(
         said[1:],
     )
     agreement = judged.agreement_with_people(correlation, score)
+    elsewhere = judged.other_systems(correlation, votes, score)
+    beside = None if elsewhere else correlation
     drift = judged.drift(checks)
     others = people.recorded_studies([each for each in votes if each.week == week], systems)
     recorded = [each.document["study"] for each in others]
     read_first, notes = warnings(score, told, labels, agreement, drift, systems, recorded)
+    notes += [elsewhere] if elsewhere else []
     return {
         "kind": "weekly",
         "week": week,
@@ -146,11 +149,11 @@ def weekly_document(
         "query_set": {"size": None, "fingerprint": None, **(document.get("query_set") or {})},
         "judge": {**dict.fromkeys(_JUDGE), **(document.get("judge") or {})},
         "verdict": asdict(decided),
-        "cards": list(_cards(document, voted, labels, calibrated, correlation)),
+        "cards": list(_cards(document, voted, labels, calibrated, beside)),
         "read_first": read_first,
         "notes": notes,
         "since": since(past, heard),
-        "figures": _figures(document, correlation),
+        "figures": _figures(document, beside),
         "trends": trends(past),
         "votes_trend": votes_over_weeks(heard),
         "moves": _moved(store, score),

@@ -18,7 +18,8 @@ from evalkit.reports.weekly.evidence import side_of
 if TYPE_CHECKING:
     from evalkit.store import Evaluation
 
-__all__ = ["agreement_of", "agreement_with_people", "calibration", "drift", "judge_of"]
+__all__ = ["agreement_of", "agreement_with_people", "calibration", "drift", "judge_of",
+           "other_systems"]  # fmt: skip
 
 _DISAGREEMENTS = 5
 _AGREEMENT = ("queries", "kendall", "kendall_low", "kendall_high", "sign_agreement", "sign_low",
@@ -101,6 +102,37 @@ def agreement_of(record: Evaluation | None, row: Mapping[str, Any]) -> dict[str,
                 return None
             return {"week": record.week, **_kept(found)}
     return None
+
+
+def other_systems(
+    record: Evaluation | None, votes: Sequence[Evaluation], score: Evaluation
+) -> str | None:
+    """Say it where a correlation is of other systems than the score, as far as that is known.
+
+    Args:
+        record: the latest recorded correlation.
+        votes: the recorded studies; the correlation's own of the same week says its systems.
+        score: the score of the week.
+    """
+    systems = score.document.get("systems") or {}
+    if record is None or not systems.get("control") or not systems.get("treatment"):
+        return None
+    source = (record.document.get("human") or {}).get("source")
+    studies = [
+        each.document["study"]
+        for each in votes
+        if each.week == record.week and each.document["study"]["name"] == source
+    ]
+    compared = [(study.get("control"), study.get("treatment")) for study in studies]
+    scored = (systems["control"], systems["treatment"])
+    # exchanged systems are the same ones: their signs agree as often
+    if not compared or any(None in pair or {*pair} == {*scored} for pair in compared):
+        return None
+    theirs, ours = " → ".join(compared[-1]), " → ".join(scored)
+    return (
+        f"Agreement with people was measured in {record.week} on {theirs} (study {source}), the"
+        f" score is of {ours}: beside its figures stands that this is not checked."
+    )
 
 
 def _kept(row: Mapping[str, Any]) -> dict[str, Any]:
