@@ -563,6 +563,23 @@ def test_since_says_why_weeks_cannot_be_compared(store):
     assert weekly_document(store, W47)["since"]["changes"] == ["settings changed: good 2 → 1"]
 
 
+@pytest.mark.parametrize(
+    ("name", "judgments", "said"), [(None, "dd", True), (None, "0c", False), ("llm", "dd", False)]
+)
+def test_judgments_of_no_named_judge_that_differ_between_weeks_are_warned_of(
+    store, name, judgments, said
+):
+    for week, file, at in ((W46, "0c", MONDAY - WEEK), (W47, judgments, MONDAY)):
+        document, values = score()
+        document["judge"] |= {"name": name, "judgments": "sha256:" + file * 32}
+        keep(store, "score", week, document, values=values, judge=name, at=at)
+    sentence = (
+        "No judge is named, and the judgments of 2026-W46 and 2026-W47 differ: they may have grown,"
+        " or be another judge's. --judge names it."
+    )
+    assert (sentence in weekly_document(store, W47)["read_first"]) is said
+
+
 def test_since_names_systems_that_changed(store):
     keep_score(store, W46, systems={"control": "lexical", "treatment": "dense v1"})
     keep_score(store)

@@ -132,7 +132,8 @@ def weekly_document(
     drift = judged.drift(checks)
     others = people.recorded_studies([each for each in votes if each.week == week], systems)
     recorded = [each.document["study"] for each in others]
-    read_first, notes = warnings(score, told, labels, agreement, drift, systems, recorded)
+    before = past[-2] if len(past) > 1 else None
+    read_first, notes = warnings(score, told, labels, agreement, drift, systems, recorded, before)
     notes += [elsewhere] if elsewhere else []
     return {
         "kind": "weekly",

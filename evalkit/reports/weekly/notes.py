@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from evalkit.reports.comparable import unnamed
 from evalkit.reports.score_numbers import share
 from evalkit.reports.weekly import people
 from evalkit.reports.weekly.judge import judge_of
@@ -30,6 +31,7 @@ def warnings(
     drift: Sequence[Mapping[str, Any]],
     systems: Mapping[str, str],
     recorded: Sequence[Mapping[str, Any]],
+    before: Evaluation | None,
 ) -> tuple[list[str], list[str]]:
     """Warnings for page one, those that shake the verdict most first, and the rest.
 
@@ -41,8 +43,14 @@ def warnings(
         drift: its checks of judges.
         systems: names of control and treatment.
         recorded: all studies that are recorded for the week.
+        before: the score of the last recorded week.
     """
     found = list(_drifted(score, drift))
+    if before is not None and unnamed(before, score):
+        found.append(
+            f"No judge is named, and the judgments of {before.week} and {score.week} differ: they"
+            " may have grown, or be another judge's. --judge names it."
+        )
     for each in told:
         study = each["study"]
         if study["kind"] == "sbs" and not people.same_change(study, systems):
