@@ -67,10 +67,11 @@ def history_document(store: Store, *, name: str | None = None, kind: Any = None)
     found = evaluations(store, name=name, kind=kind)
     if not found:
         raise SettingsError(_nothing(store, name, kind))
-    before: dict[tuple[str, str], Evaluation] = {}
+    before: dict[tuple[str, str], list[Evaluation]] = {}
     rows, pairs = [], []
     for each in found:
-        last = before.get((each.name, each.kind))
+        those = before.setdefault((each.name, each.kind), [])
+        last = next((one for one in reversed(those) if one.week != each.week), None)
         if last is not None:
             pairs.append((last, each))
         rows.append(
@@ -81,7 +82,7 @@ def history_document(store: Store, *, name: str | None = None, kind: Any = None)
                 "changes": [] if last is None else changes(last, each),
             }
         )
-        before[each.name, each.kind] = each
+        those.append(each)
     return {
         "kind": "history",
         "name": name,
@@ -327,11 +328,11 @@ def _of_week(store: Store, week: str, name: str, kind: Any) -> Evaluation:
         raise SettingsError(_nothing(store, name, kind))
     found = [each for each in every if each.week == week]
     if not found:
-        weeks = ", ".join(each.week for each in every)
+        weeks = ", ".join(dict.fromkeys(each.week for each in every))
         raise SettingsError(
             f"no {kind} is recorded as {name!r} for {week}; recorded weeks: {weeks}."
         )
-    return found[0]
+    return found[-1]  # of several studies the one recorded last, as in a trend
 
 
 def _nothing(store: Store, name: str | None, kind: str | None) -> str:
@@ -343,7 +344,9 @@ def _nothing(store: Store, name: str | None, kind: str | None) -> str:
         return "nothing is recorded yet; evalkit score --record keeps an evaluation."
     there: dict[str, list[str]] = {}
     for each in every:
-        there.setdefault(f"{each.kind} {each.name!r}", []).append(each.week)
+        weeks = there.setdefault(f"{each.kind} {each.name!r}", [])
+        if each.week not in weeks:
+            weeks.append(each.week)
     listed = "; ".join(
         f"{what} ({weeks[0]} to {weeks[-1]})" if len(weeks) > 1 else f"{what} ({weeks[0]})"
         for what, weeks in there.items()

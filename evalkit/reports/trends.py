@@ -111,7 +111,8 @@ def trend(
     """Follow one figure over recorded evaluations.
 
     Args:
-        evaluations: of one name and kind, one a week, by week.
+        evaluations: of one name and kind, by week; of several with the figure in a week (studies)
+            the last is taken.
         measure: name of the measure; of studies `gsb`.
         cutoff: depth, None for measures of whole lists.
         segment: {} or None overall, otherwise {column: value}.
@@ -121,7 +122,7 @@ def trend(
         The trend, without a point where an evaluation does not have the figure.
     """
     wanted = {name: segment_name(value) for name, value in (segment or {}).items()}
-    shown: list[tuple[Evaluation, Point]] = []
+    by_week: dict[str, tuple[Evaluation, Point]] = {}
     for each in evaluations:
         rows = [
             row
@@ -132,7 +133,8 @@ def trend(
             and (system is None or row.get("system") == system)
         ]
         if len(rows) == 1:
-            shown.append((each, _point(each, rows[0])))
+            by_week[each.week] = each, _point(each, rows[0])
+    shown = list(by_week.values())
     breaks, gaps = {}, []
     runs: list[list[str]] = [[shown[0][0].week]] if shown else []
     first = 0  # of the weeks since the last break

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -18,7 +20,7 @@ from evalkit.store.values import EVALUATION_KINDS
 from evalkit.store.weeks import check_week
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -112,7 +114,8 @@ def record_evaluation(
 ) -> Evaluation:
     """Record an evaluation; the one that counts, recorded a second time, changes nothing.
 
-    The latest record of a week, name and kind counts. Earlier ones stay.
+    The latest record of a week, name and kind counts: of every study, and of every judge that was
+    checked. Earlier ones stay.
 
     Args:
         store: the database.
@@ -144,23 +147,22 @@ def record_evaluation(
     packed = None if values is None else _packed(values)
     with store.writing() as connection:
         require(connection, actor, "analyst")
-        latest = (
-            _EVALUATIONS.where(
-                evaluation.c.week == week, evaluation.c.name == name, evaluation.c.kind == kind
-            )
-            .order_by(evaluation.c.revision.desc())
-            .limit(1)
-        )
-        before = connection.execute(latest).one_or_none()
+        there = _EVALUATIONS.where(
+            evaluation.c.week == week, evaluation.c.name == name, evaluation.c.kind == kind
+        ).order_by(evaluation.c.revision)
+        every = connection.execute(there).all()
+        subject = _subject(kind, document, judge)
+        same = [each for each in _counted(every) if _key(each)[-1] == subject]
+        before = same[-1] if same else None
         if before is not None and before.fingerprint == fingerprint:
-            return Evaluation(*before)
+            return before
         connection.execute(
             sa.insert(evaluation).values(
                 {
                     "kind": kind,
                     "week": week,
                     "name": name,
-                    "revision": 1 if before is None else before.earlier + 2,
+                    "revision": 1 if not every else every[-1].earlier + 2,
                     "document": dict(document),
                     "fingerprint": fingerprint,
                     "query_set": query_set,
@@ -171,7 +173,7 @@ def record_evaluation(
                 }
             )
         )
-        made = Evaluation(*connection.execute(latest).one())
+        made = _counted(connection.execute(there).all())[-1]
         details: dict[str, Any] = {"kind": kind, "week": week, "name": name, "evaluation": made.id}
         if before is not None:
             details["instead_of"] = before.id
@@ -195,7 +197,8 @@ def evaluations(
         kind: only of this kind.
         name: only of this name.
         week: only of this week.
-        latest_only: leave out records that a later one of the same week, name and kind replaces.
+        latest_only: leave out records that a later one of the same week, name and kind replaces;
+            of studies one of the same study, of checks of a judge one of the same judge.
         actor: an analyst, or None for the command line.
 
     Raises:
@@ -205,20 +208,13 @@ def evaluations(
     for column, value in (("kind", kind), ("name", name), ("week", week)):
         if value is not None:
             wanted = wanted.where(evaluation.c[column] == value)
-    if latest_only:
-        later = evaluation.alias()
-        wanted = wanted.where(
-            ~sa.exists().where(
-                later.c.week == evaluation.c.week,
-                later.c.name == evaluation.c.name,
-                later.c.kind == evaluation.c.kind,
-                later.c.revision > evaluation.c.revision,
-            )
-        )
     with store.reading() as connection:
         require(connection, actor, "analyst")
-        rows = connection.execute(wanted).all()
-    return [Evaluation(*row) for row in rows]
+        found = _counted(connection.execute(wanted).all())
+    if not latest_only:
+        return found
+    last = {_key(each): each.id for each in found}
+    return [each for each in found if last[_key(each)] == each.id]
 
 
 def evaluation_values(
@@ -264,6 +260,30 @@ def document_fingerprint(document: Mapping[str, Any]) -> str:
         ]
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _subject(kind: str, document: Mapping[str, Any], judge: str | None) -> str | None:
+    """What a record is of, beside its week, name and kind."""
+    if kind == "study":
+        name: str | None = (document.get("study") or {}).get("name")
+        return name
+    return judge if kind == "judge" else None
+
+
+def _key(each: Evaluation) -> tuple[str | None, ...]:
+    """Of records with the same key the latest counts."""
+    return each.week, each.name, each.kind, _subject(each.kind, each.document, each.judge)
+
+
+def _counted(rows: Iterable[Sequence[Any]]) -> list[Evaluation]:
+    """Take every row of a week, name and kind in order, and count what each replaces."""
+    seen: Counter[tuple[str | None, ...]] = Counter()
+    found = []
+    for row in rows:
+        each = Evaluation(*row)
+        found.append(replace(each, earlier=seen[_key(each)]))
+        seen[_key(each)] += 1
+    return found
 
 
 def _packed(values: pa.Table) -> bytes:

@@ -355,3 +355,16 @@ def test_a_study_that_is_not_there_is_not_recorded(evalkit: Command, study: Comm
     assert (done.code, done.out) == (2, "")
     assert "boots" in done.err
     assert recorded() == []
+
+
+def test_two_studies_of_one_week_are_both_listed(study: Command, evalkit: Command) -> None:
+    assert evalkit("study", "create", "coats", *FILES, "--overlap", 2, "--open").code == 0
+    study()
+    done = evalkit("study", "record", "coats", "--week", "2026-W47")
+    assert done.err == "Recorded weekly of 2026-W47 in sqlite:///evalkit.db.\n"
+    assert "Recorded before, nothing changed" in study().err
+    listed = json.loads(evalkit("history", "--format", "json").out)["evaluations"]
+    assert [(each["kind"], each["earlier"], each["since"]) for each in listed] == [
+        ("study", 0, None),
+        ("study", 0, None),
+    ]

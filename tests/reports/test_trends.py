@@ -332,6 +332,16 @@ def test_gsb_of_studies_forms_a_trend() -> None:
     assert other.breaks["2026-W47"] == ("settings changed: scale 3 → 5",)
 
 
+def test_of_two_studies_of_a_week_the_one_recorded_last_is_a_point() -> None:
+    two = [study(46, 0.2), study(47, 0.3, name="shoes"), study(47, 0.4, name="coats")]
+    found = trend(two, measure="gsb", cutoff=None)
+    assert [(point.week, point.delta) for point in found.points] == [
+        ("2026-W46", 0.2),
+        ("2026-W47", 0.4),
+    ]
+    assert found.runs == (("2026-W46", "2026-W47"),)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "sentence"),
     [

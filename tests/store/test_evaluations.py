@@ -95,6 +95,29 @@ def test_records_of_another_week_name_or_kind_replace_nothing(
     assert len(evaluations(store)) == 2
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        [{"kind": "study", "document": {"study": {"name": name}}} for name in ("shoes", "coats")],
+        [{"kind": "judge", "judge": name} for name in ("v1", "v2")],
+    ],
+    ids=["study", "judge"],
+)
+def test_every_study_and_every_judge_of_a_week_counts_for_itself(
+    store: Store, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    first = record(store, **one)
+    beside = record(store, **other, fingerprint="sha256:1")
+    assert (first.earlier, beside.earlier) == (0, 0)
+    assert evaluations(store) == [first, beside]
+    assert record(store, **one, now=NOW + 1) == first  # still counts, so nothing changes
+    again = record(store, **one, fingerprint="sha256:2")
+    assert again.earlier == 1
+    assert evaluations(store) == [beside, again]
+    assert evaluations(store, latest_only=False) == [first, beside, again]
+    assert audit(store)[0].details["instead_of"] == first.id
+
+
 def test_evaluations_are_sorted_by_week(store: Store) -> None:
     for week in ("2026-W47", "2025-W52", "2027-W01", "2026-W09"):
         record(store, week=week)
