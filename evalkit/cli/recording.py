@@ -125,9 +125,8 @@ def recording(
         week = current_week()
         click.echo(f"Recording under this week, {week}; --week names another.", err=True)
     found = Recording(check_week(week), record_name or DEFAULT_NAME, url)
-    if _missing(url) and not make:
-        refuse_place(url)
-    else:
+    refuse_place(url)
+    if make or not _missing(url):
         with _made(url, create=True):
             pass
     return found

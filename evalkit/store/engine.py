@@ -8,10 +8,12 @@ later can be served what somebody else has just taken. PostgreSQL: psycopg 3, re
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -169,19 +171,22 @@ def connect(url: sa.URL, *, foreign_keys: bool = True) -> sa.Engine:
             raise StoreError(
                 "PostgreSQL needs its driver: pip install 'evalkit-search[postgres]'."
             ) from error
+    path = os.path.abspath(str(url.database))
+    only_read = os.path.exists(path) and not _writable(path)
     engine = sa.create_engine(
         url,
         pool_size=10,
         max_overflow=60,
         hide_parameters=True,
         connect_args={"timeout": _BUSY_MS / 1000},
+        **({"creator": lambda: _reader(path)} if only_read else {}),
     )
 
     @sa.event.listens_for(engine, "connect")
     def _settings(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver would begin transactions by itself
         cursor = connection.cursor()
-        if cursor.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
+        if not only_read and cursor.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
             raise StoreError(
                 f"{url.database} is on a disk on which SQLite cannot keep its write-ahead log; "
                 "put it on a local disk, or use PostgreSQL."
@@ -196,6 +201,25 @@ def connect(url: sa.URL, *, foreign_keys: bool = True) -> sa.Engine:
         connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
+
+
+def _writable(path: str) -> bool:
+    return os.access(path, os.W_OK) and os.access(os.path.dirname(path), os.W_OK | os.X_OK)
+
+
+def _reader(path: str) -> sqlite3.Connection:
+    """Open a file that can only be read.
+
+    SQLite would put a write-ahead log of the reader's own beside the file, which whoever may write
+    could then not use. Where nobody has the log open, the file is complete and is read without.
+    """
+    options = "mode=ro" if os.path.exists(f"{path}-wal") else "mode=ro&immutable=1"
+    return sqlite3.connect(
+        f"file:{quote(path)}?{options}",
+        uri=True,
+        timeout=_BUSY_MS / 1000,
+        check_same_thread=False,
+    )
 
 
 @contextmanager

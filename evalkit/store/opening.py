@@ -49,15 +49,24 @@ def open_store(url: str | None = None, *, create: bool = False) -> Store:
 
 
 def refuse_place(url: str | None = None) -> None:
-    """Refuse an address at which no SQLite file can be made; nothing is made.
+    """Refuse an address at which no SQLite file can be made or written to; nothing is made.
 
     Raises:
-        StoreError: its folder is not there, or may not be written to.
+        StoreError: its folder is not there, or it may not be written to.
     """
     target = parse_url(url)
     path = sqlite_path(target)
-    folder = None if path is None else os.path.dirname(path) or "."
-    if folder is not None and not (os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)):
+    if path is None:
+        return
+    folder = os.path.dirname(path) or "."
+    if os.path.exists(path):
+        if not (os.access(path, os.W_OK) and os.access(folder, os.W_OK | os.X_OK)):
+            raise StoreError(
+                f"The study database {without_secrets(target)} can only be read; name one that you "
+                "may write to."
+            )
+        return
+    if not (os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)):
         raise StoreError(
             f"The study database {without_secrets(target)} cannot be used: it cannot be made in "
             f"{folder}; name a file in a folder that you may write to."

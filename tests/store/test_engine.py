@@ -141,6 +141,26 @@ def test_sqlite_is_set_up_not_to_lose_anything(sqlite_template: Path, tmp_path: 
         }
 
 
+@pytest.mark.parametrize("closed", ["file", "folder"])
+def test_a_file_that_can_only_be_read_is_read_and_not_written(
+    sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: str
+) -> None:
+    path = tmp_path / "a study.db"
+    open_store(f"sqlite:///{path}", create=True).close()
+    refused = {"file": str(path), "folder": str(tmp_path)}[closed]
+    access = os.access  # tests may run as root, who may write everywhere
+    monkeypatch.setattr(
+        os, "access", lambda name, mode: name != refused and access(name, mode), raising=True
+    )
+    with open_store(f"sqlite:///{path}") as store:
+        assert studies(store) == []
+        with pytest.raises(StoreError, match="readonly database"), store.writing() as connection:
+            connection.execute(sa.text("DELETE FROM study"))
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(StoreError, match="can only be read"):
+        refuse_place(f"sqlite:///{path}")
+
+
 def test_a_writer_on_sqlite_holds_the_lock_from_its_beginning(
     sqlite_template: Path, tmp_path: Path
 ) -> None:
