@@ -328,3 +328,14 @@ def test_every_first_cell_of_what_changed_wraps_on_a_phone(full):
     assert list(rules).index(".since .results tbody tr th") > list(rules).index(
         ".results tbody tr.beneath th"
     )
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_beside_the_votes_stands_what_p_and_majorities_count(tmp_path, complete):
+    with open_store(f"sqlite:///{tmp_path}/votes.db", create=True) as store:
+        document, values = score()
+        keep(store, "score", WEEK, document, values=values)
+        keep(store, "study", WEEK, study(**({} if complete else {"complete": 50})))
+        text = Outline(format_weekly_page(weekly_document(store, WEEK))).text
+    said = "by majority; p is of the sign of net votes per query, so the two can differ"
+    assert (said in text) is complete
