@@ -140,7 +140,7 @@ def reasons(row: Row) -> list[str]:
         size = read.points(row["mde"])
         sentences.append(
             f"Not proof of equality: a true difference of {size} points would be found four times"
-            " in five by this test alone, before Holm's correction, a smaller one less often."
+            " in five before Holm, a smaller one less often."
             if place == "undecided"
             else f"Smallest detectable difference: {size} points (80% power)."
         )

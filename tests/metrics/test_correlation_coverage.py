@@ -124,9 +124,9 @@ def test_intervals_of_every_world_cover(world: str, queries: int) -> None:
     for name, (share, count) in covered(world, queries, samples, seed=11).items():
         # Pearson's r of votes falls up to one and a half points short where queries are few
         slack = 0.015 if name == "pearson" and queries < 100 else 0.0
-        # few samples of few queries have 10 Good and 10 Bad ones
-        assert count > 200 or (name == "auc" and queries < 30), name
-        assert count == 0 or share > 0.95 - slack - 3 * error(count), name
+        # few samples of few queries have 10 that move, or 10 Good and 10 Bad ones
+        assert count > 200 or queries < 30, name
+        assert count < 100 or share > 0.95 - slack - 3 * error(count), name
 
 
 @pytest.mark.slow

@@ -92,7 +92,7 @@ def test_judged_and_agreement_stand_beside_every_figure(full, outline):
             rows += group["rows"]
     assert outline.text.count("97.0 → 91.0") >= len(rows)
     assert "Agrees with people, 2026-W46" in outline.text
-    in_card_and_table = "same sign on 78.0% of 80, τ-b 0.42"
+    in_card_and_table = "78.0% of 80, τ-b 0.42"
     assert outline.text.count(in_card_and_table) == 2
     assert outline.text.count("not checked") == sum(row["agreement"] is None for row in rows)
 
@@ -101,7 +101,7 @@ def test_where_no_sign_can_be_compared_only_tau_stands(full):
     document = deepcopy(full)
     document["figures"]["overall"][0]["agreement"] |= {"sign_agreement": None, "sign_queries": 0}
     text = Outline(format_weekly_page(document)).text
-    assert "same sign on –" not in text
+    assert "–% of" not in text
     assert "τ-b 0.42" in text
 
 
@@ -337,5 +337,5 @@ def test_beside_the_votes_stands_what_p_and_majorities_count(tmp_path, complete)
         keep(store, "score", WEEK, document, values=values)
         keep(store, "study", WEEK, study(**({} if complete else {"complete": 50})))
         text = Outline(format_weekly_page(weekly_document(store, WEEK))).text
-    said = "by majority; p is of the sign of net votes per query, so the two can differ"
+    said = "by majority; p goes by net votes"
     assert (said in text) is complete

@@ -321,7 +321,7 @@ def test_evidence_gives_the_figures_and_their_tests():
         " (0.0008 after Holm).",
         "Query Goodrate@10: 24.31 → 25.31, Δ +1.00 points, 95% interval [−2.00, +4.00], p 0.4000"
         " (0.8000 after Holm). No difference shown; a true one of 3.83 points would be found four"
-        " times in five by this test alone, before Holm's correction.",
+        " times in five before Holm.",
     ]
 
 

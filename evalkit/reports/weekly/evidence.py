@@ -64,7 +64,7 @@ def of_metrics(rows: Sequence[Row]) -> list[Evidence]:
             if row.get("mde") is not None:
                 text += (
                     f"; a true one of {points(row['mde'])} points would be found four times in five"
-                    " by this test alone, before Holm's correction"
+                    " before Holm"
                 )
         found.append(Evidence("metrics", place, f"{text}."))
     return found

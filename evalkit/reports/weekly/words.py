@@ -154,7 +154,7 @@ def _predicts(found: Mapping[str, Any] | None) -> str:
         return told
     number = found["sign_queries"]
     of = "" if number is None else f" of {figure.count(number)}"
-    return f"same sign on {figure.share(found['sign_agreement'])}%{of}, {told}"
+    return f"{figure.share(found['sign_agreement'])}%{of}, {told}"
 
 
 def _where(row: Mapping[str, Any]) -> str:
