@@ -283,7 +283,7 @@ class Evaluation:
         kind: `score`, `study`, `judge`, `calibration` or `correlation`.
         query_set: `sha256:...` of the query set, or None.
         judge: who judged: the name of a model, `people`, or None where that is not known.
-        earlier: how many records of this week, name, kind and study or judge it replaces; they stay.
+        earlier: how many records of this week, name, kind and study or judge it replaces.
     """
 
     id: int
