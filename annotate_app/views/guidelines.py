@@ -61,7 +61,7 @@ def _editor(study_id: int, known: list[str], person: Person) -> None:
     version = mine.version if mine else 0
     name = f"guideline-text-{study_id}-{kind}-{version}"
     st.text_area(
-        "Text: paragraphs, lines that begin with “- ”, headings with “# ”, **bold**",
+        r"Text: paragraphs, lines that begin with “- ”, headings with “# ”, \*\*bold\*\*",
         value=mine.text if mine else "",
         height=260,
         key=name,
