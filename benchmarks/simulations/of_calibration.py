@@ -132,7 +132,7 @@ def _cover(case: _Case, rng: np.random.Generator, repetitions: int) -> list[Row]
         y, j = Columns(people[:, chosen]), automated[:, chosen]
         labelled, options["probabilities"] = case.labels(rng, worth[chosen])
         known, den = np.where(labelled, y.values, np.nan), (y.values[1], y.values[3])
-        # what one mistake changes in one query; `calibrate` takes less of it for Δ where lists are alike
+        # one mistake in one query; for Δ `calibrate` allows less where lists are alike
         steps = [1 / float(shown.mean()) for shown in den]
         one = prediction_powered_ratio(j[0], known[0], den[0], step=steps[0], **options)
         two = prediction_powered_difference(
