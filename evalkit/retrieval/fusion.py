@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from evalkit.engines import open_engine
 from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
-from evalkit.retrieval.progress import say
+from evalkit.progress import say
 
 if TYPE_CHECKING:
     import os

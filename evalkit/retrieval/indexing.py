@@ -20,6 +20,7 @@ from evalkit.manifest import (
     finished_before,
 )
 from evalkit.models import cache_folder
+from evalkit.progress import progress_bar, say
 from evalkit.retrieval.embedding_cache import CachedEncoder
 from evalkit.retrieval.lexical_index import (
     LexicalSettings,
@@ -27,10 +28,9 @@ from evalkit.retrieval.lexical_index import (
     save_words,
     split_words,
 )
-from evalkit.retrieval.product_text import choose_fields, store_texts
-from evalkit.retrieval.progress import progress_bar, say
 from evalkit.retrieval.retriever import PRODUCTS_FILE, VECTORS_FILE
 from evalkit.retrieval.vector_index import VectorIndexSettings, build_vectors, check_size
+from evalkit.tables.product_text import choose_fields, store_texts
 
 if TYPE_CHECKING:
     import os

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.engines import open_engine
 from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
-from evalkit.retrieval.progress import progress_bar, say
+from evalkit.progress import progress_bar, say
 from evalkit.retrieval.retriever import DenseRetriever, index_fingerprint, open_index
 
 if TYPE_CHECKING:

@@ -28,7 +28,10 @@ __all__ = [
     "resolve_columns",
 ]
 
-Kind = Literal["run", "judgments", "page_grades", "votes", "queries", "products", "per_query"]
+Kind = Literal[
+    "run", "judgments", "page_grades", "votes", "queries", "products", "per_query", "rewrites",
+    "pairs",
+]  # fmt: skip
 Format = Literal["trec", "csv", "tsv", "jsonl", "parquet"]
 Order = Literal["rank", "score"]
 Role = Literal[
@@ -197,6 +200,24 @@ SCHEMAS: Mapping[Kind, Schema] = {
         aliases={**_PRODUCT_ALIASES, "product_title": "title", "product_brand": "brand"},
         weak_aliases={"id": "product_id", "name": "title"},
         thing="product",
+        infer_extras=True,
+    ),
+    "rewrites": Schema(
+        roles={"query_id": "id", "rewrite": "id"},
+        required=("query_id", "rewrite"),
+        key=("query_id", "rewrite"),
+        aliases={**_QUERY_ALIASES, "rewrite_text": "rewrite", "rewritten_query": "rewrite"},
+        weak_aliases={"text": "rewrite"},
+        thing="rewrite of the query",
+        infer_extras=True,
+    ),
+    "pairs": Schema(
+        roles={"query_id": "id", "product_id": "id", "query": "text"},
+        required=("query_id", "product_id"),
+        key=("query_id", "product_id"),
+        aliases={**_QUERY_ALIASES, **_PRODUCT_ALIASES},
+        weak_aliases={},
+        thing="product of the query",
         infer_extras=True,
     ),
     "per_query": Schema(

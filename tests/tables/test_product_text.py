@@ -7,8 +7,8 @@ import duckdb
 import pytest
 
 from evalkit.errors import InputError, SettingsError
-from evalkit.retrieval.product_text import choose_fields, store_texts
 from evalkit.tables import read
+from evalkit.tables.product_text import choose_fields, store_texts
 
 
 def texts(path: Path, fields: list[str]) -> dict[str, str]:
