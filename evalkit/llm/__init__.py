@@ -1,0 +1,26 @@
+"""Language models: one seam for a model on this machine and for any OpenAI-compatible server.
+
+    from evalkit.llm import load_prompt, open_language_model
+
+    model = open_language_model("openai:gpt-4.1-mini")  # OPENAI_API_KEY, OPENAI_BASE_URL
+    prompt = load_prompt("rewrite")
+    asked = [prompt.fill(n=5, query=query, structure="", words="") for query in queries]
+    answers = model.generate(asked, schema=prompt.schema, prompt=prompt.identity)
+
+Every answer is in the cache as soon as it is there; asking again costs nothing.
+"""
+
+from evalkit.llm.messages import Answer, Counts, LanguageModel, Message, Usage
+from evalkit.llm.prompting import Prompt, PromptVersion, as_data, load_prompt
+
+__all__ = [
+    "Answer",
+    "Counts",
+    "LanguageModel",
+    "Message",
+    "Prompt",
+    "PromptVersion",
+    "Usage",
+    "as_data",
+    "load_prompt",
+]
