@@ -1,0 +1,351 @@
+"""What words of products mean: which are the same, which are kinds of others, and who says them.
+
+`says("cowhide leather", "leather")` is true; `says("faux leather", "leather")` is not. Words are
+compared without their endings; the tables stand in `words.yaml`, and a user's own triples add to
+them (`synonym`, `is a`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from evalkit.knowledge.triples import Triple
+
+__all__ = ["Words", "broader", "family", "read_words", "says", "stem", "synonyms"]
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_CLAUSE = re.compile(r"[,;:()\[\]|/]|\.\s|\n|\bbut\b|\bplus\b|\bwith\b|\bexcept\b| - ")
+# How many words a negation reaches: "non" only the next, "not suitable for induction" further.
+_NEGATIONS = {
+    "no": 3, "not": 4, "without": 4, "non": 1, "zero": 1, "anti": 1, "never": 4, "lacks": 3,
+    "lacking": 3, "isn't": 4, "doesn't": 4, "don't": 4, "cannot": 4, "can't": 4, "nor": 3,
+    "neither": 3, "minus": 2, "excluding": 3, "excl": 3,
+}  # fmt: skip
+_NO_NEGATION_BEFORE = frozenset(("only", "more", "less", "just"))  # "not only", "no more than"
+_FAKE_BEFORE = frozenset(
+    ("faux", "fake", "imitation", "artificial", "mock", "simulated", "vegan", "pseudo", "replica")
+)
+_FAKE_AFTER = frozenset(
+    ("look", "effect", "like", "style", "alternative", "substitute", "imitation", "replacement")
+)
+_PLURALS = {
+    "knives": "knife", "shelves": "shelf", "scarves": "scarf", "leaves": "leaf", "halves": "half",
+    "loaves": "loaf", "feet": "foot", "men": "man", "women": "woman", "children": "child",
+    "mice": "mouse", "teeth": "tooth", "dice": "die", "wolves": "wolf",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Words:
+    """Tables of words; everything in lower case.
+
+    Attributes:
+        same: the other words for a word, by its stems.
+        narrower: the words that are kinds of a word, by its stems, not only the nearest.
+        wider: the words that a word is a kind of, by its stems, nearest first.
+        unlike: phrases that contain a word and are something else, by the word's stems
+            (`wood wool` is no wool).
+    """
+
+    same: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    narrower: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    wider: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unlike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def synonyms(self, word: str) -> tuple[str, ...]:
+        """Return other words for the same thing; empty where none is known."""
+        return self.same.get(stem(word), ())
+
+    def family(self, word: str) -> tuple[str, ...]:
+        """Return the words for kinds of it, and their synonyms, without itself."""
+        return self.narrower.get(stem(word), ())
+
+    def broader(self, word: str) -> tuple[str, ...]:
+        """Return the words that it is a kind of, nearest first."""
+        return self.wider.get(stem(word), ())
+
+    def names(self, word: str) -> tuple[str, ...]:
+        """Return every wording that states the word: itself, its synonyms, its family."""
+        found = dict.fromkeys((word, *self.synonyms(word), *self.family(word)))
+        return tuple(found)
+
+    def states(self, text: str, wanted: str) -> int:
+        """Return 1 where a text states the wanted thing, -1 where it denies it, 0 where neither.
+
+        A text that does both, in different places, states it.
+        """
+        plain = " ".join(text.lower().replace("w/o", "without").split())
+        wish = " ".join(wanted.lower().split())
+        if not wish or not plain:
+            return 0
+        if plain == wish:
+            return 1
+        denied = _denied(wish)
+        if denied is not None:
+            found = self.states(text, denied)
+            # "oil-free" is stated by what denies oil, and by nothing that states it
+            return -found if found else 0
+        clauses = _clauses(plain)
+        best = 0
+        for name in self.names(wish):
+            sequence = _stems(name)
+            if not sequence:
+                continue
+            for clause in clauses:
+                found = _find(clause, sequence, self._unlike(wish, name))
+                if found == 1:
+                    return 1
+                best = found or best
+        return best
+
+    def says(self, value: str, wanted: str) -> bool:
+        """Tell whether a value of the catalogue states the wanted word; see `says`."""
+        return self.states(value, wanted) == 1
+
+    def _unlike(self, wish: str, name: str) -> tuple[tuple[str, ...], ...]:
+        phrases = dict.fromkeys(
+            (*self.unlike.get(stem(wish), ()), *self.unlike.get(stem(name), ()))
+        )
+        return tuple(_stems(phrase) for phrase in phrases)
+
+
+def says(value: str, wanted: str) -> bool:
+    """Tell whether a value of the catalogue states the wanted word.
+
+    Whole words, whatever their endings; kinds of the wanted thing count, what is denied, imitated
+    or merely looks like it does not.
+
+    Example:
+        >>> [says(value, "leather") for value in ("Nappa", "faux leather", "leather-free", "none")]
+        [True, False, False, False]
+    """
+    return read_words().says(value, wanted)
+
+
+def synonyms(word: str) -> tuple[str, ...]:
+    """Return other words for the same thing, from the project's own table.
+
+    Example:
+        >>> "moisturizer" in synonyms("moisturiser")
+        True
+    """
+    return read_words().synonyms(word)
+
+
+def family(word: str) -> tuple[str, ...]:
+    """Return the words for kinds of it.
+
+    Example:
+        >>> "nappa" in family("leather")
+        True
+    """
+    return read_words().family(word)
+
+
+def broader(word: str) -> tuple[str, ...]:
+    """Return the words that it is a kind of, nearest first.
+
+    Example:
+        >>> "wood" in broader("oak")
+        True
+    """
+    return read_words().broader(word)
+
+
+def read_words(triples: Sequence[Triple] = ()) -> Words:
+    """Return the project's table of words, with the user's `synonym` and `is a` facts added."""
+    return _read(tuple(triple for triple in triples if triple.relation in ("synonym", "is a")))
+
+
+@cache
+def _read(triples: tuple[Triple, ...]) -> Words:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    with (Path(__file__).parent / "words.yaml").open(encoding="utf-8") as stream:
+        document: dict[str, Any] = yaml.load(stream, Loader=loader)  # noqa: S506
+    groups: list[Sequence[str]] = list(document["synonyms"])
+    groups += [(fact.subject, fact.object) for fact in triples if fact.relation == "synonym"]
+    below = {word: list(parts) for word, parts in document["families"].items()}
+    for triple in triples:
+        if triple.relation == "is a":
+            below.setdefault(triple.object, []).append(triple.subject)
+    unlike = {stem(word): tuple(phrases) for word, phrases in document["unlike"].items()}
+    same = _merged(groups)
+    narrower, wider = _closed(below, same)
+    return Words(same, narrower, wider, unlike)
+
+
+def _merged(groups: Iterable[Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Return the other members of its group for each word; a word in two groups joins both."""
+    group_of: dict[str, dict[str, None]] = {}
+    for group in groups:
+        joined: dict[str, None] = {}
+        for word in group:
+            joined.update(group_of.get(stem(word), {}))
+        joined.update(dict.fromkeys(group))
+        for word in joined:
+            group_of[stem(word)] = joined
+    return {
+        key: tuple(word for word in group if stem(word) != key) for key, group in group_of.items()
+    }
+
+
+def _closed(
+    below: Mapping[str, Sequence[str]], same: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Return all words below and above each word, whatever the number of steps."""
+    # Families of two synonyms are one family.
+    children: dict[str, dict[str, None]] = {}
+    for word, parts in below.items():
+        for name in (word, *same.get(stem(word), ())):
+            children.setdefault(stem(name), {}).update(dict.fromkeys(parts))
+    narrower = {}
+    for key in sorted(children):
+        found: dict[str, None] = {}
+        open_words = list(children[key])
+        seen = {key}
+        while open_words:
+            word = open_words.pop(0)
+            if stem(word) in seen:
+                continue
+            seen.add(stem(word))
+            found.update(dict.fromkeys((word, *same.get(stem(word), ()))))
+            open_words += list(children.get(stem(word), {}))
+        narrower[key] = tuple(name for name in found if stem(name) != key)
+    above: dict[str, dict[str, int]] = {}
+    for word in below:
+        for part in narrower[stem(word)]:
+            above.setdefault(stem(part), {})[word] = len(narrower[stem(word)])
+    wider = {
+        key: tuple(sorted(found, key=lambda name, found=found: (found[name], name)))  # type: ignore[misc]
+        for key, found in above.items()
+    }
+    return narrower, wider
+
+
+def stem(text: str) -> str:
+    """Return the words of a text without their endings, by which words are compared.
+
+    Example:
+        >>> stem("Running Shoes"), stem("kitchen knives"), stem("cushioned")
+        ('running shoe', 'kitchen knife', 'cushion')
+    """
+    return " ".join(_stems(text))
+
+
+@lru_cache(1 << 17)
+def _stems(text: str) -> tuple[str, ...]:
+    return tuple(_stem_word(word) for word in _WORD.findall(text.lower().replace("’", "'")))
+
+
+@lru_cache(1 << 18)
+def _stem_word(word: str) -> str:
+    """Return the Snowball stem where enough is left of the word, else the singular.
+
+    A short stem joins what has little in common: a coat and a coating, heat and heated.
+    """
+    singular = _singular(word.removesuffix("'s"))
+    if len(singular) > 4 and singular.isalpha():
+        found = str(_stemmer().stemWord(singular))
+        if len(found) > 4:
+            return found
+    return singular
+
+
+@cache
+def _stemmer() -> Any:
+    import Stemmer
+
+    return Stemmer.Stemmer("english")
+
+
+def _singular(word: str) -> str:
+    if word in _PLURALS:
+        return _PLURALS[word]
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("sses", "shes", "ches", "xes", "zzes")):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+@lru_cache(1 << 14)
+def _denied(wish: str) -> str | None:
+    """Return what a wanted word denies: oil for `oil-free`, `no oil`, `without oil`."""
+    found = re.fullmatch(
+        r"(?:no|not|non|without|zero|free (?:of|from))[\s-]+(?P<after>.+)|(?P<before>.+)[\s-]free",
+        wish,
+    )
+    if found is None or found["after"] in ("slip", "stick"):
+        return None
+    return found["after"] or found["before"]
+
+
+@lru_cache(1 << 15)
+def _clauses(text: str) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """Return the clauses of a text, each a sequence of (word, stem)."""
+    return tuple(
+        tuple((word, _stem_word(word)) for word in _WORD.findall(part.replace("’", "'")))
+        for part in _CLAUSE.split(text)
+        if part and part.strip()
+    )
+
+
+def _find(
+    clause: Sequence[tuple[str, str]],
+    sequence: tuple[str, ...],
+    unlike: Sequence[tuple[str, ...]],
+) -> int:
+    """Return 1 if a clause states a sequence of stems, -1 if it only denies it, else 0."""
+    best = 0
+    stems = [found for _, found in clause]
+    size = len(sequence)
+    for start in range(len(clause) - size + 1):
+        if tuple(stems[start : start + size]) != sequence:
+            continue
+        if any(_covers(stems, start, size, phrase) for phrase in unlike):
+            continue
+        before = [word for word, _ in clause[:start]]
+        after = [word for word, _ in clause[start + size : start + size + 1]]
+        if before and before[-1] in _FAKE_BEFORE:
+            continue
+        if after and after[0] in _FAKE_AFTER:
+            continue
+        if _is_denied(before, after):
+            best = -1
+            continue
+        return 1
+    return best
+
+
+def _covers(stems: Sequence[str], start: int, size: int, phrase: tuple[str, ...]) -> bool:
+    """Tell whether a phrase stands in the text around the found words."""
+    length = len(phrase)
+    first = max(0, start + size - length)
+    return any(
+        tuple(stems[place : place + length]) == phrase
+        for place in range(first, min(start, len(stems) - length) + 1)
+    )
+
+
+def _is_denied(before: Sequence[str], after: Sequence[str]) -> bool:
+    if after and after[0] == "free":
+        return True
+    for distance, word in enumerate(reversed(before), start=1):
+        place = len(before) - distance
+        following = before[place + 1] if distance > 1 else ""
+        if word == "free" and following in ("of", "from"):
+            return True
+        if distance <= _NEGATIONS.get(word, 0) and following not in _NO_NEGATION_BEFORE:
+            return True
+    return False
