@@ -55,6 +55,8 @@ from metrics.figures import (
     success,
 )
 from metrics.goodrate import Scoring, per_query, ranked_lists
+from metrics.judge_agreement import judge_agreement
+from metrics.judge_agreement_results import JudgeAgreement, JudgeDiffers, JudgeScored
 from metrics.judgments import one_grade
 from metrics.label_plans import (
     labels_for_width,
@@ -67,6 +69,7 @@ from metrics.prediction_powered import (
     prediction_powered_mean,
     prediction_powered_ratio,
 )
+from metrics.reliability import Reliability, ReliabilityBin, reliability
 from metrics.results import Compared, Comparison, Scored, Scores
 from metrics.sampling import (
     LabelSample,
@@ -99,6 +102,9 @@ __all__ = [
     "Drift",
     "Exchange",
     "GradeAgreement",
+    "JudgeAgreement",
+    "JudgeDiffers",
+    "JudgeScored",
     "JudgeWeek",
     "LabelPlan",
     "LabelSample",
@@ -107,6 +113,8 @@ __all__ = [
     "PairScored",
     "Planned",
     "PredictionPowered",
+    "Reliability",
+    "ReliabilityBin",
     "Remaining",
     "Roc",
     "SamplePlan",
@@ -133,6 +141,7 @@ __all__ = [
     "gsb_from_votes",
     "inclusion_probabilities",
     "item_goodrate",
+    "judge_agreement",
     "judge_drift",
     "judged",
     "krippendorff_alpha",
@@ -155,6 +164,7 @@ __all__ = [
     "query_goodrate",
     "ranked_lists",
     "recall",
+    "reliability",
     "roc",
     "score_runs",
     "sequential_gsb",

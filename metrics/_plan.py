@@ -39,7 +39,9 @@ __all__ = [
     "long_table",
     "make_plan",
     "number",
+    "plain_segment",
     "ratio",
+    "segment_order",
     "why_missing",
 ]
 
@@ -69,8 +71,8 @@ class Plan:
         yield {}, slice(None)
         for column, values in self.queries.segments.items():
             cells = np.array(values, dtype=object)
-            for value in sorted(set(values), key=_segment_order):
-                yield {column: _plain(value)}, np.array([cell == value for cell in cells])
+            for value in sorted(set(values), key=segment_order):
+                yield {column: plain_segment(value)}, np.array([cell == value for cell in cells])
 
     def figures(self) -> Iterator[tuple[str, int | None]]:
         """Every measure at every cutoff."""
@@ -85,13 +87,13 @@ class Plan:
         return self.scoring.cutoffs[0] if cutoff is None else cutoff
 
 
-def _segment_order(value: Any) -> tuple[bool, bool, Any]:
+def segment_order(value: Any) -> tuple[bool, bool, Any]:
     """Numbers by size, then everything else as text, then what is missing."""
     number_ = isinstance(value, int | float) and not isinstance(value, bool)
     return value is None, not number_, value if number_ else str(value)
 
 
-def _plain(value: Any) -> Any:
+def plain_segment(value: Any) -> Any:
     """A segment's value as JSON can hold it: dates as ISO text, decimals as floats."""
     if isinstance(value, date):
         return value.isoformat()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Mask = NDArray[np.bool_]
 
-__all__ = ["score_annotators", "score_pairs"]
+__all__ = ["grade_kappa", "score_annotators", "score_pairs"]
 
 _UNSEEN = 9
 
@@ -42,8 +42,8 @@ def score_pairs(votes: Votes) -> list[PairScored]:
                     annotator_b=votes.annotators[a + 1 + b],
                     shared=int(both.sum()),
                     percent=float((np.sign(one) == np.sign(other)).mean()),
-                    kappa=_kappa(np.sign(one), np.sign(other), None),
-                    weighted_kappa=_kappa(one, other, "linear"),
+                    kappa=grade_kappa(np.sign(one), np.sign(other), None),
+                    weighted_kappa=grade_kappa(one, other, "linear"),
                 )
             )
     return found
@@ -57,7 +57,20 @@ def _answers(votes: Votes) -> NDArray[np.int8]:
     return table
 
 
-def _kappa(one: Any, other: Any, weights: str | None) -> float | None:
+def grade_kappa(one: Any, other: Any, weights: str | None) -> float | None:
+    """Cohen's κ of two columns of whole numbers, through scikit-learn.
+
+    Args:
+        one: int[rows].
+        other: int[rows].
+        weights: `linear` or `quadratic`, by how far two values are apart; None for plain κ.
+
+    Returns:
+        κ; None on a single row, or where both always say one and the same.
+
+    >>> grade_kappa([0, 1, 2, 2], [0, 1, 1, 2], "quadratic")
+    0.8
+    """
     from sklearn import config_context
     from sklearn.metrics import cohen_kappa_score
 
