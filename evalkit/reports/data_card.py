@@ -1,0 +1,217 @@
+"""The data card of synthesized pairs: as Markdown and as one HTML page.
+
+It shows the way from queries to pairs by type, why things were dropped, and examples of each, so
+that a person can see what the filters do.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from evalkit.files import write_text
+from evalkit.reports.figures import BETTER, NEITHER, WORSE, Figure, axes, label
+from evalkit.reports.grids import escape_markdown
+from evalkit.reports.html_page import data_table, page, plot
+from evalkit.reports.markup import element, join
+from evalkit.reports.provenance import provenance
+from evalkit.reports.terminal import plain
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Mapping, Sequence
+
+    Document = Mapping[str, Any]
+
+__all__ = ["card_markdown", "write_card_page"]
+
+_WAY = (
+    ("queries", "queries"),
+    ("rewrites", "rewrites"),
+    ("accepted", "rewrites accepted"),
+    ("products", "products looked at"),
+    ("passed", "checker: pass"),
+    ("unknown", "checker: unknown"),
+    ("failed", "checker: fail"),
+    ("judged", "seen by the classifier"),
+    ("doubted", "classifier doubts"),
+    ("kept", "pairs kept"),
+    ("kept_dev", "of these for dev"),
+    ("negatives", "hard negatives"),
+    ("queries_with_pairs", "queries with pairs"),
+    ("products_kept", "products in pairs"),
+)
+
+
+def card_markdown(document: Document) -> str:
+    """Return the card as Markdown."""
+    types = document["types"]
+    parts = [f"# Data card: {escape_markdown(document['pairs'])}", "", *_lead(document), ""]
+    parts += _table(["", *[escape_markdown(row["query_type"]) for row in types]], _way_rows(types))
+    for title, headers, rows in _sections(document):
+        parts += ["", f"## {title}", "", *_table(headers, rows)]
+    parts += ["", "## Settings", ""]
+    parts += [
+        f"- {name}: `{escape_markdown(value)}`" for name, value in document["settings"].items()
+    ]
+    parts += [
+        f"- model ({escape_markdown(model.get('role'))}): {escape_markdown(model.get('id'))} "
+        f"({escape_markdown(model.get('fingerprint'))})"
+        for model in document["models"]
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def write_card_page(document: Document, path: str | os.PathLike[str]) -> None:
+    """Write the card as a page; an existing file is replaced only when the new one is complete.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    figures: dict[str, Figure] = {}
+    types = document["types"]
+    headers = ["", *[row["query_type"] for row in types]]
+    body = [
+        element(
+            "header",
+            element("h1", "What became of queries, rewrites and products"),
+            [element("p", line, class_="lead") for line in _lead(document)],
+        ),
+        element(
+            "section",
+            element("h2", "The way to a pair", id="way"),
+            plot(_decisions(types), None, figures),
+            data_table("Counts by query type", headers, _way_rows(types)),
+            aria_labelledby="way",
+        ),
+        [
+            element(
+                "section",
+                element("h2", title, id=f"part-{number}"),
+                data_table(title, heads, rows),
+                aria_labelledby=f"part-{number}",
+            )
+            for number, (title, heads, rows) in enumerate(_sections(document), start=1)
+        ],
+        provenance(document, "card"),
+    ]
+    write_text(page("Data card of training pairs", join(body), figures), path)
+
+
+def _lead(document: Document) -> list[str]:
+    counts = document["counts"]
+    models = ", ".join(plain(model.get("id", "")) for model in document["models"])
+    return [
+        f"{counts['pairs']:,} pairs and {counts['hard_negatives']:,} hard negatives of "
+        f"{counts['queries_with_pairs']:,} of {counts['queries']:,} queries; "
+        f"{counts['dev_pairs']:,} pairs are for development.",
+        f"A pair is kept when the constraint checker passes it and the classifier ({models}) "
+        f"gives it {document['settings']['threshold']:.2f} or more. That classifier must not be "
+        "the only judge of what is trained on these pairs.",
+    ]
+
+
+def _way_rows(types: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    return [
+        [text, *[f"{row[name]:,}" if row.get(name) is not None else "–" for row in types]]
+        for name, text in _WAY
+    ]
+
+
+def _sections(document: Document) -> Iterable[tuple[str, list[str], list[list[str]]]]:
+    if document["rewrites"]:
+        yield (
+            "Why rewrites were dropped",
+            ["type", "reason", "rewrites"],
+            [
+                [row["query_type"], row["reason"] or "–", f"{row['rewrites']:,}"]
+                for row in document["rewrites"]
+            ],
+        )
+    yield (
+        "Why products were not kept",
+        ["type", "became", "reason", "products"],
+        [
+            [row["query_type"], row["decision"], row["reason"] or "–", f"{row['products']:,}"]
+            for row in document["reasons"]
+        ],
+    )
+    if document["rewrite_examples"]:
+        yield (
+            "Examples of rewrites",
+            ["query", "type", "rewrite", "accepted", "relevance", "reason"],
+            [
+                [
+                    row["query"],
+                    row["query_type"],
+                    row["rewrite"],
+                    "yes" if row["accepted"] else "no",
+                    _share(row["relevance"]),
+                    row["reason"] or "",
+                ]
+                for row in document["rewrite_examples"]
+            ],
+        )
+    examples = sorted(document["examples"], key=lambda row: str(row["group"]))
+    for group, rows in groupby(examples, key=lambda row: str(row["group"])):
+        yield (
+            f"Examples: {group}",
+            ["query", "type", "rewrite", "product", "title", "check", "probability", "reason"],
+            [
+                [
+                    row["query"],
+                    row["query_type"],
+                    row["rewrite"],
+                    row["product_id"],
+                    row["title"],
+                    row["check"],
+                    _share(row["probability"]),
+                    row["reason"] or "",
+                ]
+                for row in rows
+            ],
+        )
+
+
+def _decisions(types: Sequence[Mapping[str, Any]]) -> Figure:
+    """Shares of the products looked at, by what the checker and the classifier said."""
+    import plotly.graph_objects as go
+
+    names = [label(row["query_type"]) for row in types]
+    figure = go.Figure()
+    for name, text, color, pattern in (
+        ("kept", "kept", BETTER, ""),
+        ("doubted", "classifier doubts", WORSE, "/"),
+        ("unknown", "checker cannot tell", NEITHER, "."),
+        ("failed", "checker refuses", NEITHER, ""),
+    ):
+        shares = [100 * (row.get(name) or 0) / max(row.get("products") or 0, 1) for row in types]
+        figure.add_trace(
+            go.Bar(
+                y=names,
+                x=shares,
+                name=text,
+                orientation="h",
+                marker={"color": color, "pattern": {"shape": pattern}},
+                hovertemplate="%{y}: %{x:.1f}% " + text + "<extra></extra>",
+            )
+        )
+    axes(figure, "% of the products looked at", None)
+    figure.update_layout(barmode="stack", showlegend=True, legend={"orientation": "h"})
+    summary = "; ".join(
+        f"{row['query_type']}: {row.get('kept') or 0:,} of {row.get('products') or 0:,} kept"
+        for row in types
+    )
+    return Figure(figure.to_plotly_json(), 120 + 40 * len(names), summary)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [
+        "| " + " | ".join(escape_markdown(head) for head in headers) + " |",
+        "| " + " | ".join("---" for _ in headers) + " |",
+        *["| " + " | ".join(escape_markdown(cell) for cell in row) + " |" for row in rows],
+    ]
