@@ -1,0 +1,1 @@
+"""Training: from tables of labelled examples to models in folders."""
