@@ -2,78 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from evalkit.cli.table_options import (
+    FORMATS,
+    listed,
+    machine_options,
+    numbers,
+    options,
+    reading_options,
+    reading_settings,
+)
 
 __all__ = ["fuse", "index", "retrieve"]
 
-_FORMATS = click.Choice(["trec", "csv", "tsv", "jsonl", "parquet"])
-
-
-def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """Turn `product_id=asin` into an entry of a mapping."""
-    found: dict[str, str] = {}
-    for value in values:
-        name, equals, column = value.partition("=")
-        if not (name and equals and column):
-            raise click.BadParameter(f"{value!r} is not of the form NAME=COLUMN", ctx, param)
-        if name in found:
-            raise click.BadParameter(f"{name} is named more than once", ctx, param)
-        found[name] = column
-    return found
-
-
-def _listed(
-    ctx: click.Context, param: click.Parameter, value: str | None
-) -> tuple[str, ...] | None:
-    """Split at commas."""
-    return (
-        None if value is None else tuple(part.strip() for part in value.split(",") if part.strip())
-    )
-
-
-def _numbers(
-    ctx: click.Context, param: click.Parameter, value: str | None
-) -> tuple[float, ...] | None:
-    """Split at commas into numbers."""
-    try:
-        return None if value is None else tuple(float(part) for part in value.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not a list of numbers", ctx, param) from None
-
-
-def _options(*decorators: Callable[..., Any]) -> Callable[..., Any]:
-    def decorate(function: Any) -> Any:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate
-
-
-_reading = _options(
-    click.option(
-        "--map",
-        "mapping",
-        metavar="NAME=COLUMN",
-        callback=_pairs,
-        multiple=True,
-        help="Name a column: --map product_id=asin. Repeatable.",
-    ),
-    click.option(
-        "--input-format", type=_FORMATS, help="Format of the input; by its ending otherwise."
-    ),
-)
-_machine = _options(
-    click.option("--force", is_flag=True, help="Do it again even if nothing has changed."),
-    click.option("--memory-limit", default="600MB", show_default=True, help="For tables."),
-    click.option("--threads", type=click.IntRange(min=1), help="For tables; all cores otherwise."),
-)
-_computing = _options(
+_computing = options(
     click.option(
         "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps."
     ),
@@ -105,7 +50,7 @@ _computing = _options(
 @click.option(
     "--fields",
     metavar="A,B,...",
-    callback=_listed,
+    callback=listed,
     help="Columns that make a product's text, in order; otherwise those of "
     "title,brand,kind,category,description,attributes that exist.",
 )
@@ -128,8 +73,8 @@ _computing = _options(
 @click.option("--k1", type=float, default=1.5, show_default=True, help="Of BM25.")
 @click.option("--b", type=float, default=0.75, show_default=True, help="Of BM25.")
 @_computing
-@_reading
-@_machine
+@reading_options
+@machine_options
 def index(**chosen: Any) -> None:
     """Index a product catalogue, by vectors or by words.
 
@@ -159,7 +104,7 @@ def index(**chosen: Any) -> None:
         method,
         encoder=encoder,
         fields=chosen["fields"],
-        reading=_reading_settings(chosen),
+        reading=reading_settings(chosen),
         force=chosen["force"],
         memory_limit=chosen["memory_limit"],
         threads=chosen["threads"],
@@ -188,10 +133,10 @@ def index(**chosen: Any) -> None:
     type=click.IntRange(min=1),
     help="Candidates that HNSW keeps, or cells that IVF-PQ visits.",
 )
-@click.option("--output-format", type=_FORMATS, help="Of the run; by its ending otherwise.")
+@click.option("--output-format", type=FORMATS, help="Of the run; by its ending otherwise.")
 @_computing
-@_reading
-@_machine
+@reading_options
+@machine_options
 def retrieve(**chosen: Any) -> None:
     """Search an index for every query and write a run.
 
@@ -216,7 +161,7 @@ def retrieve(**chosen: Any) -> None:
         ),
         search_effort=chosen["search_effort"],
         allow_pickle=chosen["allow_pickle"],
-        reading=_reading_settings(chosen),
+        reading=reading_settings(chosen),
         format=chosen["output_format"],
         force=chosen["force"],
         memory_limit=chosen["memory_limit"],
@@ -239,7 +184,7 @@ def retrieve(**chosen: Any) -> None:
 )
 @click.option("--rrf-k", type=float, default=60.0, show_default=True)
 @click.option(
-    "--weights", metavar="A,B,...", callback=_numbers, help="One for each run; all alike otherwise."
+    "--weights", metavar="A,B,...", callback=numbers, help="One for each run; all alike otherwise."
 )
 @click.option(
     "--normalise",
@@ -252,7 +197,7 @@ def retrieve(**chosen: Any) -> None:
     "--k", type=click.IntRange(min=1), default=100, show_default=True, help="Products a query."
 )
 @click.option("--system", help="Name of the system in the run; the method otherwise.")
-@click.option("--output-format", type=_FORMATS, help="Of the run; by its ending otherwise.")
+@click.option("--output-format", type=FORMATS, help="Of the run; by its ending otherwise.")
 @click.option(
     "--on-duplicate",
     type=click.Choice(["error", "first"]),
@@ -260,8 +205,8 @@ def retrieve(**chosen: Any) -> None:
     show_default=True,
     help="What to do about a product that is twice in a query's results.",
 )
-@_reading
-@_machine
+@reading_options
+@machine_options
 def fuse(**chosen: Any) -> None:
     """Fuse two or more runs, of any format, into one."""
     from evalkit.retrieval import fuse_runs
@@ -275,7 +220,7 @@ def fuse(**chosen: Any) -> None:
         normalise=chosen["normalise"],
         k=chosen["k"],
         system=chosen["system"],
-        reading=_reading_settings(chosen) | {"on_duplicate": chosen["on_duplicate"]},
+        reading=reading_settings(chosen) | {"on_duplicate": chosen["on_duplicate"]},
         format=chosen["output_format"],
         force=chosen["force"],
         memory_limit=chosen["memory_limit"],
@@ -301,10 +246,3 @@ def _encoder(chosen: dict[str, Any]) -> Any:
         revision=chosen["revision"],
         allow_pickle=chosen["allow_pickle"],
     )
-
-
-def _reading_settings(chosen: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "format": chosen["input_format"],
-        "mapping": chosen["mapping"],
-    }

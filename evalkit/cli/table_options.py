@@ -1,0 +1,86 @@
+"""Options of the commands that read tables: naming columns, formats, limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "FORMATS",
+    "listed",
+    "machine_options",
+    "numbers",
+    "options",
+    "reading_options",
+    "reading_settings",
+]
+
+FORMATS = click.Choice(["trec", "csv", "tsv", "jsonl", "parquet"])
+
+
+def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Turn `product_id=asin` into an entry of a mapping."""
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, column = value.partition("=")
+        if not (name and equals and column):
+            raise click.BadParameter(f"{value!r} is not of the form NAME=COLUMN", ctx, param)
+        if name in found:
+            raise click.BadParameter(f"{name} is named more than once", ctx, param)
+        found[name] = column
+    return found
+
+
+def listed(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """Split at commas."""
+    return (
+        None if value is None else tuple(part.strip() for part in value.split(",") if part.strip())
+    )
+
+
+def numbers(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[float, ...] | None:
+    """Split at commas into numbers."""
+    try:
+        return None if value is None else tuple(float(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a list of numbers", ctx, param) from None
+
+
+def options(*decorators: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Any) -> Any:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+reading_options = options(
+    click.option(
+        "--map",
+        "mapping",
+        metavar="NAME=COLUMN",
+        callback=_pairs,
+        multiple=True,
+        help="Name a column: --map product_id=asin. Repeatable.",
+    ),
+    click.option(
+        "--input-format", type=FORMATS, help="Format of the input; by its ending otherwise."
+    ),
+)
+machine_options = options(
+    click.option("--force", is_flag=True, help="Do it again even if nothing has changed."),
+    click.option("--memory-limit", default="600MB", show_default=True, help="For tables."),
+    click.option("--threads", type=click.IntRange(min=1), help="For tables; all cores otherwise."),
+)
+
+
+def reading_settings(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return what `reading_options` chose as keyword arguments of `evalkit.tables.read`."""
+    return {"format": chosen["input_format"], "mapping": chosen["mapping"]}
