@@ -53,6 +53,8 @@ def numbers(
 
 
 def options(*decorators: Callable[..., Any]) -> Callable[..., Any]:
+    """Join several options to one decorator, in the order of the help."""
+
     def decorate(function: Any) -> Any:
         for decorator in reversed(decorators):
             function = decorator(function)
