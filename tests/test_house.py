@@ -27,6 +27,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "manifest": {"errors", "files"},
     "progress": set(),
     "chunks": {"errors", "files", "manifest"},
+    "circularity": {"errors", "manifest"},
     "smollm2": {"errors", "files", "manifest", "models"},
     "tables": {"engines", "errors"},
     "scoring": {"engines", "errors", "metrics", "tables"},

@@ -28,7 +28,9 @@ from evalkit.cli.scoring_options import (
 from evalkit.errors import SettingsError
 
 if TYPE_CHECKING:
+    from evalkit.circularity import FilteredPairs
     from evalkit.reports.query_moves import Move
+    from evalkit.scoring import Inputs
 
 __all__ = ["diff", "score"]
 
@@ -124,6 +126,13 @@ def _biggest(document: dict[str, Any], per_query: Any, count: int) -> list[Move]
     metavar="NAME",
     help="Who judged (default: the model in the manifest of the judgments).",
 )
+@click.option(
+    "--trained-on",
+    multiple=True,
+    metavar="[RUN=]FILE",
+    help="Training pairs of a run's model (default run: treatment), to warn where the judge "
+    "filtered them; repeatable. What the manifests of runs and models tell is found anyway.",
+)
 @record_options
 def score(
     control: str | None,
@@ -139,6 +148,7 @@ def score(
     output: str | None,
     per_query: str | None,
     judge: str | None,
+    trained_on: tuple[str, ...],
     record: bool,
     week: str | None,
     record_name: str | None,
@@ -174,6 +184,7 @@ def score(
     if runs and primary is not None:
         raise SettingsError("--primary is for comparisons; single runs are not tested.")
     record_as = recording_if(record, week, record_name, url)
+    trained = _trained_on(trained_on, list(named))
     with without_pandas(), open_engine(given["memory_limit"]) as connection:
         inputs = read_given(connection, named, given, compared=not runs)
         document, values = score_inputs(
@@ -184,6 +195,7 @@ def score(
             judge=judge_of(given["judgments"], inputs.judgments.fingerprint, judge),
             **settings,
         )
+        document["warnings"] = [*_circular(inputs, document, trained), *document["warnings"]]
         if per_query is not None:
             write(values, per_query, kind="per_query", connection=connection)
         lists: dict[str, Any] = {}
@@ -216,6 +228,56 @@ def score(
                 judge=document["judge"]["name"],
                 values=values,
             )
+
+
+def _trained_on(options: tuple[str, ...], names: list[str]) -> dict[str, list[FilteredPairs]]:
+    """Read the manifests of training pairs, by the run whose model was trained on them.
+
+    Raises:
+        InputError: pairs without their manifest.
+        SettingsError: there is no such run, or several and none is named.
+    """
+    from evalkit.circularity import filtered_pairs
+
+    found: dict[str, list[FilteredPairs]] = {}
+    for option in options:
+        name, equals, path = option.partition("=")
+        if not equals or (name not in names and Path(option).exists()):
+            name, path = names[-1], option
+            if len(names) > 1 and "treatment" not in names:
+                raise SettingsError(
+                    f"--trained-on {option}: there are several runs; write --trained-on "
+                    f"{names[0]}={option}."
+                )
+        if name not in names:
+            raise SettingsError(
+                f"--trained-on {option}: there is no run {name!r}; there are {', '.join(names)}."
+            )
+        found.setdefault(name, []).append(filtered_pairs(path))
+    return found
+
+
+def _circular(
+    inputs: Inputs, document: dict[str, Any], trained: dict[str, list[FilteredPairs]]
+) -> list[str]:
+    """Warn of runs whose model was trained on what their judge selected."""
+    from evalkit.circularity import circular_warning, judge_models, pairs_behind
+
+    judge = document["judge"]
+    models = judge_models(inputs.judgments.path, inputs.judgments.fingerprint)
+    found = [
+        circular_warning(
+            name, judge["name"], models,
+            [*trained.get(name, []), *pairs_behind(table.path, table.fingerprint)],
+        )
+        for name, table in inputs.runs.items()
+    ]  # fmt: skip
+    if trained and not models and judge["source"] != "human":
+        found.append(
+            f"{inputs.judgments.path} has no manifest that names its judge, so nobody can tell "
+            "whether that judge also filtered the training data."
+        )
+    return [text for text in found if text is not None]
 
 
 def _described(move: Move) -> dict[str, Any]:

@@ -1,0 +1,173 @@
+"""Does a judge score what it has chosen itself? Read from the manifests beside the files.
+
+A classifier or language model that filtered the pairs a retriever was trained on has taught that
+retriever its own taste, mistakes included. If it also judges the retriever's run, the run looks
+better than people would find it. The manifests tell: those of judgments and of pairs name their
+judge with a fingerprint (models with the role `relevance`), that of a run names its models, and
+that of a trained model names its pairs.
+
+What has no manifest says nothing, and neither does one of another file than the one there now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit.errors import InputError, Problem
+from evalkit.manifest import fingerprint, manifest_path, read_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from evalkit.manifest import Manifest
+
+__all__ = ["FilteredPairs", "circular_warning", "filtered_pairs", "judge_models", "pairs_behind"]
+
+ROLE = "relevance"
+"""Role of a judge among the models of a manifest."""
+_DEEPEST = 8
+
+
+@dataclass(frozen=True)
+class FilteredPairs:
+    """Training pairs, and who filtered them.
+
+    Attributes:
+        path: the pairs, as a message names them.
+        models: fingerprints of the judges that filtered them; empty where none did.
+    """
+
+    path: str
+    models: frozenset[str]
+
+
+def judge_models(judgments: str, written: str) -> frozenset[str]:
+    """Return the fingerprints of the models that judged.
+
+    Args:
+        judgments: path of the judgments.
+        written: fingerprint of the judgments as they were read.
+
+    Returns:
+        The fingerprints; empty where no manifest tells.
+    """
+    manifest = _manifest_of(Path(judgments), written)
+    return frozenset() if manifest is None else _judges(manifest)
+
+
+def filtered_pairs(path: str) -> FilteredPairs:
+    """Read from the manifest beside training pairs who filtered them.
+
+    Raises:
+        InputError: there is no such file or no manifest, or the manifest is of another file.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise InputError(path, [Problem("cannot be read (no such file)")], remedy="Check the path.")
+    manifest = read_manifest(place)
+    if place.is_file():
+        written = manifest.outputs.get(place.name, {}).get("fingerprint")
+        if written != fingerprint(place):
+            raise InputError(
+                path,
+                [Problem("the manifest beside it is of another file")],
+                remedy="Name the pairs as evalkit synthesize pairs wrote them.",
+            )
+    return FilteredPairs(path, _judges(manifest))
+
+
+def pairs_behind(run: str, written: str) -> list[FilteredPairs]:
+    """Find the training pairs behind the models of a run, through its manifests.
+
+    A run of several fused ones stands for all of them. Models are looked up where the manifest
+    says they were; one that was moved is not found.
+
+    Args:
+        run: path of the run.
+        written: its fingerprint as it was read.
+    """
+    manifest = _manifest_of(Path(run), written)
+    return [] if manifest is None else list(_behind(manifest, _DEEPEST))
+
+
+def circular_warning(
+    name: str, judge: str | None, models: frozenset[str], pairs: Sequence[FilteredPairs]
+) -> str | None:
+    """Say that the judge of a run filtered the training data of its model.
+
+    Args:
+        name: of the run.
+        judge: name of the judge, where it has one.
+        models: fingerprints of the judge.
+        pairs: what the model was trained on.
+
+    Returns:
+        The warning, or None: as far as is known, somebody else filtered them.
+
+    Example:
+        >>> pairs = [FilteredPairs("pairs.parquet", frozenset({"sha256:a"}))]
+        >>> circular_warning("treatment", "tiny", frozenset({"sha256:b"}), pairs)
+        >>> circular_warning("treatment", "tiny", frozenset({"sha256:a"}), pairs).split(":")[0]
+        'The judge tiny also filtered the training data of run treatment (pairs.parquet)'
+    """
+    own = sorted({each.path for each in pairs if each.models & models})
+    if not own:
+        return None
+    named = f" {judge}" if judge else ""
+    return (
+        f"The judge{named} also filtered the training data of run {name} ({', '.join(own)}): its "
+        "verdict favours what it selected; judge with people or another judge."
+    )
+
+
+def _judges(manifest: Manifest) -> frozenset[str]:
+    return frozenset(
+        str(model["fingerprint"])
+        for model in manifest.models
+        if model.get("role") == ROLE and model.get("fingerprint")
+    )
+
+
+def _manifest_of(place: Path, written: str) -> Manifest | None:
+    """The manifest of a file with this fingerprint; None where there is none."""
+    manifest = _readable(place)
+    if manifest is None or manifest.outputs.get(place.name, {}).get("fingerprint") != written:
+        return None
+    return manifest
+
+
+def _readable(place: Path) -> Manifest | None:
+    if str(place) == "-" or not manifest_path(place).is_file():
+        return None
+    try:
+        return read_manifest(place)
+    except InputError:
+        return None
+
+
+def _behind(manifest: Manifest, deepest: int) -> Iterator[FilteredPairs]:
+    """Pairs of the models of a run, and of the runs that it was fused from."""
+    if not deepest:
+        return
+    for model in manifest.models:
+        folder = Path(str(model.get("id", "")))
+        trained = _readable(folder) if model.get("source") == "path" and folder.is_dir() else None
+        if trained is not None:
+            yield from _pairs_of(trained)
+    for item in manifest.inputs:
+        if item.role == "run":
+            fused = _manifest_of(Path(item.path), item.fingerprint)
+            if fused is not None:
+                yield from _behind(fused, deepest - 1)
+
+
+def _pairs_of(trained: Manifest) -> Iterator[FilteredPairs]:
+    """Pairs that a model was trained on; its own manifest may name their judge, or theirs does."""
+    judges = _judges(trained)
+    for item in trained.inputs:
+        if item.role != "pairs":
+            continue
+        own = None if judges else _manifest_of(Path(item.path), item.fingerprint)
+        yield FilteredPairs(item.path, judges if own is None else _judges(own))
