@@ -1,0 +1,409 @@
+"""Masks over all products: which have a property, by attribute or by text; kept once made."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalkit.constraints.checking_reading import Reading
+from evalkit.constraints.checking_values import (
+    is_absence,
+    is_presence,
+    states_any,
+    states_thing,
+)
+from evalkit.knowledge.catalogue import normalise
+from evalkit.knowledge.words import stem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from evalkit.constraints.structure import Condition, Reference
+    from evalkit.knowledge.catalogue import Attribute, Catalogue
+    from evalkit.knowledge.words import Words
+
+__all__ = ["PLACES", "Facts", "Finding"]
+
+PLACES = ("nowhere", "attribute", "price", "kind", "brand", "text")
+_NOWHERE, _ATTRIBUTE, _PRICE, _KIND, _BRAND, _TEXT = range(len(PLACES))
+_SURE_KIND = 0.6
+_BRAND_NAMES = ("brand", "manufacturer")
+# Attributes that list what a product lacks, what it consists of, and what it is used with.
+_LACKS = ("free_from", "free_of", "without", "does_not_contain")
+_CONTENT = ("ingredients", "allergens", "contains", "composition")
+_ABOUT_OTHERS = ("compatib", "suits", "fits", "suitable", "removes", "for_", "supported", "works")
+_MASKS = 1 << 28
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known of one property of all products.
+
+    Attributes:
+        verdict: 1 has it, -1 has it not, 0 unknown; int8[n].
+        place: where that was decided, index of `PLACES`; int8[n].
+        why: the reason in words for one product.
+    """
+
+    verdict: NDArray[np.int8]
+    place: NDArray[np.int8]
+    why: Callable[[int], str]
+
+    def opposite(self) -> Finding:
+        """Return what is known of not having the property."""
+        return Finding(-self.verdict, self.place, self.why)
+
+    def or_else(self, other: Finding) -> Finding:
+        """Return this where it knows, else the other."""
+        here = self.verdict != 0
+
+        def why(product: int) -> str:
+            return self.why(product) if here[product] else other.why(product)
+
+        return Finding(
+            np.where(here, self.verdict, other.verdict),
+            np.where(here, self.place, other.place),
+            why,
+        )
+
+
+class Facts:
+    """All masks of one catalogue under one way of checking."""
+
+    def __init__(
+        self, catalogue: Catalogue, words: Words, read_text: bool, ignored: frozenset[str]
+    ) -> None:
+        self.catalogue = catalogue
+        self.words = words
+        self.size = len(catalogue)
+        self.attributes = dict(catalogue.attributes)
+        names = {catalogue.settings.attribute_name(name) or name for name in ignored} | ignored
+        self.ignored = names
+        self.reading = Reading(catalogue, words) if read_text else None
+        self.brands = np.array([normalise(brand) for brand in catalogue.brands], dtype=object)
+        self._kept: OrderedDict[object, Finding] = OrderedDict()
+        self._most = max(64, _MASKS // max(self.size, 1))
+        self._by_word: dict[str, dict[str, None]] | None = None
+
+    # -- what is asked for ---------------------------------------------------------------------
+
+    def condition(self, condition: Condition) -> Finding:
+        """Return whether products meet a condition: any of its values, or the thing itself."""
+        name = condition.attribute
+        values = tuple(map(normalise, condition.values))
+        key = ("condition", name, values)
+        return self._once(
+            key, lambda: self._any([self._has(name, value) for value in values or ("",)])
+        )
+
+    def kind(self, kinds: tuple[str, ...]) -> Finding:
+        """Return whether products are of one of the kinds."""
+        return self._once(("kind", kinds), lambda: self._kind(kinds))
+
+    def price(self, low: float, high: float, strict: bool) -> Finding:
+        """Return whether prices lie within limits; a limit that is NaN is unknown."""
+        prices = self.catalogue.prices
+        known = ~np.isnan(prices) & ~np.isnan(high)
+        within = (prices >= low) & ((prices < high) if strict else (prices <= high))
+        verdict = np.where(known, np.where(within, 1, -1), 0).astype(np.int8)
+        limit = (
+            f"at least {low:g}"
+            if np.isinf(high)
+            else f"{'below' if strict else 'at most'} {high:g}"
+        )
+        place = np.where(known, _PRICE, _NOWHERE).astype(np.int8)
+        return Finding(
+            verdict, place, lambda product: f"the price is {prices[product]:g}, wanted {limit}"
+        )
+
+    def another_than(self, reference: Reference) -> Finding:
+        """Return whether products are none of the reference's: itself, or its brand."""
+        catalogue = self.catalogue
+        verdict = np.ones(self.size, dtype=np.int8)
+        place = np.full(self.size, _BRAND, dtype=np.int8)
+        if reference.product_id is not None:
+            number = int(catalogue.numbers_of([reference.product_id])[0])
+            if number >= 0:
+                verdict[number] = -1
+        elif reference.brand is not None:
+            same = self.brands == normalise(reference.brand)
+            if stem(reference.text) != stem(reference.brand):
+                # A product of that brand that is not known by its id: those that bear its name.
+                wanted = set(stem(reference.text).split())
+                for number in np.flatnonzero(same).tolist():
+                    same[number] = wanted <= set(stem(catalogue.titles[number]).split())
+            verdict[same] = -1
+            verdict[self.brands == ""] = 0
+            place[self.brands == ""] = _NOWHERE
+        else:
+            verdict[:], place[:] = 0, _NOWHERE
+
+        def why(product: int) -> str:
+            if verdict[product] < 0:
+                return f"it is {reference.text} itself"
+            return f"the brand is {catalogue.brands[product] or 'another'}"
+
+        return Finding(verdict, place, why)
+
+    def reference_price(self, reference: Reference, kinds: tuple[str, ...]) -> float:
+        """Return the price of the reference, or its brand's median in the kinds; NaN if unknown."""
+        prices = self.catalogue.prices
+        if reference.product_id is not None:
+            number = int(self.catalogue.numbers_of([reference.product_id])[0])
+            if number >= 0:
+                return float(prices[number])
+        if reference.brand is None:
+            return float("nan")
+        chosen = (self.brands == normalise(reference.brand)) & ~np.isnan(prices)
+        if kinds:
+            chosen &= self.kind(kinds).verdict == 1
+        return float(np.median(prices[chosen])) if chosen.any() else float("nan")
+
+    # -- how it is decided ---------------------------------------------------------------------
+
+    def _once(self, key: object, make: Callable[[], Finding]) -> Finding:
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = make()
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(key)
+        return found
+
+    def _any(self, findings: list[Finding]) -> Finding:
+        """Return whether one of several holds; all must be known not to hold to say that none."""
+        if len(findings) == 1:
+            return findings[0]
+        verdicts = np.stack([finding.verdict for finding in findings])
+        places = np.stack([finding.place for finding in findings])
+        verdict = np.where(
+            (verdicts == 1).any(axis=0), 1, np.where((verdicts == -1).all(axis=0), -1, 0)
+        ).astype(np.int8)
+        # the first that holds, or else the weakest that does not
+        strength = np.where(verdicts == verdict, places, -1)
+        chosen = np.where(verdict == 1, (verdicts == 1).argmax(axis=0), strength.argmax(axis=0))
+        place = np.take_along_axis(places, chosen[None], axis=0)[0]
+        place = np.where(verdict == 0, _NOWHERE, place).astype(np.int8)
+        return Finding(verdict, place, lambda product: findings[chosen[product]].why(product))
+
+    def _name(self, attribute: str | None) -> str | None:
+        if attribute is None or attribute in self.attributes:
+            return attribute
+        plain = self.catalogue.settings.attribute_name(attribute)
+        return plain if plain in self.attributes else attribute
+
+    def _has(self, attribute: str | None, value: str) -> Finding:
+        """Return whether products have a value of an attribute; an empty value is the thing."""
+        name = self._name(attribute)
+        return self._once(("has", name, value), lambda: self._decide(name, value))
+
+    def _decide(self, name: str | None, value: str) -> Finding:
+        if name in _BRAND_NAMES:
+            return self._brand(value)
+        if name is not None and is_absence(value):
+            return self._has(name, "").opposite()
+        if name in _LACKS and value:
+            return self._has(_CONTENT[0], value).opposite()
+        if name is not None and name.endswith("_free") and name != "_free":
+            finding = self._attribute(name, "")
+            thing = name.removesuffix("_free").replace("_", " ")
+            return finding.or_else(self._linked(None, thing).opposite()).or_else(
+                self._text(None, thing).opposite()
+            )
+        thing = value
+        if name is not None and is_presence(value) and name not in _CONTENT:
+            thing = ""
+        finding = self._attribute(name, value) if thing else self._attribute(name, "")
+        wanted = thing or (name or "").replace("_", " ")
+        if not wanted:
+            return finding
+        finding = finding.or_else(self._linked(name, wanted))
+        return finding.or_else(self._text(name, thing))
+
+    def _attribute(self, name: str | None, value: str) -> Finding:
+        """Return what the attribute itself states; without one, what any attribute states."""
+        if name is None or name not in self.attributes:
+            return self._any_attribute(value or (name or "").replace("_", " "))
+        if name in self.ignored:
+            return self._unknown()
+        attribute = self.attributes[name]
+        if not value or is_presence(value):
+            verdict = states_thing(attribute, self.size)
+            if value and not _only_says_whether(attribute):
+                stated = states_any(attribute, value, self.words, self.size)
+                verdict = np.where(stated == 1, 1, verdict).astype(np.int8)
+        elif _only_says_whether(attribute):
+            # "bluetooth: yes", asked for the bluetooth of "bluetooth"
+            same = stem(value) == stem(name.replace("_", " "))
+            return (
+                self._stated(name, states_thing(attribute, self.size)) if same else self._unknown()
+            )
+        else:
+            least = name.startswith(("max", "maximum"))
+            verdict = states_any(attribute, value, self.words, self.size, at_least=least)
+        return self._stated(name, verdict)
+
+    def _linked(self, name: str | None, thing: str) -> Finding:
+        """Return what attributes state that tell of the thing by their name or nature.
+
+        `free_from` lists it; `gluten_free` and `latex` say yes or no; an allergen or ingredient
+        is one for whoever asks for either.
+        """
+        verdict = np.zeros(self.size, dtype=np.int8)
+        places: list[tuple[str, NDArray[np.int8]]] = []
+        plain = stem(thing)
+        for other in self.attributes:
+            if other == name or other in self.ignored:
+                continue
+            attribute = self.attributes[other]
+            found: NDArray[np.int8] | None = None
+            if other in _LACKS:
+                found = np.minimum(-states_any(attribute, thing, self.words, self.size), 0)
+            elif other in _CONTENT and (name in _CONTENT or name is None):
+                found = states_any(attribute, thing, self.words, self.size)
+                if name is None and not (found == 1).any():
+                    found = None
+            elif _only_says_whether(attribute) and stem(other.replace("_", " ")) in (
+                plain,
+                f"{plain} free",
+            ):
+                found = states_thing(attribute, self.size)
+                if other.endswith("_free"):
+                    found = -found
+            if found is not None and found.any():
+                places.append((other, found.astype(np.int8)))
+        # what states it stands above what lists it as absent, above what does not list it
+        order = sorted(places, key=lambda part: part[0] in _CONTENT)
+        for _, found in order:
+            verdict = np.where(verdict == 0, found, verdict).astype(np.int8)
+        for _, found in places:
+            verdict[found == 1] = 1
+
+        def why(product: int) -> str:
+            for other, found in [*order]:
+                if found[product] == verdict[product]:
+                    return self._says(other, product)
+            return ""
+
+        return Finding(verdict, np.where(verdict != 0, _ATTRIBUTE, 0).astype(np.int8), why)
+
+    def _any_attribute(self, value: str) -> Finding:
+        """Return what any attribute states; the one that owns the value also says otherwise."""
+        if not value:
+            return self._unknown()
+        verdict = np.zeros(self.size, dtype=np.int8)
+        parts = []
+        for name in self._candidates(value):
+            if name in self.ignored or name in _LACKS or name.startswith(_ABOUT_OTHERS):
+                continue
+            attribute = self.attributes[name]
+            if _only_says_whether(attribute):
+                continue
+            found = states_any(attribute, value, self.words, self.size)
+            if (found == 1).any():
+                parts.append((name, found))
+                verdict[found == 1] = 1
+        total = sum(int((found == 1).sum()) for _, found in parts)
+        for _, found in parts:
+            if int((found == 1).sum()) * 2 > total:
+                verdict[(found == -1) & (verdict == 0)] = -1
+
+        def why(product: int) -> str:
+            for name, found in parts:
+                if found[product] == verdict[product]:
+                    return self._says(name, product)
+            return ""
+
+        return Finding(verdict, np.where(verdict != 0, _ATTRIBUTE, 0).astype(np.int8), why)
+
+    def _candidates(self, value: str) -> list[str]:
+        """Return the attributes one of whose values has a word of the wanted one or its family."""
+        if self._by_word is None:
+            self._by_word = {}
+            for name, attribute in self.attributes.items():
+                for stated in attribute.values:
+                    for word in stem(stated).split():
+                        self._by_word.setdefault(word, {})[name] = None
+        found: dict[str, None] = {}
+        for name in self.words.names(value):
+            first = stem(name).split()[:1]
+            if first:
+                found.update(self._by_word.get(first[0], {}))
+        return sorted(found)
+
+    def _text(self, name: str | None, value: str) -> Finding:
+        if self.reading is None:
+            return self._unknown()
+        attribute = self.attributes.get(name) if name is not None else None
+        verdict, quote = self.reading.read(name, attribute, value)
+        place = np.where(verdict != 0, _TEXT, _NOWHERE).astype(np.int8)
+        return Finding(verdict, place, quote)
+
+    def _kind(self, kinds: tuple[str, ...]) -> Finding:
+        catalogue = self.catalogue
+        names = {stem(name): None for kind in kinds for name in self.words.names(kind)}
+        fits = np.array(
+            [any(_ends_with(stem(kind), name) for name in names) for kind in catalogue.kinds]
+            + [False],
+            dtype=np.bool_,
+        )
+        sure = (catalogue.kind >= 0) & (catalogue.kind_confidence >= _SURE_KIND)
+        verdict = np.zeros(self.size, dtype=np.int8)
+        place = np.zeros(self.size, dtype=np.int8)
+        if fits.any():
+            verdict = np.where(sure, np.where(fits[catalogue.kind], 1, -1), 0).astype(np.int8)
+            place = np.where(sure, _KIND, _NOWHERE).astype(np.int8)
+        if self.reading is not None:
+            wordings = [name for kind in kinds for name in self.words.names(kind)]
+            titled = self.reading.titles.mention(wordings)
+            by_title = (verdict == 0) & titled.said
+            verdict[by_title], place[by_title] = 1, _TEXT
+
+        def why(product: int) -> str:
+            if place[product] == _KIND:
+                return f"the kind is {catalogue.kinds[catalogue.kind[product]]}"
+            return f"the title says {catalogue.titles[product]}"
+
+        return Finding(verdict, place, why)
+
+    def _brand(self, value: str) -> Finding:
+        distinct = sorted(set(self.brands.tolist()))
+        wanted = f" {stem(value)} "
+        same = {brand: wanted in f" {stem(brand)} " or brand == value for brand in distinct}
+        verdict = np.fromiter(
+            (0 if not brand else 1 if same[brand] else -1 for brand in self.brands),
+            np.int8,
+            self.size,
+        )
+        place = np.where(verdict != 0, _BRAND, _NOWHERE).astype(np.int8)
+        return Finding(
+            verdict, place, lambda product: f"the brand is {self.catalogue.brands[product]}"
+        )
+
+    def _unknown(self) -> Finding:
+        nothing = np.zeros(self.size, dtype=np.int8)
+        return Finding(nothing, nothing, lambda _: "nothing is stated")
+
+    def _stated(self, name: str, verdict: NDArray[np.int8]) -> Finding:
+        place = np.where(verdict != 0, _ATTRIBUTE, _NOWHERE).astype(np.int8)
+        return Finding(verdict, place, lambda product: self._says(name, product))
+
+    def _says(self, name: str, product: int) -> str:
+        attribute = self.attributes[name]
+        low, high = np.searchsorted(attribute.product, [product, product + 1])
+        values = [attribute.values[place] for place in attribute.value[low:high]]
+        return f"{name.replace('_', ' ')} states {', '.join(values)}"
+
+
+def _only_says_whether(attribute: Attribute) -> bool:
+    return all(value in ("yes", "no", "y", "n", "true", "false") for value in attribute.values)
+
+
+def _ends_with(kind: str, wanted: str) -> bool:
+    return kind == wanted or kind.endswith(f" {wanted}")

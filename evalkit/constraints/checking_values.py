@@ -1,0 +1,163 @@
+"""What the attributes of a catalogue state of a thing: that it is so, that it is not, or nothing.
+
+One attribute at a time, over its distinct values; `-1` where a product states the attribute and
+says otherwise. `none`, `no` and the like say that the thing is absent; `unknown` and `n/a` say
+nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from evalkit.knowledge.catalogue import Attribute
+    from evalkit.knowledge.words import Words
+
+__all__ = [
+    "is_absence",
+    "is_presence",
+    "quantity",
+    "same_quantity",
+    "states_any",
+    "states_number",
+    "states_thing",
+]
+
+_ABSENCE = re.compile(
+    r"(?:no|none|not|without|never|lacks?)(?:\b[^a-z].*)?|n|0|false|absent|excluded"
+)
+_PRESENCE = frozenset(
+    (
+        "yes", "y", "true", "included", "built-in", "built", "integrated", "available",
+        "supported", "present", "with", "1",
+    )
+)  # fmt: skip
+_NOTHING = frozenset(
+    (
+        "not applicable", "not available", "not specified", "unknown", "unspecified", "n/a",
+        "na", "other", "others", "-", "?", ".",
+    )
+)  # fmt: skip
+_QUANTITY = re.compile(
+    r"(?P<number>\d[\d.,]*)\s*(?P<unit>[a-zµ\"″%°]+(?:/[a-z]+)?|)(?P<rest>.*)", re.DOTALL
+)
+# Unit to (family, factor); a unit that is not here only equals itself.
+_UNITS = {
+    "mm": ("length", 0.001), "cm": ("length", 0.01), "m": ("length", 1.0), "km": ("length", 1e3),
+    "inch": ("length", 0.0254), "in": ("length", 0.0254), "inches": ("length", 0.0254),
+    '"': ("length", 0.0254), "″": ("length", 0.0254), "ft": ("length", 0.3048),
+    "feet": ("length", 0.3048), "metre": ("length", 1.0), "metres": ("length", 1.0),
+    "mg": ("mass", 1e-6), "g": ("mass", 0.001), "kg": ("mass", 1.0), "lb": ("mass", 0.45359237),
+    "lbs": ("mass", 0.45359237), "oz": ("mass", 0.028349523), "gram": ("mass", 0.001),
+    "ml": ("volume", 0.001), "cl": ("volume", 0.01), "dl": ("volume", 0.1), "l": ("volume", 1.0),
+    "litre": ("volume", 1.0), "litres": ("volume", 1.0), "liter": ("volume", 1.0),
+    "w": ("power", 1.0), "kw": ("power", 1e3), "watt": ("power", 1.0), "watts": ("power", 1.0),
+    "mah": ("charge", 0.001), "ah": ("charge", 1.0), "kb": ("bytes", 1e3), "mb": ("bytes", 1e6),
+    "gb": ("bytes", 1e9), "tb": ("bytes", 1e12), "s": ("time", 1.0), "min": ("time", 60.0),
+    "minutes": ("time", 60.0), "minute": ("time", 60.0), "h": ("time", 3600.0),
+    "hours": ("time", 3600.0), "hour": ("time", 3600.0), "hz": ("frequency", 1.0),
+    "khz": ("frequency", 1e3), "mhz": ("frequency", 1e6), "ghz": ("frequency", 1e9),
+}  # fmt: skip
+
+
+def is_absence(value: str) -> bool:
+    """Tell whether a value says that the thing is not there.
+
+    Example:
+        >>> [is_absence(value) for value in ("none", "not included", "no", "none, oiled", "nylon")]
+        [True, True, True, True, False]
+    """
+    return _ABSENCE.fullmatch(value) is not None
+
+
+def is_presence(value: str) -> bool:
+    """Tell whether a value says no more than that the thing is there.
+
+    Example:
+        >>> [is_presence(value) for value in ("yes", "built in", "included", "detachable")]
+        [True, True, True, False]
+    """
+    return value in _PRESENCE or value.split()[:1] in (["built"], ["included"])
+
+
+def quantity(text: str) -> tuple[float, str] | None:
+    """Return the number and unit that a value consists of, or None if it is something else.
+
+    Example:
+        >>> quantity("28 cm"), quantity("5,000 mAh"), quantity("3 steps"), quantity("size 8")
+        ((28.0, 'cm'), (5000.0, 'mah'), (3.0, 'steps'), None)
+    """
+    found = _QUANTITY.fullmatch(text.strip().lower())
+    if found is None or found["rest"].strip():
+        return None
+    number = found["number"].rstrip(".,")
+    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", number):
+        number = number.replace(",", "")
+    try:
+        return float(number.replace(",", ".")), found["unit"]
+    except ValueError:
+        return None
+
+
+def same_quantity(one: tuple[float, str], other: tuple[float, str]) -> bool:
+    """Tell whether two quantities are the same to half a percent; a missing unit fits any.
+
+    Example:
+        >>> same_quantity((28, "cm"), (0.28, "m")), same_quantity((28, "cm"), (28, "w"))
+        (True, False)
+    """
+    number, unit = one
+    wanted, wanted_unit = other
+    if unit != wanted_unit and unit and wanted_unit:
+        known, wish = _UNITS.get(unit), _UNITS.get(wanted_unit)
+        if known is None or wish is None or known[0] != wish[0]:
+            return False
+        number, wanted = number * known[1], wanted * wish[1]
+    return abs(number - wanted) <= 0.005 * max(abs(number), abs(wanted))
+
+
+def states_any(
+    attribute: Attribute, wanted: str, words: Words, products: int, *, at_least: bool = False
+) -> NDArray[np.int8]:
+    """Return 1 where a product states the wanted value, -1 where only others, else 0; int8[n]."""
+    wish = quantity(wanted)
+    said = np.zeros(len(attribute.values), dtype=np.bool_)
+    for place, value in enumerate(attribute.values):
+        stated = quantity(value) if wish is not None else None
+        if wish is not None and stated is not None:
+            said[place] = same_quantity(stated, wish) or (
+                at_least and stated[1] == wish[1] and stated[0] >= wish[0]
+            )
+        else:
+            said[place] = words.says(value, wanted)
+    return _of_products(attribute, said, products)
+
+
+def states_number(attribute: Attribute, products: int) -> NDArray[np.bool_]:
+    """Return which products state the attribute with a number; bool[n]."""
+    result = np.zeros(products, dtype=np.bool_)
+    result[attribute.product[~np.isnan(attribute.number)[attribute.value]]] = True
+    return result
+
+
+def states_thing(attribute: Attribute, products: int) -> NDArray[np.int8]:
+    """Return 1 where an attribute says that the thing is there, -1 where not, 0 unstated."""
+    there = np.fromiter(
+        (not is_absence(value) for value in attribute.values), np.bool_, len(attribute.values)
+    )
+    return _of_products(attribute, there, products)
+
+
+def _of_products(attribute: Attribute, said: NDArray[np.bool_], products: int) -> NDArray[np.int8]:
+    tells = np.fromiter(
+        (value not in _NOTHING for value in attribute.values), np.bool_, len(attribute.values)
+    )
+    result = np.zeros(products, dtype=np.int8)
+    result[attribute.product[tells[attribute.value]]] = -1
+    result[attribute.product[(said & tells)[attribute.value]]] = 1
+    return result
