@@ -38,6 +38,8 @@ _COMPATIBILITY = re.compile(
     r"(^|_)(compatib\w*|compatible_with|fits|suits|suitable_for|for_use_with)(_|$)"
 )
 _LONG = 40  # characters; a longer text is a description, not a value
+_MANY = 30  # things that a kind goes with, of which the kinds are looked up
+_NAME = 4  # characters; a shorter name stands in titles by chance
 _FEW = 5  # priced products without which a kind has no price tiers
 
 
@@ -91,19 +93,22 @@ class Graph:
             return self.kinds()
         wanted = stem(word)
         same = {wanted, *(stem(name) for name in self.words.synonyms(word))}
+        for meaning in self.words.meanings(word):
+            same |= {stem(meaning), *(stem(name) for name in self.words.synonyms(meaning))}
         narrower = {stem(name) for name in self.words.family(word)}
         found: dict[str, int] = {}
         for kind in self.kinds():
             key = stem(kind)
             if key in same:
-                found[kind] = 0
+                found[kind] = 0 if key == wanted else 1
             elif key in narrower:
-                found[kind] = 1
-            elif any(key.endswith(f" {name}") for name in same):
                 found[kind] = 2
-        if 0 in found.values():
-            # "speaker" the kind does not mean every kind of speaker
-            return tuple(kind for kind, rank in found.items() if rank == 0)
+            elif any(key.endswith(f" {name}") for name in same):
+                found[kind] = 3
+        for rank in (0, 1):
+            if rank in found.values():
+                # "toner" the kind is no toner cartridge, nor "speaker" every kind of speaker
+                return tuple(kind for kind, place in found.items() if place == rank)
         return tuple(sorted(found, key=lambda kind: found[kind]))
 
     def kind_words(self, kind: str) -> tuple[str, ...]:
@@ -279,10 +284,22 @@ class Graph:
         return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
     def compatible_kinds(self, kind: str) -> tuple[str, ...]:
-        """Return the kinds of the catalogue that a kind goes with, sorted."""
+        """Return the kinds of the catalogue that a kind goes with, sorted.
+
+        These are kinds that its products name, or in whose titles the named things stand.
+        """
         found: dict[str, None] = {}
-        for text in self.compatible_with(kind):
-            found.update(dict.fromkeys(self.kinds_named(text)))
+        for text in list(self.compatible_with(kind))[:_MANY]:
+            named = self.kinds_named(text)
+            found.update(dict.fromkeys(named))
+            if not named and len(text) >= _NAME:
+                rows = [
+                    row
+                    for row, title in enumerate(self.catalogue.titles)
+                    if text in title.lower() and self.catalogue.kind[row] >= 0
+                ]
+                kinds = np.unique(self.catalogue.kind[rows]) if rows else ()
+                found.update(dict.fromkeys(self.catalogue.kinds[number] for number in kinds))
         for triple in self.triples:
             if triple.relation == "compatible with" and kind in self.kinds_named(triple.object):
                 found.update(dict.fromkeys(self.kinds_named(triple.subject)))

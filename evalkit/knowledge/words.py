@@ -42,7 +42,7 @@ _PLURALS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared and hashed as the object that it is
 class Words:
     """Tables of words; everything in lower case.
 
@@ -52,12 +52,14 @@ class Words:
         wider: the words that a word is a kind of, by its stems, nearest first.
         unlike: phrases that contain a word and are something else, by the word's stems
             (`wood wool` is no wool).
+        loose: what a short name may mean, by its stems (`toner`: toner cartridge, toner lotion).
     """
 
     same: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     narrower: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     wider: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unlike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    loose: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def synonyms(self, word: str) -> tuple[str, ...]:
         """Return other words for the same thing; empty where none is known."""
@@ -70,6 +72,10 @@ class Words:
     def broader(self, word: str) -> tuple[str, ...]:
         """Return the words that it is a kind of, nearest first."""
         return self.wider.get(stem(word), ())
+
+    def meanings(self, name: str) -> tuple[str, ...]:
+        """Return what a short, ambiguous name of a product may mean (`pc`: desktop computer)."""
+        return self.loose.get(stem(name), ())
 
     def names(self, word: str) -> tuple[str, ...]:
         """Return every wording that states the word: itself, its synonyms, its family."""
@@ -89,31 +95,20 @@ class Words:
             return 1
         denied = _denied(wish)
         if denied is not None:
-            found = self.states(text, denied)
-            # "oil-free" is stated by what denies oil, and by nothing that states it
-            return -found if found else 0
-        clauses = _clauses(plain)
+            # "oil-free" is stated by what denies oil, and denied by what states it.
+            same = any(_search(plain, sought) == 1 for sought in _sought(self, wish, False))
+            return 1 if same else -self.states(plain, denied)
         best = 0
-        for name in self.names(wish):
-            sequence = _stems(name)
-            if not sequence:
-                continue
-            for clause in clauses:
-                found = _find(clause, sequence, self._unlike(wish, name))
-                if found == 1:
-                    return 1
-                best = found or best
+        for sought in _sought(self, wish, True):
+            found = _search(plain, sought)
+            if found == 1:
+                return 1
+            best = found or best
         return best
 
     def says(self, value: str, wanted: str) -> bool:
         """Tell whether a value of the catalogue states the wanted word; see `says`."""
         return self.states(value, wanted) == 1
-
-    def _unlike(self, wish: str, name: str) -> tuple[tuple[str, ...], ...]:
-        phrases = dict.fromkeys(
-            (*self.unlike.get(stem(wish), ()), *self.unlike.get(stem(name), ()))
-        )
-        return tuple(_stems(phrase) for phrase in phrases)
 
 
 def says(value: str, wanted: str) -> bool:
@@ -178,24 +173,25 @@ def _read(triples: tuple[Triple, ...]) -> Words:
         if triple.relation == "is a":
             below.setdefault(triple.object, []).append(triple.subject)
     unlike = {stem(word): tuple(phrases) for word, phrases in document["unlike"].items()}
-    same = _merged(groups)
+    same = _joined(groups)
     narrower, wider = _closed(below, same)
-    return Words(same, narrower, wider, unlike)
+    loose: dict[str, tuple[str, ...]] = {}
+    for word, names in document["loose"].items():
+        for name in names:
+            loose[stem(name)] = (*loose.get(stem(name), ()), word)
+    return Words(same, narrower, wider, unlike, loose)
 
 
-def _merged(groups: Iterable[Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    """Return the other members of its group for each word; a word in two groups joins both."""
-    group_of: dict[str, dict[str, None]] = {}
+def _joined(groups: Iterable[Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Return the other members of its groups for each word.
+
+    Groups that share a word stay apart: it may mean two things.
+    """
+    found: dict[str, dict[str, None]] = {}
     for group in groups:
-        joined: dict[str, None] = {}
         for word in group:
-            joined.update(group_of.get(stem(word), {}))
-        joined.update(dict.fromkeys(group))
-        for word in joined:
-            group_of[stem(word)] = joined
-    return {
-        key: tuple(word for word in group if stem(word) != key) for key, group in group_of.items()
-    }
+            found.setdefault(stem(word), {}).update(dict.fromkeys(group))
+    return {key: tuple(word for word in group if stem(word) != key) for key, group in found.items()}
 
 
 def _closed(
@@ -291,49 +287,77 @@ def _denied(wish: str) -> str | None:
     return found["after"] or found["before"]
 
 
+@dataclass(frozen=True)
+class _Sought:
+    """One wording of a wanted thing: its stems, and the phrases in which they are another thing."""
+
+    stems: tuple[str, ...]
+    unlike: tuple[tuple[str, ...], ...]
+
+
+@lru_cache(1 << 12)
+def _sought(words: Words, wish: str, with_family: bool) -> tuple[_Sought, ...]:
+    names = words.names(wish) if with_family else words.synonyms(wish)
+    found = {}
+    for name in names:
+        keys = dict.fromkeys((stem(wish), stem(name)))
+        phrases = dict.fromkeys(phrase for key in keys for phrase in words.unlike.get(key, ()))
+        if _stems(name):
+            found[_Sought(_stems(name), tuple(_stems(phrase) for phrase in phrases))] = None
+    return tuple(found)
+
+
 @lru_cache(1 << 15)
-def _clauses(text: str) -> tuple[tuple[tuple[str, str], ...], ...]:
-    """Return the clauses of a text, each a sequence of (word, stem)."""
-    return tuple(
-        tuple((word, _stem_word(word)) for word in _WORD.findall(part.replace("’", "'")))
-        for part in _CLAUSE.split(text)
-        if part and part.strip()
+def _clauses(
+    text: str,
+) -> tuple[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], frozenset[str]]:
+    """Return the clauses of a text, each its words and their stems, and all stems."""
+    found = [_WORD.findall(part.replace("’", "'")) for part in _CLAUSE.split(text) if part]
+    clauses = tuple(
+        (tuple(words), tuple(_stem_word(word) for word in words)) for words in found if words
     )
+    return clauses, frozenset(part for _, stems in clauses for part in stems)
 
 
-def _find(
-    clause: Sequence[tuple[str, str]],
-    sequence: tuple[str, ...],
-    unlike: Sequence[tuple[str, ...]],
-) -> int:
-    """Return 1 if a clause states a sequence of stems, -1 if it only denies it, else 0."""
+def _search(text: str, sought: _Sought) -> int:
+    """Return 1 if a text states what is sought, -1 if it only denies it, else 0."""
+    clauses, there = _clauses(text)
+    if not there.issuperset(sought.stems):
+        return 0
     best = 0
-    stems = [found for _, found in clause]
-    size = len(sequence)
-    for start in range(len(clause) - size + 1):
-        if tuple(stems[start : start + size]) != sequence:
+    for words, stems in clauses:
+        found = _find(words, stems, sought)
+        if found == 1:
+            return 1
+        best = found or best
+    return best
+
+
+def _find(words: tuple[str, ...], stems: tuple[str, ...], sought: _Sought) -> int:
+    best = 0
+    size = len(sought.stems)
+    for start in range(len(words) - size + 1):
+        if stems[start : start + size] != sought.stems:
             continue
-        if any(_covers(stems, start, size, phrase) for phrase in unlike):
+        if any(_covers(stems, start, size, phrase) for phrase in sought.unlike):
             continue
-        before = [word for word, _ in clause[:start]]
-        after = [word for word, _ in clause[start + size : start + size + 1]]
+        before, after = words[:start], words[start + size : start + size + 1]
         if before and before[-1] in _FAKE_BEFORE:
             continue
         if after and after[0] in _FAKE_AFTER:
             continue
-        if _is_denied(before, after):
-            best = -1
-            continue
-        return 1
+        if not _is_denied(before, after):
+            return 1
+        best = -1
     return best
 
 
-def _covers(stems: Sequence[str], start: int, size: int, phrase: tuple[str, ...]) -> bool:
+def _covers(stems: tuple[str, ...], start: int, size: int, phrase: tuple[str, ...]) -> bool:
     """Tell whether a phrase stands in the text around the found words."""
     length = len(phrase)
     first = max(0, start + size - length)
     return any(
-        tuple(stems[place : place + length]) == phrase
+        stems[place : place + length] == phrase
         for place in range(first, min(start, len(stems) - length) + 1)
     )
 
