@@ -91,6 +91,7 @@ class Checker:
         ignore_attributes: attributes that decide nothing. What their statements teach about the
             reliability of words in texts stays.
         words: which words mean what; the project's own table by default.
+        texts_of: a checker of a catalogue with the same texts, to read them only once.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Checker:
         ignore_attributes: Sequence[str] = (),
         *,
         words: Words | None = None,
+        texts_of: Checker | None = None,
     ) -> None:
         if words is None:
             from evalkit.knowledge.words import Words, read_words
@@ -108,7 +110,9 @@ class Checker:
             given = getattr(graph, "words", None)
             words = given if isinstance(given, Words) else read_words()
         self.catalogue = catalogue
-        self._facts = Facts(catalogue, words, read_text, frozenset(ignore_attributes))
+        ignored = frozenset(ignore_attributes)
+        other = texts_of._facts.reading if texts_of is not None else None
+        self._facts = Facts(catalogue, words, read_text, ignored, other)
 
     def check(self, structure: Structure, numbers: NDArray[np.int64] | None = None) -> Checks:
         """Check products against a structure.

@@ -76,7 +76,12 @@ class Facts:
     """All masks of one catalogue under one way of checking."""
 
     def __init__(
-        self, catalogue: Catalogue, words: Words, read_text: bool, ignored: frozenset[str]
+        self,
+        catalogue: Catalogue,
+        words: Words,
+        read_text: bool,
+        ignored: frozenset[str],
+        other: Reading | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.words = words
@@ -84,7 +89,7 @@ class Facts:
         self.attributes = dict(catalogue.attributes)
         names = {catalogue.settings.attribute_name(name) or name for name in ignored} | ignored
         self.ignored = names
-        self.reading = Reading(catalogue, words) if read_text else None
+        self.reading = (other or Reading(catalogue, words)) if read_text else None
         self.brands = np.array([normalise(brand) for brand in catalogue.brands], dtype=object)
         self._kept: OrderedDict[object, Finding] = OrderedDict()
         self._most = max(64, _MASKS // max(self.size, 1))
