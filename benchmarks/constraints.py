@@ -98,7 +98,7 @@ def graded_pairs(
 ) -> dict[str, dict[str, list[tuple[int, int]]]]:
     """Return (truth, verdict) pairs by setting and by catalogue and type."""
     queries = {row["query_id"]: row for row in lines(LABELS / "constraint_queries.jsonl")}
-    pairs = [row for row in lines(LABELS / "constraint_pairs.jsonl")]
+    pairs = lines(LABELS / "constraint_pairs.jsonl")
     result: dict[str, dict[str, list[tuple[int, int]]]] = {}
     for setting in SETTINGS:
         groups: dict[str, list[tuple[int, int]]] = {}

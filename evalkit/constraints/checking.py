@@ -112,7 +112,7 @@ class Checker:
         self.catalogue = catalogue
         ignored = frozenset(ignore_attributes)
         other = texts_of._facts.reading if texts_of is not None else None
-        self._facts = Facts(catalogue, words, read_text, ignored, other)
+        self._facts: Facts = Facts(catalogue, words, read_text, ignored, other)
 
     def check(self, structure: Structure, numbers: NDArray[np.int64] | None = None) -> Checks:
         """Check products against a structure.
