@@ -22,12 +22,14 @@ _COMMANDS = {
     "gsb": ("evalkit.cli.gsb", "gsb", "Sum up votes: GSB, position bias, agreement."),
     "history": ("evalkit.cli.history", "history", "List and compare recorded evaluations."),
     "index": ("evalkit.cli.retrieval", "index", "Index a product catalogue."),
+    "judge": ("evalkit.cli.judge", "judge", "Judge what runs show with a model."),
     "models": ("evalkit.cli.models", "models", "List and add models."),
     "plan": ("evalkit.cli.plan", "plan", "Queries and votes that a difference needs."),
     "report": ("evalkit.cli.report", "report", "Write the weekly evaluation report."),
     "retrieve": ("evalkit.cli.retrieval", "retrieve", "Search an index for every query."),
     "score": ("evalkit.cli.score", "score", "Score runs and compare them."),
     "study": ("evalkit.cli.study", "study", "Side-by-side studies: create, invite, status, votes."),
+    "train": ("evalkit.cli.train", "train", "Train relevance classifiers."),
 }
 
 

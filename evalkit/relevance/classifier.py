@@ -167,6 +167,16 @@ class Classifier:
     batch_size: int = 32
     _model: CrossEncoder | None = field(default=None, init=False, repr=False)
 
+    @property
+    def fields(self) -> tuple[str, ...] | None:
+        """Columns that made a product's text when it was trained; None where it reads none."""
+        found = self.document.get("fields")
+        return tuple(map(str, found)) if isinstance(found, list) else None
+
+    def to_manifest(self, role: str) -> dict[str, Any]:
+        """Return what a manifest records of it; the fingerprint covers the calibration too."""
+        return {**self.files.to_manifest(role), "fingerprint": self.fingerprint}
+
     def threshold(self, precision: float) -> float:
         """Return the probability from which pairs were good with this precision.
 
