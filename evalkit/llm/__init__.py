@@ -10,17 +10,26 @@
 Every answer is in the cache as soon as it is there; asking again costs nothing.
 """
 
+from evalkit.llm.budget import BUDGET_REACHED, Budget
+from evalkit.llm.cache import AnswerCache, open_cache
 from evalkit.llm.messages import Answer, Counts, LanguageModel, Message, Usage
+from evalkit.llm.opening import answers_file, open_language_model
 from evalkit.llm.prompting import Prompt, PromptVersion, as_data, load_prompt
 
 __all__ = [
+    "BUDGET_REACHED",
     "Answer",
+    "AnswerCache",
+    "Budget",
     "Counts",
     "LanguageModel",
     "Message",
     "Prompt",
     "PromptVersion",
     "Usage",
+    "answers_file",
     "as_data",
     "load_prompt",
+    "open_cache",
+    "open_language_model",
 ]

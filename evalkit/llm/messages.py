@@ -135,6 +135,6 @@ class LanguageModel(Protocol):
         """
         ...
 
-    def to_manifest(self, role: str) -> dict[str, Any]:
-        """Return what a manifest records: role, id, revision, source and fingerprint."""
+    def to_manifest(self, role: str, prompts: Sequence[PromptVersion] = ()) -> dict[str, Any]:
+        """Return what a manifest records: role, id, revision, source, fingerprint, prompts."""
         ...
