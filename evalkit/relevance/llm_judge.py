@@ -68,41 +68,91 @@ class Judged:
 
 @dataclass(frozen=True)
 class LanguageModelJudge:
-    """A language model with the prompts by which it judges.
+    """A language model with the prompts by which it judges; a `Judge` of `evalkit judge`.
 
     Attributes:
         model: what answers.
+        scale: a name of `SCALES`, or the grades to write for the four levels.
+        called: its name; empty takes the model's id and the version of the prompt.
         product: prompt by which products are graded; words `query` and `product`.
         rewrite: prompt by which rewrites are judged; words `query` and `rewrite`.
         seed: of the sampling, and of the first answer to every question.
     """
 
     model: LanguageModel
+    scale: str | Sequence[float] = "shop"
+    called: str = ""
     product: Prompt = field(default_factory=lambda: load_prompt("judge_product"))
     rewrite: Prompt = field(default_factory=lambda: load_prompt("judge_rewrite"))
     seed: int = 0
 
-    def name(self, prompt: Prompt | None = None) -> str:
-        """Return the annotator of its judgments: model and version of the prompt."""
-        used = prompt or self.product
-        return f"{self.to_manifest(used)['id']}@{used.id}.v{used.version}"
+    @property
+    def source(self) -> str:
+        """Return `llm`, for the column source."""
+        return "llm"
 
-    def to_manifest(self, prompt: Prompt | None = None) -> dict[str, Any]:
+    @property
+    def name(self) -> str:
+        """Return the annotator of its judgments."""
+        return self.called or self.named(self.product)
+
+    @property
+    def lowest(self) -> float:
+        """Return the lowest grade that it writes.
+
+        Raises:
+            SettingsError: there is no such scale.
+        """
+        return _scale(self.scale)[0]
+
+    @property
+    def models(self) -> tuple[Mapping[str, Any], ...]:
+        """Return the model with its prompt, as a manifest of judgments records it."""
+        return (self.to_manifest(self.product),)
+
+    def named(self, prompt: Prompt) -> str:
+        """Return the model's id with the version of a prompt."""
+        return f"{self.to_manifest(prompt)['id']}@{prompt.id}.v{prompt.version}"
+
+    def to_manifest(self, prompt: Prompt) -> dict[str, Any]:
         """Return the entry of a manifest's models; the prompt is part of its fingerprint."""
-        return self.model.to_manifest("relevance", [(prompt or self.product).identity])
+        return self.model.to_manifest("relevance", [prompt.identity])
+
+    def judge_pairs(self, pairs: pa.Table, progress: Progress | None = None) -> pa.Table:
+        """Grade products, a row a pair in order.
+
+        Args:
+            pairs: query_id, query, product_id and text, a row a pair.
+            progress: called with a number of pairs each time some are done.
+
+        Returns:
+            grade (null where there is no valid answer) and probability (null).
+
+        Raises:
+            InputError: a column is missing.
+            SettingsError: there is no such scale.
+        """
+        import pyarrow as pa
+
+        said, reasons = self._grades(pairs, progress)
+        _say_failed(reasons, len(pairs), "pairs")
+        return pa.table(
+            {
+                "grade": pa.array(said, pa.float64()),
+                "probability": pa.nulls(len(said), pa.float64()),
+            }
+        )
 
     def grade(
         self,
         pairs: pa.Table,
         *,
-        scale: str | Sequence[float] = "shop",
         progress: Progress | None = None,
     ) -> Judged:
-        """Grade products.
+        """Grade products, without those that have no valid answer.
 
         Args:
             pairs: query_id, query, product_id and text (of the product), a row a pair.
-            scale: a name of `SCALES`, or the grades to write for the four levels.
             progress: called with a number of pairs each time some are done.
 
         Returns:
@@ -114,24 +164,16 @@ class LanguageModelJudge:
         """
         import pyarrow as pa
 
-        grades = _scale(scale)
-        _require(pairs, ("query_id", "query", "product_id", "text"))
-        words = [
-            {"query": query or "", "product": (text or "")[:_LONGEST]}
-            for query, text in zip(
-                pairs["query"].to_pylist(), pairs["text"].to_pylist(), strict=True
-            )
-        ]
-        answers, reasons = self._ask(self.product, words, progress)
-        kept = [at for at, answer in enumerate(answers) if answer is not None]
-        said = [grades[_level(answers[at] or {})] for at in kept]
+        every, reasons = self._grades(pairs, progress)
+        kept = [at for at, grade in enumerate(every) if grade is not None]
+        said = [every[at] for at in kept]
         rows = pairs.select(["query_id", "product_id"]).take(pa.array(kept, pa.int64()))
         size = len(kept)
         table = (
             rows.append_column("grade", pa.array(said, pa.float64()))
             .append_column("probability", pa.nulls(size, pa.float64()))
             .append_column("source", pa.array(["llm"] * size, pa.string()))
-            .append_column("annotator", pa.array([self.name()] * size, pa.string()))
+            .append_column("annotator", pa.array([self.name] * size, pa.string()))
         )
         return Judged(table, len(pairs) - size, reasons)
 
@@ -166,10 +208,23 @@ class LanguageModelJudge:
             rows.append_column("keeps", pa.array([answer["keeps"] for answer in found], pa.bool_()))
             .append_column("why", pa.array(why, pa.string()))
             .append_column(
-                "annotator", pa.array([self.name(self.rewrite)] * len(kept), pa.string())
+                "annotator", pa.array([self.named(self.rewrite)] * len(kept), pa.string())
             )
         )
         return Judged(table, len(rewrites) - len(kept), reasons)
+
+    def _grades(
+        self, pairs: pa.Table, progress: Progress | None
+    ) -> tuple[list[float | None], dict[str, int]]:
+        grades = _scale(self.scale)
+        _require(pairs, ("query_id", "query", "product_id", "text"))
+        queries, texts = pairs["query"].to_pylist(), pairs["text"].to_pylist()
+        words = [
+            {"query": query or "", "product": (text or "")[:_LONGEST]}
+            for query, text in zip(queries, texts, strict=True)
+        ]
+        answers, reasons = self._ask(self.product, words, progress)
+        return [None if each is None else grades[_level(each)] for each in answers], reasons
 
     def _ask(
         self, prompt: Prompt, words: Sequence[Mapping[str, str]], progress: Progress | None
@@ -227,14 +282,14 @@ def judge_pairs(
     Args:
         pairs: query_id, query, product_id and text, a row a pair.
         model: what judges.
-        scale: as in `LanguageModelJudge.grade`.
+        scale: as in `LanguageModelJudge`.
         progress: called with a number of pairs each time some are done.
 
     Returns:
         query_id, product_id, grade and probability (null).
     """
-    judged = LanguageModelJudge(model).grade(pairs, scale=scale, progress=progress)
-    _say_failed(judged, len(pairs), "pairs")
+    judged = LanguageModelJudge(model, scale).grade(pairs, progress=progress)
+    _say_failed(judged.reasons, len(pairs), "pairs")
     return judged.table.select(["query_id", "product_id", "grade", "probability"])
 
 
@@ -252,16 +307,16 @@ def judge_rewrites(
         query_id, rewrite, keeps (bool) and why (text).
     """
     judged = LanguageModelJudge(model).keeps(rewrites, progress=progress)
-    _say_failed(judged, len(rewrites), "rewrites")
+    _say_failed(judged.reasons, len(rewrites), "rewrites")
     return judged.table.select(["query_id", "rewrite", "keeps", "why"])
 
 
-def _say_failed(judged: Judged, asked: int, unit: str) -> None:
-    if judged.failed:
-        reason, times = next(iter(judged.reasons.items()))
+def _say_failed(reasons: Mapping[str, int], asked: int, unit: str) -> None:
+    if reasons:
+        reason, times = next(iter(reasons.items()))
         say(
-            f"Warning: {judged.failed:,} of {asked:,} {unit} have no valid answer and are left out "
-            f"({times:,} times: {reason}); run the same command again to ask for them anew."
+            f"Warning: {sum(reasons.values()):,} of {asked:,} {unit} have no valid answer and are "
+            f"left out ({times:,} times: {reason}); judging again asks only for these anew."
         )
 
 

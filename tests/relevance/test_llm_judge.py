@@ -110,11 +110,25 @@ TEXTS = ("steel kettle", "glass kettle", "kettle with plastic lid", "lamp")
 
 def test_grades_are_those_of_the_answers_and_broken_rules_cap_them(opened: Any) -> None:
     with server(by_words) as (address, _):
-        judged = LanguageModelJudge(opened(address)).grade(pairs(*TEXTS), scale="levels")
+        judged = LanguageModelJudge(opened(address), "levels").grade(pairs(*TEXTS))
     assert judged.table["product_id"].to_pylist() == ["p0", "p1", "p2", "p3"]
     assert judged.table["grade"].to_pylist() == [3, 2, 1, 0]
     assert judged.table["probability"].null_count == 4
     assert judged.failed == 0
+
+
+def test_as_a_judge_of_the_command_it_keeps_every_row(
+    opened: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def moody(request: dict[str, Any]) -> str:
+        return "no idea" if "glass" in last(request) else by_words(request)
+
+    with server(moody) as (address, _):
+        judge = LanguageModelJudge(opened(address), called="shop judge")
+        found = judge.judge_pairs(pairs(*TEXTS), print)
+    assert found.to_pydict() == {"grade": [2, None, 0, 0], "probability": [None] * 4}
+    assert (judge.name, judge.source, judge.lowest) == ("shop judge", "llm", 0)
+    assert "1 of 4 pairs have no valid answer" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -133,7 +147,7 @@ def test_judgments_name_the_model_and_the_version_of_the_prompt(opened: Any) -> 
     with server(by_words) as (address, _):
         judge = LanguageModelJudge(opened(address))
         table = judge.grade(pairs(*TEXTS)).table
-        entry = judge.to_manifest()
+        (entry,) = judge.models
     assert set(table["source"].to_pylist()) == {"llm"}
     assert set(table["annotator"].to_pylist()) == {"tiny@judge_product.v1"}
     assert entry["role"] == "relevance"
@@ -238,7 +252,7 @@ def test_rewrites_are_kept_or_not_with_a_reason(opened: Any) -> None:
         model = opened(address)
         found = judge_rewrites(asked_for, model)
         judge = LanguageModelJudge(model)
-        assert judge.name(judge.rewrite) == "tiny@judge_rewrite.v1"
+        assert judge.named(judge.rewrite) == "tiny@judge_rewrite.v1"
     assert found.to_pydict() == {
         "query_id": ["q1", "q1"],
         "rewrite": ["steel kettle", "plastic kettle"],
