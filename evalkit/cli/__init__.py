@@ -27,6 +27,7 @@ _COMMANDS = {
     "plan": ("evalkit.cli.plan", "plan", "Queries and votes that a difference needs."),
     "report": ("evalkit.cli.report", "report", "Write the weekly evaluation report."),
     "retrieve": ("evalkit.cli.retrieval", "retrieve", "Search an index for every query."),
+    "rewrite": ("evalkit.cli.rewrite", "rewrite", "Rewrite queries in product words."),
     "score": ("evalkit.cli.score", "score", "Score runs and compare them."),
     "study": ("evalkit.cli.study", "study", "Side-by-side studies: create, invite, status, votes."),
     "train": ("evalkit.cli.train", "train", "Train relevance classifiers."),

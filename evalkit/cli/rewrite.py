@@ -1,0 +1,130 @@
+"""`evalkit rewrite`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from evalkit.cli.table_options import FORMATS, machine_options
+
+__all__ = ["rewrite"]
+
+
+@click.command(
+    epilog="Example: evalkit rewrite --queries queries.parquet --products products.jsonl --n 5 "
+    "-o rewrites.parquet"
+)
+@click.option(
+    "--queries",
+    required=True,
+    type=click.Path(),
+    help="Columns query_id and query; structure and query_type where known.",
+)
+@click.option("--products", required=True, type=click.Path(), help="The catalogue.")
+@click.option("-o", "--output", required=True, type=click.Path(), help="The rewrites to write.")
+@click.option(
+    "--n", type=click.IntRange(min=1), default=5, show_default=True, help="Rewrites a query."
+)
+@click.option(
+    "--rewriter",
+    metavar="NAME",
+    default="catalogue",
+    show_default=True,
+    help="catalogue: from what the catalogue says, offline; llm: a language model.",
+)
+@click.option("--llm", metavar="MODEL", help="For --rewriter llm: smollm2, openai:NAME, a folder.")
+@click.option("--base-url", help="Of an OpenAI-compatible endpoint, for --llm openai:NAME.")
+@click.option("--revision", help="Of a hub model.")
+@click.option(
+    "--cache", type=click.Path(), help="File of answers; answers.sqlite in the cache otherwise."
+)
+@click.option("--max-requests", type=click.IntRange(min=0), help="Budget of requests.")
+@click.option("--max-tokens", type=click.IntRange(min=0), help="Budget of tokens, both ways.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Requests to a server under way at once.",
+)
+@click.option(
+    "--timeout", type=float, default=120.0, show_default=True, help="Seconds of one request."
+)
+@click.option(
+    "--settings",
+    "catalogue_settings",
+    type=click.Path(),
+    help="YAML file of what is special about the catalogue.",
+)
+@click.option("--triples", type=click.Path(), help="CSV file of your own facts about words.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--map", "maps", metavar="NAME=COLUMN", multiple=True, help="Name a column. Repeatable."
+)
+@click.option("--output-format", type=FORMATS, help="Of the rewrites; by its ending otherwise.")
+@machine_options
+def rewrite(**chosen: Any) -> None:
+    """Write several rewrites of every query, in the words of product titles.
+
+    A need becomes the product that answers it, "without X" what such products are instead, a
+    product to be undercut its kind, features and cheaper brands. No rewrite repeats another or the
+    query, and none states what the query excludes. A query gets fewer than --n only when there is
+    no more to say; the manifest counts those. An interrupted command goes on where it stopped.
+    """
+    from evalkit.cli.options import column_names
+    from evalkit.rewriting.rewriting import RewriteSettings, rewrite_queries
+
+    columns = column_names(chosen["maps"])
+    reading = {
+        kind: {"mapping": mapping}
+        for kind in ("queries", "products")
+        if (mapping := columns.mapping(kind))
+    }
+    name, model = _rewriter(chosen)
+    rewrite_queries(
+        chosen["queries"],
+        chosen["products"],
+        chosen["output"],
+        RewriteSettings(
+            rewriter=name,
+            n=chosen["n"],
+            seed=chosen["seed"],
+            catalogue=chosen["catalogue_settings"],
+            triples=chosen["triples"],
+            reading=reading,
+            format=chosen["output_format"],
+        ),
+        language_model=model,
+        force=chosen["force"],
+        memory_limit=chosen["memory_limit"],
+        threads=chosen["threads"],
+    )
+
+
+def _rewriter(chosen: dict[str, Any]) -> tuple[str, Any]:
+    """Return the rewriter's name, and its language model where it has one."""
+    from pathlib import Path
+
+    from evalkit.errors import SettingsError
+
+    name, colon, spec = chosen["rewriter"].partition(":")
+    if name != "llm":
+        if chosen["llm"] is not None:
+            raise SettingsError("--llm is for --rewriter llm.")
+        return chosen["rewriter"], None
+    spec = spec if colon else chosen["llm"]
+    if not spec or (colon and chosen["llm"] not in (None, spec)):
+        raise SettingsError("The rewriter llm needs one language model; name it with --llm.")
+    from evalkit.llm import Budget, open_language_model
+
+    model = open_language_model(
+        spec,
+        cache=Path(chosen["cache"]) if chosen["cache"] else None,
+        budget=Budget(max_requests=chosen["max_requests"], max_tokens=chosen["max_tokens"]),
+        concurrency=chosen["concurrency"],
+        timeout=chosen["timeout"],
+        base_url=chosen["base_url"],
+        revision=chosen["revision"],
+    )
+    return f"llm:{spec}", model

@@ -1,0 +1,207 @@
+"""What a query asks for in the catalogue's words: kinds, words to keep, products that fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalkit.rewriting.drafts import value_words
+from evalkit.rewriting.nearest import Nearest
+from evalkit.rewriting.rules import excluded_words, kind_names, reference_words
+from evalkit.rewriting.selection import is_absent
+from evalkit.rewriting.wording import CONNECTORS, fold, split, stems
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from evalkit.constraints import Condition
+    from evalkit.rewriting.drafts import Sources
+    from evalkit.rewriting.rewriter import TypedQuery
+
+__all__ = ["Asked", "Reader", "required_words"]
+
+_MOST_KINDS = 3
+# Words that say how something is wanted, and not what.
+_CUES_TEXT = """
+    no not non without free minus except excluding excl avoid lacks lack lacking neither nor
+    never other than anything else but only cheap cheaper cheapest affordable budget alternative
+    dupe lookalike knock off similar like instead under below max maximum less price priced poor
+    man mans clone version expensive look looks one new ok i im allergic allergy any must want
+    wants need needs dont doesnt isnt cant please half third over much money dollars euros bucks
+    usd eur made contain contains containing zero anti plus way still also real
+"""
+_CUES = frozenset(_CUES_TEXT.split())
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query in the catalogue's words.
+
+    Attributes:
+        query: what was asked.
+        kinds: kinds of the catalogue, at most three, likeliest first.
+        lead: words that every rewrite says, unless a narrower word says them.
+        products: those that fit, by kind; an exclusion is known to hold.
+        barred: those of the kind that have what is excluded, by kind.
+    """
+
+    query: TypedQuery
+    kinds: tuple[str, ...]
+    lead: tuple[str, ...]
+    products: dict[str, NDArray[np.int64]]
+    barred: dict[str, NDArray[np.int64]]
+
+
+class Reader:
+    """Reads queries against a catalogue."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+
+    @cached_property
+    def nearest(self) -> Nearest:
+        """The index of words, built when the first query needs it."""
+        return Nearest(self.sources.graph.catalogue)
+
+    def read(self, query: TypedQuery) -> Asked:
+        """Find the kinds, the words to keep and the products of a query."""
+        kinds = self.kinds(query)
+        products, barred = {}, {}
+        for kind in kinds:
+            products[kind] = self.fitting(query, kind)
+            barred[kind] = np.setdiff1d(
+                self.sources.graph.catalogue.of_kind(kind),
+                self._without_excluded(query, kind, known=False),
+            )
+        lead = self._lead(query, kinds)
+        return Asked(query, kinds, lead, products, barred)
+
+    def kinds(self, query: TypedQuery) -> tuple[str, ...]:
+        """Return the kinds that a query names, or else those of the products nearest to it."""
+        graph = self.sources.graph
+        named: dict[str, None] = {}
+        for word in query.structure.kinds:
+            found = (word,) if word in graph.catalogue.kinds else graph.kinds_named(word)
+            named.update(dict.fromkeys(found))
+        if named:
+            sizes = {kind: len(self.fitting(query, kind)) for kind in named}
+            order = sorted(named, key=lambda kind: -min(sizes[kind], 1))
+            return tuple(order[:_MOST_KINDS])
+        return self.kinds_near(query)
+
+    def kinds_near(self, query: TypedQuery) -> tuple[str, ...]:
+        """Return the kinds of the products whose words are nearest, the likeliest first."""
+        catalogue = self.sources.graph.catalogue
+        text = query.structure.need or query.query
+        numbers = self.nearest.products(text)
+        scores = self.nearest.score(text)
+        weight: dict[str, float] = {}
+        for number in numbers.tolist():
+            if catalogue.kind[number] >= 0:
+                kind = catalogue.kinds[catalogue.kind[number]]
+                weight[kind] = weight.get(kind, 0.0) + float(scores[number])
+        best = sorted(weight, key=lambda kind: (-weight[kind], kind))
+        return tuple(kind for kind in best if weight[kind] >= 0.5 * weight[best[0]])[:_MOST_KINDS]
+
+    def fitting(self, query: TypedQuery, kind: str) -> NDArray[np.int64]:
+        """Return the products of a kind that fit; wishes that none fulfils are dropped one by one.
+
+        The last wish is dropped first: queries name what matters most first.
+        """
+        selection, structure = self.sources.selection, query.structure
+        inside = self._without_excluded(query, kind, known=True)
+        wishes = list(structure.required)
+        while True:
+            kept = inside
+            for condition in wishes:
+                kept = np.intersect1d(kept, np.flatnonzero(selection.having(condition)))
+            if len(kept) or not wishes:
+                return kept
+            wishes.pop()
+
+    def _without_excluded(self, query: TypedQuery, kind: str, *, known: bool) -> NDArray[np.int64]:
+        from dataclasses import replace
+
+        bare = replace(query.structure, required=(), price_max=None, price_min=None)
+        found = self.sources.selection.matching(bare, (kind,), known=known)
+        if known and not len(found):
+            return self.sources.selection.matching(bare, (kind,), known=False)
+        return found
+
+    def _lead(self, query: TypedQuery, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the single wished values, and words of the query that the kind's titles use."""
+        words = self.sources.graph.words
+        wished: list[str] = []
+        for condition in query.structure.required:
+            text = required_words(condition)
+            if text and not any(words.says(known, text) for known in wished):
+                wished.append(text)
+        kept = [] if query.structure.query_type == "knowledge" else self._kept(query, kinds)
+        said = {part for text in wished for part in stems(text)}
+        free = [word for word in kept if not set(stems(word)) <= said]
+        return (*free, *wished)
+
+    def _kept(self, query: TypedQuery, kinds: tuple[str, ...]) -> list[str]:
+        graph, titles = self.sources.graph, self.sources.titles
+        structure = query.structure
+        priced = any(
+            limit is not None
+            for limit in (structure.price_max, structure.price_min, structure.price_share)
+        )
+        taken: set[str] = set()
+        for kind in (*structure.kinds, *kinds):
+            for name in kind_names(graph, kind):
+                taken.update(stems(name))
+        for word in excluded_words(query):
+            for name in graph.words.names(word):
+                taken.update(stems(name))
+        for condition in (*structure.excluded, *structure.required):
+            if condition.attribute:
+                taken.update(stems(condition.attribute.replace("_", " ")))
+            for value in condition.values:
+                taken.update(stems(value))
+        for name in reference_words(query, titles.is_name):
+            taken.update(stems(name))
+        if structure.reference is not None:
+            taken.update(stems(structure.reference.text))
+        vocabularies = [self.sources.selection.vocabulary(kind) for kind in kinds]
+        kept = []
+        before = ""
+        for token in split(query.query):
+            parts = stems(token)
+            negated, before = before == "non", token
+            if (
+                not parts
+                or negated
+                or token in CONNECTORS
+                or token.replace("'", "") in _CUES
+                or set(parts) & taken
+                or (priced and token.replace(".", "").isdigit())
+                or titles.is_name(token)
+            ):
+                continue
+            if any(all(known[part] >= 2 for part in parts) for known in vocabularies):
+                kept.append(token)
+        return list(dict.fromkeys(kept))
+
+
+def required_words(condition: Condition) -> str:
+    """Return the words of a wish with one value; "" where there are several, or it wants a lack.
+
+    Example:
+        >>> from evalkit.constraints import Condition
+        >>> [required_words(Condition(*it)) for it in (("hammer", ("yes",)), ("hue", ("red",)))]
+        ['hammer', 'red']
+    """
+    name = fold((condition.attribute or "").replace("_", " "))
+    if not condition.values:
+        return name
+    if len(condition.values) > 1 or is_absent(condition.values[0]):
+        return ""
+    value = condition.values[0]
+    if value in ("yes", "true"):
+        return name
+    return value_words(condition.attribute or "", value) or " ".join(split(value))

@@ -1,0 +1,178 @@
+"""Rules that no rewrite may break, checked before any model is asked.
+
+A rewrite that echoes its query, states what the query excludes, names the product that the query
+wants to be cheaper than, or asks for another kind of product is wrong whatever a model thinks of
+it. A required property that is missing breaks no rule: several rewrites share a query's wishes
+among them, and the filters behind look at the products.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalkit.knowledge.words import read_words
+from evalkit.rewriting.wording import CONNECTORS, bag, contains, fold, is_near, split, stems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from evalkit.constraints import Condition
+    from evalkit.knowledge.graph import Graph
+    from evalkit.rewriting.rewriter import TypedQuery
+
+__all__ = ["MOST_WORDS", "breaks", "excluded_words", "reference_words", "states_excluded"]
+
+MOST_WORDS = 16
+
+
+def breaks(
+    query: TypedQuery,
+    rewrite: str,
+    *,
+    earlier: Iterable[str] = (),
+    graph: Graph | None = None,
+    is_name: Callable[[str], bool] | None = None,
+) -> str:
+    """Say why a rewrite breaks a rule, or return an empty text.
+
+    Args:
+        query: what was asked.
+        rewrite: the rewrite as text.
+        earlier: rewrites of the same query that stand before it.
+        graph: knows the kinds of the catalogue and other words for them; without it no rewrite is
+            found to ask for another kind.
+        is_name: tells words of brands and models from words for things; without it every word of
+            a reference of four letters or more that is no wanted word counts as a name.
+
+    Example:
+        >>> from evalkit.constraints import Condition, Structure
+        >>> from evalkit.rewriting import TypedQuery
+        >>> asked = Structure("negative", ("jacket",), excluded=(Condition(None, ("leather",)),))
+        >>> query = TypedQuery("q1", "jacket without leather", asked)
+        >>> breaks(query, "lambskin biker jacket")
+        "states 'leather', which the query excludes"
+        >>> breaks(query, "faux leather biker jacket"), breaks(query, "waxed cotton jacket")
+        ('', '')
+    """
+    words = split(rewrite)
+    if not words:
+        return "is empty"
+    if len(words) > MOST_WORDS:
+        return f"is longer than {MOST_WORDS} words"
+    said = bag(rewrite)
+    if said == bag(query.query):
+        return "repeats the query"
+    if any(is_near(said, bag(text)) for text in earlier):
+        return "repeats an earlier rewrite"
+    stated = states_excluded(query, rewrite, graph)
+    if stated:
+        return f"states {stated!r}, which the query excludes"
+    if query.structure.query_type == "alternative":
+        named = next(
+            (name for name in reference_words(query, is_name) if _names(rewrite, name)), None
+        )
+        if named is not None:
+            return f"names {named!r}, which the query wants to do without"
+    other = _other_kind(query, rewrite, graph) if graph is not None else ""
+    return f"asks for a {other}" if other else ""
+
+
+def excluded_words(query: TypedQuery) -> tuple[str, ...]:
+    """Return the words that a query excludes, as texts.
+
+    A condition without values, or with the value `yes`, excludes the attribute itself.
+    """
+    found: dict[str, None] = {}
+    for condition in query.structure.excluded:
+        found.update(dict.fromkeys(_condition_words(condition)))
+    return tuple(found)
+
+
+def _condition_words(condition: Condition) -> list[str]:
+    values = [value for value in condition.values if value not in ("yes", "no", "none", "true")]
+    if values:
+        return values
+    if set(condition.values) & {"no", "none"}:
+        return []  # excluding those that lack it asks for it
+    return [condition.attribute.replace("_", " ")] if condition.attribute else []
+
+
+def states_excluded(query: TypedQuery, text: str, graph: Graph | None = None) -> str:
+    """Return the excluded word that a text states, directly or by a word of its family, or ``.
+
+    `leather-free` and `faux leather` do not state leather.
+    """
+    words = read_words() if graph is None else graph.words
+    return next((word for word in excluded_words(query) if words.says(text, word)), "")
+
+
+def reference_words(
+    query: TypedQuery, is_name: Callable[[str], bool] | None = None
+) -> tuple[str, ...]:
+    """Return the names of what the query wants an alternative to: brand, whole name, model words.
+
+    Example:
+        >>> from evalkit.constraints import Reference, Structure
+        >>> from evalkit.rewriting import TypedQuery
+        >>> reference = Reference("dovane airloop", brand="Dovane")
+        >>> asked = Structure("alternative", ("multi-styler",), reference=reference)
+        >>> reference_words(TypedQuery("q1", "cheaper than a dovane airloop", asked))
+        ('dovane', 'dovane airloop', 'airloop')
+    """
+    reference = query.structure.reference
+    if reference is None:
+        return ()
+    wanted: set[str] = set()
+    for text in (*query.structure.kinds, *(v for c in query.structure.required for v in c.values)):
+        wanted.update(stems(text))
+    found: dict[str, None] = {}
+    if reference.brand:
+        found[fold(reference.brand)] = None
+    text = fold(reference.text)
+    if not set(stems(text)) <= wanted:
+        found[text] = None
+    for word in split(reference.text):
+        if set(stems(word)) <= wanted or word in CONNECTORS:
+            continue
+        mixed = any(letter.isdigit() for letter in word) and not word.isdigit()
+        if mixed or (len(word) >= 4 if is_name is None else is_name(word)):
+            found[word] = None
+    return tuple(found)
+
+
+def _names(rewrite: str, name: str) -> bool:
+    return contains(fold(rewrite), name)
+
+
+def _other_kind(query: TypedQuery, rewrite: str, graph: Graph) -> str:
+    """Return the kind that a rewrite asks for although the query asks for others, or ``.
+
+    Only the last noun before a `with` or `for` is what a title is about: a `coffee table` is a
+    table, a `charger with cable` a charger.
+    """
+    wanted = query.structure.kinds
+    if not wanted:
+        return ""
+    if any(contains(rewrite, name) for kind in wanted for name in kind_names(graph, kind)):
+        return ""
+    core = stems(_core(rewrite))
+    best = ""
+    for kind in graph.catalogue.kinds:
+        for name in kind_names(graph, kind):
+            end = stems(name)
+            if end and core[-len(end) :] == end and len(name) > len(best):
+                best = kind
+    return "" if best in wanted else best
+
+
+def kind_names(graph: Graph, kind: str) -> Sequence[str]:
+    """Return the words by which a kind goes: its own and the known others."""
+    return (kind, *graph.words.synonyms(kind))
+
+
+def _core(text: str) -> str:
+    words = split(text)
+    for place, word in enumerate(words):
+        if place and word in CONNECTORS:
+            return " ".join(words[:place])
+    return " ".join(words)
