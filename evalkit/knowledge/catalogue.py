@@ -190,7 +190,10 @@ def read_catalogue(
         numbers = np.fromiter((place.get(text, -1) for text in stated), np.int64, len(stated))
         confidence = np.where(numbers >= 0, 1.0, 0.0)
     else:
-        distinct, numbers, confidence = kinds_from_titles(titles, brands)
+        stated, hints = _hints(attributes, len(titles))
+        distinct, numbers, confidence = kinds_from_titles(
+            titles, brands, stated=stated, hints=hints
+        )
     return Catalogue(
         table.path,
         table.fingerprint,
@@ -205,6 +208,21 @@ def read_catalogue(
         attributes,
         chosen,
     )
+
+
+def _hints(attributes: Mapping[str, Attribute], products: int) -> tuple[list[str], list[list[str]]]:
+    """Return what each product says its type is, and the names of the attributes it states."""
+    stated = [""] * products
+    for name in ("type", "product_type"):
+        if name in attributes:
+            found = attributes[name]
+            for product, value in zip(found.product.tolist(), found.value.tolist(), strict=True):
+                stated[product] = found.values[value]
+    hints: list[list[str]] = [[] for _ in range(products)]
+    for name in sorted(attributes):
+        for product in attributes[name].stated().tolist():
+            hints[product].append(name)
+    return stated, hints
 
 
 def _column(

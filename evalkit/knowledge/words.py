@@ -77,6 +77,10 @@ class Words:
         """Return what a short, ambiguous name of a product may mean (`pc`: desktop computer)."""
         return self.loose.get(stem(name), ())
 
+    def short_names(self, word: str) -> tuple[str, ...]:
+        """Return the short, ambiguous names of a product (desktop computer: `pc`)."""
+        return tuple(name for name, meant in self.loose.items() if word in meant)
+
     def names(self, word: str) -> tuple[str, ...]:
         """Return every wording that states the word: itself, its synonyms, its family."""
         found = dict.fromkeys((word, *self.synonyms(word), *self.family(word)))
@@ -298,7 +302,7 @@ class _Sought:
 @lru_cache(1 << 12)
 def _sought(words: Words, wish: str, with_family: bool) -> tuple[_Sought, ...]:
     names = words.names(wish) if with_family else words.synonyms(wish)
-    found = {}
+    found: dict[_Sought, None] = {}
     for name in names:
         keys = dict.fromkeys((stem(wish), stem(name)))
         phrases = dict.fromkeys(phrase for key in keys for phrase in words.unlike.get(key, ()))
