@@ -113,7 +113,7 @@ class ClassifierSettings:
     """
 
     epochs: int = 3
-    learning_rate: float = 5e-5
+    learning_rate: float = 1e-4
     batch_size: int = 16
     max_length: int = 128
     heldout: float = 0.2

@@ -1,0 +1,146 @@
+"""`evalkit relevance rewrites`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evalkit.cli.table_options import FORMATS, machine_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evalkit.constraints import Structure
+
+__all__ = ["rewrites"]
+
+
+@click.command(
+    epilog="Example: evalkit relevance rewrites --rewrites rewrites.parquet --queries "
+    "queries.parquet --products products.jsonl --classifier rewrite-classifier -o accepted.parquet"
+)
+@click.option("-o", "--output", required=True, type=click.Path(), help="The rewrites to write.")
+@click.option("--rewrites", required=True, type=click.Path(), help="query_id and rewrite.")
+@click.option("--queries", required=True, type=click.Path(), help="query_id, query and structure.")
+@click.option(
+    "--products", type=click.Path(), help="The catalogue: the rules then know kinds and brands."
+)
+@click.option(
+    "--settings",
+    "catalogue_settings",
+    type=click.Path(),
+    help="YAML file: what is special about the catalogue.",
+)
+@click.option("--triples", type=click.Path(), help="CSV file: what else is known.")
+@click.option("--classifier", type=click.Path(), help="Folder of a query-rewrite classifier.")
+@click.option("--llm", metavar="MODEL", help="A language model instead of a classifier.")
+@click.option("--base-url", help="Of an OpenAI-compatible endpoint, for --llm openai:NAME.")
+@click.option("--rules-only", is_flag=True, help="Ask no model.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="Relevance from which a rewrite is accepted; 0.5 otherwise.",
+)
+@click.option(
+    "--precision",
+    type=click.FloatRange(0, 1),
+    help="Take the classifier's threshold for this precision on held-out rewrites.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
+@click.option("--output-format", type=FORMATS, help="Of the output; by its ending otherwise.")
+@click.option(
+    "--map", "maps", metavar="NAME=COLUMN", multiple=True, help="Name a column. Repeatable."
+)
+@machine_options
+def rewrites(**chosen: Any) -> None:
+    """Tell which rewrites keep what their query asks for.
+
+    Rules come first (a rewrite must not repeat its query, state what it excludes, name the product
+    it shall be cheaper than, or ask for another kind); then a classifier or a language model. All
+    rewrites are written, with accepted, reason and relevance; what became of them is counted by
+    type of query and reason.
+    """
+    from evalkit.cli.options import column_names
+    from evalkit.cli.train import reading_of
+    from evalkit.errors import SettingsError
+    from evalkit.relevance.rewrite_filter import filter_rewrites
+
+    judges = [name for name in ("classifier", "llm", "rules_only") if chosen[name]]
+    if len(judges) != 1:
+        raise SettingsError("Give one of --classifier, --llm and --rules-only.")
+    if chosen["threshold"] is not None and chosen["precision"] is not None:
+        raise SettingsError("Give --threshold or --precision, not both.")
+    threshold = 0.5 if chosen["threshold"] is None else chosen["threshold"]
+    model: Any = None
+    models: tuple[Any, ...] = ()
+    if chosen["classifier"]:
+        from evalkit.relevance.classifier import open_classifier
+
+        model = open_classifier(
+            chosen["classifier"], device=chosen["device"], batch_size=chosen["batch_size"]
+        )
+        if chosen["precision"] is not None:
+            threshold = model.threshold(chosen["precision"])
+        models = (model.to_manifest("relevance"),)
+    elif chosen["llm"]:
+        raise SettingsError("A language model cannot judge rewrites yet; give --classifier.")
+    names = column_names(chosen["maps"])
+    roles = ("products", "catalogue_settings", "triples")
+    _, summary = filter_rewrites(
+        chosen["output"],
+        chosen["rewrites"],
+        chosen["queries"],
+        rule=_rule(chosen),
+        model=model,
+        models=models,
+        threshold=threshold,
+        settings={"rules": 1},
+        inputs={role: chosen[role] for role in roles if chosen[role] is not None},
+        reading=reading_of(names, "rewrites", "queries"),
+        format=chosen["output_format"],
+        force=chosen["force"],
+        memory_limit=chosen["memory_limit"],
+        threads=chosen["threads"],
+    )
+    for kind, reason, count in summary.rows:
+        click.echo(f"{count:>8,}  {kind:<12}  {reason or 'accepted'}")
+
+
+def _rule(
+    chosen: dict[str, Any],
+) -> Callable[[str, str, Structure | None, str, Sequence[str]], str]:
+    """Return the rules of rewriting; with a catalogue they know kinds and brands."""
+    from evalkit.constraints import Structure
+    from evalkit.rewriting import TypedQuery, breaks
+
+    graph = None
+    if chosen["products"] is not None:
+        from evalkit.cli.options import column_names
+        from evalkit.engines import open_engine
+        from evalkit.knowledge import build_graph, read_catalogue, read_settings, read_triples
+
+        mapping = column_names(chosen["maps"]).mapping("products")
+        with open_engine(chosen["memory_limit"], chosen["threads"]) as connection:
+            catalogue = read_catalogue(
+                chosen["products"],
+                connection,
+                read_settings(chosen["catalogue_settings"]),
+                reading={"mapping": mapping} if mapping else None,
+            )
+        known = read_triples(chosen["triples"]) if chosen["triples"] is not None else None
+        graph = build_graph(catalogue, known)
+    plain = Structure("general")
+
+    def rule(
+        query_id: str,
+        query: str,
+        structure: Structure | None,
+        rewrite: str,
+        earlier: Sequence[str],
+    ) -> str:
+        asked = TypedQuery(query_id, query, structure or plain)
+        return breaks(asked, rewrite, earlier=earlier, graph=graph)
+
+    return rule

@@ -1,0 +1,267 @@
+"""The stage behind `evalkit relevance rewrites`: which rewrites keep what their query asks for.
+
+A rule comes first, since a rewrite that states what its query excludes is wrong whatever a model
+thinks of it; then a model says how likely the rewrite keeps the intent. Nothing is thrown away:
+every rewrite stays in the table with accepted, reason and relevance.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evalkit.chunks import open_chunks
+from evalkit.engines import open_engine
+from evalkit.errors import InputError, Problem, SettingsError
+from evalkit.manifest import Input, Manifest, fingerprint, finished_before
+from evalkit.progress import progress_bar, say
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+    from evalkit.constraints.structure import Structure
+    from evalkit.relevance.classifier import RelevanceModel
+
+    # query_id, query, structure, rewrite, the query's earlier rewrites: "" or what is wrong
+    Rule = Callable[[str, str, Structure | None, str, Sequence[str]], str]
+
+__all__ = ["FilterSummary", "filter_rewrites", "judge_rewrites"]
+
+_CHUNK = 500  # queries
+
+
+@dataclass(frozen=True)
+class FilterSummary:
+    """What became of the rewrites.
+
+    Attributes:
+        rows: query_type, reason ("" for accepted ones; words in quotes are left out), rewrites.
+    """
+
+    rows: tuple[tuple[str, str, int], ...]
+
+
+def filter_rewrites(
+    output: str | os.PathLike[str],
+    rewrites: str | os.PathLike[str],
+    queries: str | os.PathLike[str],
+    *,
+    rule: Rule,
+    model: RelevanceModel | None,
+    models: Sequence[Mapping[str, Any]] = (),
+    threshold: float = 0.5,
+    settings: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, str | os.PathLike[str]] | None = None,
+    reading: Mapping[str, Mapping[str, Any]] | None = None,
+    format: str | None = None,  # noqa: A002 - the name that tables.write has
+    force: bool = False,
+    memory_limit: str = "600MB",
+    threads: int | None = None,
+) -> tuple[Manifest, FilterSummary]:
+    """Accept or drop every rewrite, and write all of them with the reason.
+
+    Args:
+        output: the rewrites with accepted, reason and relevance.
+        rewrites: query_id, rewrite and whatever else; place orders them where it is there.
+        queries: query_id, query, structure and query_type where it has them.
+        rule: says what is wrong with a rewrite before any model is asked, or "".
+        model: says how likely a rewrite keeps the intent; None leaves it to the rule.
+        models: of `model`, for the manifest.
+        threshold: relevance from which a rewrite is accepted.
+        settings: what else can change the outcome, for the manifest.
+        inputs: what the rule was made from, by role, for the manifest.
+        reading: keyword arguments of `evalkit.tables.read` by kind of table.
+        format: of the output.
+        force: do it again in any case.
+        memory_limit: for reading and writing.
+        threads: of DuckDB.
+
+    Raises:
+        InputError: a file cannot be used.
+        SettingsError: settings that do not fit.
+        ModelError: the model cannot be loaded.
+    """
+    import pyarrow as pa
+
+    from evalkit.tables import write
+
+    started = time.monotonic()
+    if not 0 <= threshold <= 1:
+        raise SettingsError(f"--threshold is {threshold}; it is from 0 to 1.")
+    target = Path(output)
+    files = {"rewrites": rewrites, "queries": queries, **(inputs or {})}
+    wanted = Manifest(
+        command="evalkit relevance rewrites",
+        settings={
+            "threshold": threshold if model is not None else None,
+            **(settings or {}),
+            "reading": {kind: dict(each) for kind, each in (reading or {}).items()},
+            "format": format,
+        },
+        inputs=tuple(Input(role, str(path), fingerprint(path)) for role, path in files.items()),
+        models=tuple(models),
+    )
+    done = None if force else finished_before(target, wanted)
+    with open_engine(memory_limit, threads) as connection:
+        if done is not None:
+            say(f"{target} is up to date (same inputs, model and settings).")
+            return done, _summary_of_file(target, connection, format)
+        table = _joined(connection, rewrites, queries, reading)
+        ids = np.array(table.column("query_id").to_pylist(), dtype=object)
+        # Chunks of whole queries: a rule looks at a query's earlier rewrites.
+        firsts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
+        starts = firsts[::_CHUNK].tolist()
+        ends = [*starts[1:], len(ids)]
+        chunks = open_chunks(target, wanted, force=force)
+        parts = []
+        with progress_bar(len(ids), "Filtering", "rewrites") as moved:
+            for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
+                part = table.slice(start, end - start)
+                parts.append(
+                    chunks.get(number, partial(judge_rewrites, part, rule, model, threshold))
+                )
+                moved(part.num_rows)
+        judged = pa.concat_tables(parts)
+        summary = _summary(judged)
+        own = [name for name in judged.column_names if not name.startswith("_")]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write(judged.select(own), target, kind="rewrites", format=format, connection=connection)
+    accepted = sum(count for _, reason, count in summary.rows if not reason)
+    counts = {"rewrites": judged.num_rows, "accepted": accepted}
+    for _, reason, count in summary.rows:
+        if reason:
+            counts[reason] = counts.get(reason, 0) + count
+    finished = replace(wanted, counts=counts)
+    finished.write(target, started=started)
+    chunks.remove()
+    say(f"Wrote {target}: {accepted:,} of {judged.num_rows:,} rewrites accepted.")
+    return finished, summary
+
+
+def judge_rewrites(
+    table: pa.Table, rule: Rule, model: RelevanceModel | None, threshold: float
+) -> pa.Table:
+    """Judge the rewrites of some queries; return them with relevance, accepted and reason.
+
+    Args:
+        table: query_id, rewrite, _query, _structure (JSON or null), a query's rows together.
+        rule: see `filter_rewrites`.
+        model: see `filter_rewrites`.
+        threshold: see `filter_rewrites`.
+    """
+    import pyarrow as pa
+
+    from evalkit.constraints.structure import Structure
+
+    reasons: list[str] = []
+    earlier: list[str] = []
+    last: str | None = None
+    structure: Structure | None = None
+    columns = (
+        table.column(name).to_pylist() for name in ("query_id", "_query", "_structure", "rewrite")
+    )
+    pairs: list[tuple[str, str]] = []
+    for query_id, query, text, rewrite in zip(*columns, strict=True):
+        if query_id != last:
+            last, earlier = query_id, []
+            structure = Structure.from_json(text) if text else None
+        wrong = rule(query_id, query, structure, rewrite, tuple(earlier))
+        reasons.append(f"rule: {wrong}" if wrong else "")
+        pairs.append((query, rewrite))
+        if not wrong:
+            earlier.append(rewrite)
+    open_ = [place for place, reason in enumerate(reasons) if not reason]
+    relevance = np.full(len(reasons), np.nan)
+    if model is not None and open_:
+        scores = model.score([pairs[place] for place in open_])
+        relevance[open_] = scores
+        for place, score in zip(open_, scores.tolist(), strict=True):
+            if not score >= threshold:
+                reasons[place] = "model: it does not keep what the query asks for"
+    return (
+        _without(table, "relevance", "accepted", "reason")
+        .append_column("relevance", pa.array(relevance, pa.float64(), from_pandas=True))
+        .append_column("accepted", pa.array([not reason for reason in reasons]))
+        .append_column("reason", pa.array(reasons, pa.string()))
+    )
+
+
+def _without(table: pa.Table, *names: str) -> pa.Table:
+    """Leave out what an earlier filter wrote."""
+    return table.select([name for name in table.column_names if name not in names])
+
+
+def _joined(
+    connection: DuckDBPyConnection,
+    rewrites: str | os.PathLike[str],
+    queries: str | os.PathLike[str],
+    reading: Mapping[str, Mapping[str, Any]] | None,
+) -> pa.Table:
+    from evalkit.tables import read
+
+    arguments = dict(reading or {})
+    found = read("rewrites", rewrites, connection, **arguments.get("rewrites", {}))
+    asked = read("queries", queries, connection, **arguments.get("queries", {}))
+    if "query" not in asked.columns:
+        raise InputError(
+            asked.path,
+            [Problem(f"there is no column query; the file has: {', '.join(asked.columns)}")],
+            remedy="Name the column of the text with --map query=COLUMN.",
+        )
+    found.relation.create_view("evalkit_rewrites_judged", replace=True)
+    asked.relation.create_view("evalkit_rewrites_queries", replace=True)
+    new = {
+        name: f"CAST(q.{name} AS VARCHAR)" if name in asked.columns else "NULL::VARCHAR"
+        for name in ("query", "structure", "query_type")
+    }
+    place = "r.place, " if "place" in found.columns else ""
+    table = connection.sql(
+        f"SELECT r.*, {', '.join(f'{sql} AS _{name}' for name, sql in new.items())} "
+        "FROM evalkit_rewrites_judged r LEFT JOIN evalkit_rewrites_queries q USING (query_id) "
+        f"ORDER BY r.query_id, {place}r.rewrite"
+    ).to_arrow_table()
+    missing = table.column("_query").null_count
+    if missing:
+        raise InputError(
+            found.path,
+            [
+                Problem(
+                    f"{missing:,} of {table.num_rows:,} rewrites are of no query in {asked.path}"
+                )
+            ],
+            remedy="Give the queries that were rewritten.",
+        )
+    return table
+
+
+def _summary(table: pa.Table) -> FilterSummary:
+    columns = (table.column(name).to_pylist() for name in ("_query_type", "reason"))
+    counts = Counter(
+        (kind or "", re.sub(r"'[^']*'", "…", reason)) for kind, reason in zip(*columns, strict=True)
+    )
+    return FilterSummary(tuple((*key, count) for key, count in sorted(counts.items())))
+
+
+def _summary_of_file(
+    target: Path,
+    connection: DuckDBPyConnection,
+    format: str | None,  # noqa: A002
+) -> FilterSummary:
+    """Count again from the file, which does not know the types of its queries."""
+    from evalkit.tables import read
+
+    table = read("rewrites", target, connection, format=format)
+    reasons = [row[0] or "" for row in table.relation.select("reason").fetchall()]
+    counts = Counter(re.sub(r"'[^']*'", "…", str(reason)) for reason in reasons)
+    return FilterSummary(tuple(("", reason, count) for reason, count in sorted(counts.items())))

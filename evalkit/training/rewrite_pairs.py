@@ -1,0 +1,404 @@
+"""Labelled rewrites without a person: right ones by construction, and corruptions of them.
+
+A rewrite that the catalogue rewriter writes keeps what the structure of the query asks for, since
+it is made from products that do. A corruption breaks one thing on purpose, in one of these ways:
+
+| corruption | "leather jacket without hood" becomes |
+| --- | --- |
+| `negation dropped` | hooded leather jacket, leather jacket hood |
+| `other kind` | leather boots |
+| `other value` | cotton jacket |
+| `names the reference` | (cheaper than a Dovane) dovane multi-styler |
+| `dearer` | (under 50) luxury leather jacket, or the brand of a dearer tier |
+| `kind lost` | leather |
+| `echo` | the query itself |
+
+Labels are by rule, so a classifier trained on them knows these mistakes and no others. What people
+think of rewrites is measured on rewrites graded by hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evalkit.errors import InputError, Problem, SettingsError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+    from evalkit.constraints import Condition
+    from evalkit.knowledge import Graph
+    from evalkit.manifest import Manifest
+    from evalkit.rewriting import Rewriter, TypedQuery
+    from evalkit.training.fitting import ClassifierSettings
+
+__all__ = ["CORRUPTIONS", "construct_rewrites", "corruptions", "read_typed_queries",
+           "train_on_constructed"]  # fmt: skip
+
+CORRUPTIONS = (
+    "negation dropped", "other kind", "other value", "names the reference", "dearer", "kind lost",
+    "echo",
+)  # fmt: skip
+_ECHOES = 10  # one query in so many gets its echo: a rule finds it anyway
+_DEAR = ("luxury", "premium", "designer", "high-end")
+
+
+@dataclass(frozen=True)
+class _Draft:
+    text: str
+    corruption: str
+
+
+def construct_rewrites(
+    queries: Sequence[tuple[TypedQuery, str]],
+    graph: Graph,
+    rewriter: Rewriter,
+    *,
+    n: int = 4,
+    seed: int = 0,
+) -> tuple[pa.Table, dict[str, int]]:
+    """Write right and wrong rewrites of typed queries.
+
+    Args:
+        queries: typed queries, each with its family.
+        graph: of the catalogue.
+        rewriter: writes the right ones.
+        n: right ones, and wrong ones, of a query at most.
+        seed: of the choice of corruptions.
+
+    Returns:
+        query_id, query, query_type, family, rewrite, label (1 right, 0 wrong), corruption (empty
+        for right ones) and method, by query; how many there are of each corruption.
+    """
+    import pyarrow as pa
+
+    rows: list[dict[str, Any]] = []
+    typed = [query for query, _ in queries]
+    for (query, family), found in zip(queries, rewriter.rewrite(typed, n), strict=True):
+        right = [rewrite for rewrite in found if rewrite.text.strip()]
+        shared = {
+            "query_id": query.query_id,
+            "query": query.query,
+            "query_type": query.structure.query_type,
+            "family": family,
+        }
+        known = {_bag(rewrite.text) for rewrite in right}
+        texts = [(each.text, str(each.method)) for each in right]
+        texts += [(text, "word order") for each in right[:1] if (text := _turned(each.text, query))]
+        rows += [
+            {**shared, "rewrite": text, "label": 1, "corruption": "", "method": method}
+            for text, method in texts
+        ]
+        for draft in _choose(corruptions(query, graph, seed=seed), known, n, query, seed):
+            wrong = {"label": 0, "corruption": draft.corruption, "method": "corruption"}
+            rows.append({**shared, "rewrite": draft.text, **wrong})
+    if not rows:
+        raise SettingsError("Not one rewrite could be made of these queries and this catalogue.")
+    schema = pa.schema(
+        [(name, pa.string()) for name in ("query_id", "query", "query_type", "family", "rewrite")]
+        + [("label", pa.int64()), ("corruption", pa.string()), ("method", pa.string())]
+    )
+    counts = {"rewrites": len(rows), "right": sum(row["label"] for row in rows)}
+    for name in CORRUPTIONS:
+        counts[name.replace(" ", "_")] = sum(row["corruption"] == name for row in rows)
+    return pa.Table.from_pylist(rows, schema), counts
+
+
+def corruptions(query: TypedQuery, graph: Graph, *, seed: int = 0) -> Iterator[_Draft]:
+    """Yield wrong rewrites of a query, each with what is wrong about it.
+
+    Example:
+        >>> from evalkit.constraints import Condition, Structure
+        >>> from evalkit.rewriting import TypedQuery
+        >>> [(draft.text, draft.corruption) for draft in corruptions(TypedQuery(
+        ...     "q", "jacket without leather",
+        ...     Structure("negative", ("jacket",), excluded=(Condition("material", ("leather",)),))
+        ... ), None)][:1]
+        [('leather jacket', 'negation dropped')]
+    """
+    structure = query.structure
+    drawn = _random(query, seed)
+    kind = structure.kinds[0] if structure.kinds else ""
+    wanted = [words for each in structure.required for words in _said(each)[:1]]
+    for condition in structure.excluded:
+        for words in _said(condition):
+            yield _Draft(_join(wanted, [words], kind), "negation dropped")
+            yield _Draft(_join(_topic(query, kind), [words]), "negation dropped")
+    if kind and graph is not None:
+        own = {name for each in structure.kinds for name in (each, *graph.kinds_named(each))}
+        others = [name for name in graph.kinds() if name not in own]
+        for other in drawn.sample(others, min(2, len(others))):
+            yield _Draft(_join(wanted or _a_value(graph, other, drawn), other), "other kind")
+        yield from _other_values(query, graph, kind, drawn)
+    if structure.reference is not None:
+        name = structure.reference.brand or structure.reference.text
+        text = structure.reference.text
+        yield _Draft(_join(text, "" if kind in text else kind), "names the reference")
+        yield _Draft(_join(name, wanted, kind), "names the reference")
+    if kind and _wants_cheap(query):
+        yield _Draft(_join(drawn.choice(_DEAR), wanted, kind), "dearer")
+        if graph is not None:
+            yield from _dearer_brands(query, graph, kind, wanted, drawn)
+    if kind and wanted:
+        yield _Draft(_join(wanted), "kind lost")
+    if drawn.randrange(_ECHOES) == 0:
+        yield _Draft(query.query.lower(), "echo")
+
+
+def _other_values(
+    query: TypedQuery, graph: Graph, kind: str, drawn: random.Random
+) -> Iterator[_Draft]:
+    """Swap one wanted value for another of the same attribute that does not state it."""
+    wanted = [words for each in query.structure.required for words in _said(each)[:1]]
+    kinds = graph.kinds_named(kind) or (kind,)
+    for place, condition in enumerate(query.structure.required):
+        if condition.attribute is None or not condition.values:
+            continue
+        others = [
+            value
+            for value in graph.siblings(kinds[0], condition.attribute, condition.values[0])
+            if value not in ("yes", "no", "none")
+            and len(value) <= 30
+            and not any(graph.says(value, each) for each in condition.values)
+        ]
+        if others and place < len(wanted):
+            swapped = list(wanted)
+            swapped[place] = drawn.choice(others[:8])
+            yield _Draft(_join(swapped, kind), "other value")
+
+
+def _dearer_brands(
+    query: TypedQuery, graph: Graph, kind: str, wanted: Sequence[str], drawn: random.Random
+) -> Iterator[_Draft]:
+    """Name a brand whose products of the kind cost more than the query allows."""
+    structure = query.structure
+    kinds = graph.kinds_named(kind)
+    if not kinds:
+        return
+    limit = structure.price_max
+    reference = structure.reference
+    if limit is None and reference is not None and reference.brand:
+        limit = graph.brand_median(reference.brand.lower(), kinds[0])
+    if limit is None:
+        return
+    dear = [
+        brand
+        for brand in graph.brands_of(kinds[0])
+        if (median := graph.brand_median(brand, kinds[0])) is not None and median > 1.2 * limit
+    ]
+    if dear:
+        yield _Draft(_join(drawn.choice(dear), wanted, kind), "dearer")
+
+
+def _a_value(graph: Graph, kind: str, drawn: random.Random) -> list[str]:
+    """Return a value of a kind, so that a wrong kind is not told by being bare."""
+    for attribute in graph.attributes(kind)[:1]:
+        values = [
+            value
+            for value in graph.values(kind, attribute)
+            if value not in ("yes", "no", "none") and len(value) <= 20
+        ]
+        if values:
+            return [drawn.choice(values[:8])]
+    return []
+
+
+def _choose(
+    drafts: Iterator[_Draft], right: set[frozenset[str]], n: int, query: TypedQuery, seed: int
+) -> list[_Draft]:
+    """Take n corruptions of as many sorts as there are; none that is a right rewrite too."""
+    of_sort: dict[str, list[_Draft]] = {}
+    seen = set(right)
+    for draft in drafts:
+        words = _bag(draft.text)
+        if words and words not in seen:
+            seen.add(words)
+            of_sort.setdefault(draft.corruption, []).append(draft)
+    sorts = list(of_sort)
+    _random(query, seed + 1).shuffle(sorts)
+    chosen: list[_Draft] = []
+    while len(chosen) < n and any(of_sort.values()):
+        for sort in sorts:
+            if of_sort[sort] and len(chosen) < n:
+                chosen.append(of_sort[sort].pop(0))
+    return chosen
+
+
+def _said(condition: Condition) -> list[str]:
+    """Return the words of a condition's values, or of the thing itself."""
+    values = [value for value in condition.values if value not in ("yes", "true")]
+    if values and not set(values) & {"no", "none"}:
+        return values
+    return [condition.attribute.replace("_", " ")] if condition.attribute else []
+
+
+def _turned(text: str, query: TypedQuery) -> str:
+    """Return a rewrite with its kind in front ("jacket black cotton"), or "" where that is none."""
+    for kind in query.structure.kinds:
+        rest = text.removesuffix(f" {kind}")
+        if rest != text:
+            return f"{kind} {rest}"
+    return ""
+
+
+def _wants_cheap(query: TypedQuery) -> bool:
+    structure = query.structure
+    limited = structure.price_max is not None or structure.price_share is not None
+    return limited or structure.query_type == "alternative"
+
+
+def _topic(query: TypedQuery, kind: str) -> str:
+    """Return the query's positive part; parsing it anew may fail to, then it is the kind."""
+    from evalkit.constraints.topic import topic
+
+    return topic(query.query, query.structure).lower() or kind
+
+
+def _join(*parts: str | Sequence[str]) -> str:
+    words: list[str] = []
+    for part in parts:
+        words += [part] if isinstance(part, str) else list(part)
+    return " ".join(" ".join(words).lower().split())
+
+
+def _bag(text: str) -> frozenset[str]:
+    return frozenset(text.lower().split())
+
+
+def _random(query: TypedQuery, seed: int) -> random.Random:
+    """Return chance that depends on the query and the seed alone, not on the query's place."""
+    digest = hashlib.sha256(f"{seed}\0{query.query_id}\0{query.query}".encode()).digest()
+    return random.Random(int.from_bytes(digest[:8], "big"))  # noqa: S311 - no secret
+
+
+def read_typed_queries(
+    connection: DuckDBPyConnection,
+    queries: str | os.PathLike[str],
+    *,
+    reading: Mapping[str, Any] | None = None,
+) -> list[tuple[TypedQuery, str]]:
+    """Read typed queries with their families (the query_id where there is none), by query_id.
+
+    Raises:
+        InputError: there is no column structure, or one cannot be read.
+    """
+    from evalkit.constraints import Structure
+    from evalkit.rewriting import TypedQuery
+    from evalkit.tables import read
+
+    table = read("queries", queries, connection, **(reading or {}))
+    for name in ("query", "structure"):
+        if name not in table.columns:
+            raise InputError(
+                table.path,
+                [Problem(f"there is no column {name}; the file has: {', '.join(table.columns)}")],
+                remedy="Make it with evalkit synthesize queries or evalkit parse queries.",
+            )
+    family = "coalesce(family, query_id)" if "family" in table.columns else "query_id"
+    rows = (
+        table.relation.filter("trim(query) <> '' AND structure IS NOT NULL")
+        .select(f"query_id, query, structure, CAST({family} AS VARCHAR) AS family")
+        .order("query_id")
+        .fetchall()
+    )
+    found = []
+    for query_id, query, text, group in rows:
+        try:
+            structure = Structure.from_json(text)
+        except SettingsError as error:
+            raise InputError(
+                table.path,
+                [Problem(str(error), column="structure", query_id=query_id)],
+                remedy="Make the column with evalkit parse queries.",
+            ) from error
+        found.append((TypedQuery(query_id, query, structure), group))
+    return found
+
+
+def train_on_constructed(
+    output: str | os.PathLike[str],
+    queries: str | os.PathLike[str],
+    products: str | os.PathLike[str],
+    *,
+    n: int = 4,
+    catalogue_settings: str | os.PathLike[str] | None = None,
+    triples: str | os.PathLike[str] | None = None,
+    settings: ClassifierSettings | None = None,
+    model: str | None = None,
+    revision: str | None = None,
+    reading: Mapping[str, Mapping[str, Any]] | None = None,
+    force: bool = False,
+    memory_limit: str = "600MB",
+    threads: int | None = None,
+) -> Manifest:
+    """Construct labelled rewrites and train a query-rewrite classifier on them.
+
+    Args:
+        output: the classifier's folder; the rewrites are kept in it as `examples.parquet`.
+        queries: typed queries: query_id, query, structure, family.
+        products: the catalogue.
+        n: right rewrites, and wrong ones, of a query at most.
+        catalogue_settings: YAML of what is special about the catalogue.
+        triples: CSV of what else is known.
+        settings: how the classifier is trained; its seed also chooses corruptions.
+        model: see `evalkit.training.classifier.train_rewrite_classifier`.
+        revision: of `model`.
+        reading: keyword arguments of `evalkit.tables.read` by kind of table.
+        force: train again in any case.
+        memory_limit: for reading and joining.
+        threads: of DuckDB.
+
+    Raises:
+        InputError: a file cannot be used.
+        SettingsError: settings that do not fit, or no rewrite can be made.
+        ModelError: the model cannot be found, trusted or loaded.
+    """
+    from evalkit.training.classifier import train_on_table
+
+    seed = settings.seed if settings is not None else 0
+    arguments = dict(reading or {})
+
+    def make(connection: DuckDBPyConnection) -> tuple[pa.Table, dict[str, int]]:
+        from evalkit.knowledge import build_graph, read_catalogue, read_settings, read_triples
+        from evalkit.progress import say
+        from evalkit.rewriting import open_rewriter
+
+        typed = read_typed_queries(connection, queries, reading=arguments.get("queries"))
+        catalogue = read_catalogue(
+            products,
+            connection,
+            read_settings(catalogue_settings),
+            reading=arguments.get("products"),
+        )
+        graph = build_graph(catalogue, read_triples(triples) if triples is not None else None)
+        rewriter = open_rewriter("catalogue", catalogue=catalogue, graph=graph, seed=seed)
+        say(f"Constructing rewrites of {len(typed):,} queries.")
+        return construct_rewrites(typed, graph, rewriter, n=n, seed=seed)
+
+    files: dict[str, str | os.PathLike[str]] = {"queries": queries, "products": products}
+    if catalogue_settings is not None:
+        files["catalogue_settings"] = catalogue_settings
+    if triples is not None:
+        files["triples"] = triples
+    return train_on_table(
+        output,
+        files,
+        {
+            "constructed": {"n": n, "rewriter": "catalogue"},
+            "reading": {kind: dict(each) for kind, each in arguments.items()},
+        },
+        make,
+        settings=settings,
+        model=model,
+        revision=revision,
+        force=force,
+        memory_limit=memory_limit,
+        threads=threads,
+    )
