@@ -108,9 +108,7 @@ def rewrites(**chosen: Any) -> None:
         click.echo(f"{count:>8,}  {kind:<12}  {reason or 'accepted'}")
 
 
-def _rule(
-    chosen: dict[str, Any],
-) -> Callable[[str, str, Structure | None, str, Sequence[str]], str]:
+def _rule(chosen: dict[str, Any]) -> Rule:
     """Return the rules of rewriting; with a catalogue they know kinds and brands."""
     from evalkit.constraints import Structure
     from evalkit.rewriting import TypedQuery, breaks
