@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evalkit.constraints import Structure
+    from evalkit.relevance.rewrite_filter import Rule
 
 __all__ = ["rewrites"]
 
