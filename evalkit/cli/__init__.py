@@ -25,11 +25,17 @@ _COMMANDS = {
     "judge": ("evalkit.cli.judge", "judge", "Judge what runs show with a model."),
     "models": ("evalkit.cli.models", "models", "List and add models."),
     "plan": ("evalkit.cli.plan", "plan", "Queries and votes that a difference needs."),
+    "relevance": ("evalkit.cli.relevance", "relevance", "Compare judges with people."),
     "report": ("evalkit.cli.report", "report", "Write the weekly evaluation report."),
     "retrieve": ("evalkit.cli.retrieval", "retrieve", "Search an index for every query."),
     "rewrite": ("evalkit.cli.rewrite", "rewrite", "Rewrite queries in product words."),
     "score": ("evalkit.cli.score", "score", "Score runs and compare them."),
     "study": ("evalkit.cli.study", "study", "Side-by-side studies: create, invite, status, votes."),
+    "synthesize": (
+        "evalkit.cli.synthesize",
+        "synthesize",
+        "Make typed queries and training pairs.",
+    ),
     "train": ("evalkit.cli.train", "train", "Train relevance classifiers."),
 }
 

@@ -1,0 +1,176 @@
+"""`evalkit synthesize`: from a catalogue to typed queries and training pairs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from evalkit.cli.table_options import (
+    FORMATS,
+    listed,
+    machine_options,
+    reading_options,
+    reading_settings,
+)
+
+__all__ = ["queries", "synthesize"]
+
+_COMMANDS = {
+    "all": ("evalkit.cli.synthesize_pairs", "all_", "The whole chain, from products to pairs."),
+    "pairs": ("evalkit.cli.synthesize_pairs", "pairs", "Training pairs from rewrites."),
+    "queries": ("evalkit.cli.synthesize", "queries", "Typed queries from a catalogue."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{attribute} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][2]) for name in self.list_commands(ctx)])
+
+
+@click.group(
+    cls=_LazyGroup,
+    epilog="Example: evalkit synthesize queries --products products.jsonl -o queries.parquet",
+)
+def synthesize() -> None:
+    """Make training data: typed queries, and pairs of query and product."""
+
+
+@click.command(
+    epilog="Example: evalkit synthesize queries --products products.jsonl --per-type 200 "
+    "--seed 1 -o queries.parquet --report report.md"
+)
+@click.option("--products", required=True, type=click.Path(), help="The catalogue.")
+@click.option("-o", "--output", required=True, type=click.Path(), help="The queries to write.")
+@click.option(
+    "--settings",
+    "catalogue_settings",
+    type=click.Path(),
+    help="YAML file of what is special about the catalogue.",
+)
+@click.option(
+    "--triples", type=click.Path(), help="CSV of what else is known: subject, relation, object."
+)
+@click.option(
+    "--per-type",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    help="Queries of each type.",
+)
+@click.option(
+    "--types",
+    metavar="A,B,...",
+    callback=listed,
+    help="Of knowledge, negative, alternative, general; all otherwise.",
+)
+@click.option(
+    "--source",
+    "sources",
+    metavar="A,B,...",
+    callback=listed,
+    help="Of templates, graph, llm; templates and graph otherwise, and llm with --llm.",
+)
+@click.option(
+    "--llm", metavar="MODEL", help="Of the source llm: smollm2, openai:NAME, a folder, a hub id."
+)
+@click.option("--base-url", help="Of an OpenAI-compatible endpoint, for --llm openai:NAME.")
+@click.option(
+    "--cache", type=click.Path(), help="File of answers; answers.sqlite in the cache otherwise."
+)
+@click.option("--max-requests", type=click.IntRange(min=0), help="Budget of requests.")
+@click.option("--max-tokens", type=click.IntRange(min=0), help="Budget of tokens, both ways.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--min-products",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Products that must satisfy a query.",
+)
+@click.option(
+    "--per-family",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Queries about the same thing, as long as there are others.",
+)
+@click.option(
+    "--similarity",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.8,
+    show_default=True,
+    help="Share of common words from which on two queries are one.",
+)
+@click.option("--report", type=click.Path(), help="Counts, samples and variety: .md or .json.")
+@click.option(
+    "--compare", type=click.Path(), help="Real queries whose variety is put beside in the report."
+)
+@click.option("--output-format", type=FORMATS, help="Of the queries; by its ending otherwise.")
+@reading_options
+@machine_options
+def queries(**chosen: Any) -> None:
+    """Make typed queries: knowledge, negative, alternative and general.
+
+    Every query has its structure (what it asks for, as JSON), which enough products of the
+    catalogue are known to satisfy; of what a negative query excludes, some products of its kind
+    have it. Columns: query_id, query, query_type, structure, family, source, template, seed.
+    """
+    from pathlib import Path
+
+    from evalkit.constraints import QUERY_TYPES
+    from evalkit.synthesis.queries import QuerySettings, SourceName, synthesize_queries
+
+    usual: tuple[SourceName, ...] = ("templates", "graph")
+    if chosen["llm"]:
+        usual = (*usual, "llm")
+    settings = QuerySettings(
+        per_type=chosen["per_type"],
+        types=QUERY_TYPES if chosen["types"] is None else chosen["types"],
+        sources=usual if chosen["sources"] is None else chosen["sources"],
+        min_products=chosen["min_products"],
+        per_family=chosen["per_family"],
+        similarity=chosen["similarity"],
+        seed=chosen["seed"],
+    )
+    model = None
+    if chosen["llm"] is not None:
+        from evalkit.llm import Budget, open_language_model
+
+        model = open_language_model(
+            chosen["llm"],
+            base_url=chosen["base_url"],
+            cache=None if chosen["cache"] is None else Path(chosen["cache"]),
+            budget=Budget(max_requests=chosen["max_requests"], max_tokens=chosen["max_tokens"]),
+        )
+    synthesize_queries(
+        chosen["products"],
+        chosen["output"],
+        settings=settings,
+        catalogue_settings=chosen["catalogue_settings"],
+        triples=chosen["triples"],
+        model=model,
+        report=chosen["report"],
+        compare=chosen["compare"],
+        reading=reading_settings(chosen),
+        format=chosen["output_format"],
+        force=chosen["force"],
+        memory_limit=chosen["memory_limit"],
+        threads=chosen["threads"],
+    )

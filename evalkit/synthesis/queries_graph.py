@@ -1,0 +1,162 @@
+"""Typed queries from structured knowledge: the graph of a catalogue and a user's own triples.
+
+They differ from those of the templates in what they are about, not in their wordings: kinds and
+values under their other names, materials by their family ("leather" for cowhide), brands by their
+price tier, needs from the table of needs, devices that a product says it goes with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from evalkit.constraints import Condition
+from evalkit.synthesis.templates import TemplateSource
+from evalkit.synthesis.templates_drafting import Need
+from evalkit.synthesis.templates_grammar import read_wording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from evalkit.knowledge import Graph
+    from evalkit.synthesis.queries_facts import Facts, KindFacts
+    from evalkit.synthesis.templates_phrases import Phrase
+
+__all__ = ["form_of", "graph_source"]
+
+_RENAMED = frozenset({"substance", "ingredient", "colour"})
+_DEVICE = re.compile(r"(^|_)(compatib\w*|fits|works_with|suitable_for_model|for_model)(_|$)")
+_PIECE = re.compile(r"[,;|/\n•]+|\\n")
+_DEVICES = 40  # devices of one kind, those that most products name
+_CLAUSE = re.compile(
+    r"^(i|i'm|my|we|our|the|it|they|he|she|can't|cannot|don't)\b.* "
+    r"(is|are|am|get|gets|have|has|keep|keeps|hurt|hurts|need|needs|want|wants|can't|won't|don't|"
+    r"doesn't|live|work|sleep|travel|go|run|walk|cycle|sweat|\w+s)\b"
+)
+
+
+def graph_source(facts: Facts, graph: Graph, wanted: int = 3) -> TemplateSource:
+    """Return the source `graph`.
+
+    Args:
+        facts: of the catalogue, with the graph's `says`.
+        graph: what is known about it.
+        wanted: products that must satisfy a query.
+    """
+
+    def more(phrase: Phrase) -> Sequence[Phrase]:
+        return _renamed(graph, phrase)
+
+    needs = [*_stated_needs(graph), *_devices(facts, wanted)]
+    return TemplateSource(
+        facts,
+        wanted,
+        name="graph",
+        more=more,
+        names_of=_names(graph),
+        tier=graph.tier,
+        needs=needs,
+    )
+
+
+def _names(graph: Graph) -> Callable[[str], Sequence[str]]:
+    kinds = set(graph.catalogue.kinds)
+
+    def names(kind: str) -> Sequence[str]:
+        # A synonym that is another kind of this catalogue would name that one.
+        found = graph.kind_words(kind)
+        return (kind, *(word for word in found if word not in kinds and len(word.split()) <= 3))
+
+    return names
+
+
+def _renamed(graph: Graph, phrase: Phrase) -> Sequence[Phrase]:
+    """Return a property under its own, its other and its families' names."""
+    if phrase.group not in _RENAMED or len(phrase.condition.values) != 1:
+        return (phrase,)
+    value = phrase.condition.values[0]
+    found = [phrase]
+    for word in (*graph.words.broader(value)[:2], *graph.words.synonyms(value)[:2]):
+        if word == value or len(word.split()) > 2:
+            continue
+        change: Callable[[str], str] = lambda text, word=word: text.replace(value, word)  # type: ignore[misc] # noqa: E731
+        found.append(
+            replace(
+                phrase,
+                condition=Condition(phrase.condition.attribute, (word,)),
+                label=f"{phrase.condition.attribute}={word}",
+                before=change(phrase.before),
+                after=change(phrase.after),
+                thing=change(phrase.thing),
+                a_thing=change(phrase.a_thing),
+                quality=change(phrase.quality),
+            )
+        )
+    return found
+
+
+def form_of(text: str) -> str:
+    """Tell whether a need is a sentence of its own or completes "something for ...".
+
+    Example:
+        >>> form_of("my feet hurt after a shift"), form_of("a walk in the rain")
+        ('clause', 'noun')
+    """
+    return "clause" if _CLAUSE.match(text) else "noun"
+
+
+def _stated_needs(graph: Graph) -> list[Need]:
+    found = []
+    for need in graph.needs:
+        kinds: dict[tuple[str | None, tuple[str, ...]], list[str]] = {}
+        for answer in need.answers:
+            kinds.setdefault((answer.attribute, answer.values), []).append(answer.kind)
+        for answer in need.answers:
+            conditions = (Condition(answer.attribute, answer.values),) if answer.attribute else ()
+            found += [
+                Need(
+                    phrase,
+                    form_of(phrase),
+                    answer.kind,
+                    conditions,
+                    need.name,
+                    tuple(kinds[answer.attribute, answer.values]),
+                )
+                for phrase in need.phrases
+            ]
+    return found
+
+
+def _devices(facts: Facts, wanted: int) -> list[Need]:
+    """Return the devices that enough products of a kind say they are for."""
+    found = []
+    for kind in facts.kinds.values():
+        for name in sorted(kind.statements):
+            if _DEVICE.search(name):
+                found += [
+                    Need(device, "device", kind.kind, (Condition(name, (device,)),), device)
+                    for device in _named_devices(kind, name, wanted)
+                ]
+    return found
+
+
+def _named_devices(kind: KindFacts, name: str, wanted: int) -> list[str]:
+    statements = kind.statements[name]
+    times: Counter[str] = Counter()
+    for value, products in statements.counts().items():
+        pieces = {" ".join(piece.split()).strip(" -.:") for piece in _PIECE.split(value)}
+        for piece in pieces:
+            words = piece.split()
+            if 1 < len(words) <= 4 and len(piece) <= 28 and re.search(r"\d", piece):
+                times[piece] += products
+    empty = read_wording("grammar")["empty"]
+    often = sorted(times.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        piece
+        for piece, products in often[:_DEVICES]
+        if products >= wanted
+        and piece not in empty
+        and re.fullmatch(r"[a-z][a-z0-9 .+&/-]*", piece)
+    ]

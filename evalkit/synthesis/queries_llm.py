@@ -1,0 +1,221 @@
+"""Typed queries that a language model writes from snippets of a catalogue.
+
+Nothing is taken on trust: the answer must fulfil the prompt's schema, kinds, attributes and values
+must be the catalogue's, and enough products must satisfy what the model says the query asks for.
+What fails is counted by reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evalkit.constraints import QUERY_TYPES, Condition, Reference, Structure
+from evalkit.knowledge import normalise
+from evalkit.progress import progress_bar
+from evalkit.synthesis.queries_source import SyntheticQuery
+from evalkit.synthesis.templates_drafting import family_of
+from evalkit.synthesis.templates_phrases import phrases_of
+from evalkit.synthesis.templates_references import short_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.random import Generator
+
+    from evalkit.constraints import QueryType
+    from evalkit.knowledge import Graph
+    from evalkit.llm import LanguageModel
+    from evalkit.synthesis.queries_facts import Facts, KindFacts
+
+__all__ = ["LanguageModelSource"]
+
+_PRODUCTS = 6  # shown to the model at a time
+_EACH = 4  # queries asked for at a time
+_ATTRIBUTES = 8  # said of each product
+_LONGEST = 200  # characters of a query
+
+
+@dataclass
+class LanguageModelSource:
+    """The source `llm`; see the module.
+
+    Attributes:
+        facts: of the catalogue.
+        graph: other names of kinds.
+        model: writes the queries.
+        wanted: products that must satisfy a query.
+        temperature: of the model.
+    """
+
+    facts: Facts
+    graph: Graph
+    model: LanguageModel
+    wanted: int = 3
+    temperature: float = 0.9
+    name: str = "llm"
+    _dropped: Counter[str] = field(default_factory=Counter)
+
+    def dropped(self) -> Mapping[str, int]:
+        """Return how many answers and queries were thrown away, by reason."""
+        return dict(sorted(self._dropped.items()))
+
+    def queries(
+        self, count_by_type: Mapping[QueryType, int], seed: int
+    ) -> Iterator[SyntheticQuery]:
+        """Ask for queries of kinds in turn; see `QuerySource.queries`."""
+        from evalkit.llm import load_prompt
+
+        prompt = load_prompt("synthesize_queries")
+        generator = np.random.default_rng([seed, 3])
+        kinds = [kind for kind in self.facts.kinds.values() if len(kind.products) > self.wanted]
+        asked: list[QueryType] = []
+        messages = []
+        for query_type in QUERY_TYPES if kinds else ():
+            order = generator.permutation(len(kinds))
+            for number in range(-(-count_by_type.get(query_type, 0) // _EACH)):
+                kind = kinds[order[number % len(kinds)]]
+                asked.append(query_type)
+                messages.append(
+                    prompt.fill(
+                        n=_EACH, query_type=query_type, products=self._snippets(kind, generator)
+                    )
+                )
+        with progress_bar(len(messages), "asking the model", "prompts") as update:
+            answers = self.model.generate(
+                messages,
+                temperature=self.temperature,
+                max_tokens=1024,
+                seed=seed,
+                schema=prompt.schema,
+                prompt=prompt.identity,
+                progress=update,
+            )
+        template = f"{prompt.id}.v{prompt.version}"
+        for query_type, answer in zip(asked, answers, strict=True):
+            parsed = answer.parsed[0] if answer.parsed else None
+            if not isinstance(parsed, dict) or not isinstance(parsed.get("queries"), list):
+                self._dropped["the answer is no valid JSON" if answer.texts else "no answer"] += 1
+                continue
+            for said in parsed["queries"]:
+                found = self._understood(said, query_type)
+                if isinstance(found, str):
+                    self._dropped[found] += 1
+                else:
+                    query, structure = found
+                    yield SyntheticQuery(
+                        query, structure, family_of(structure), self.name, template
+                    )
+
+    def _snippets(self, kind: KindFacts, generator: Generator) -> str:
+        """Say a few products of a kind: title, price and what is worth saying of them."""
+        catalogue = self.facts.catalogue
+        count = min(_PRODUCTS, len(kind.products))
+        places = np.sort(generator.choice(len(kind.products), count, replace=False))
+        spoken = [
+            statements
+            for name, statements in sorted(kind.statements.items())
+            if name != "brand" and phrases_of(statements)
+        ]
+        lines = []
+        for place in places.tolist():
+            number = int(kind.products[place])
+            parts = [catalogue.titles[number], f"kind: {kind.kind}"]
+            if not np.isnan(kind.prices[place]):
+                parts.append(f"price: {kind.prices[place]:g}")
+            for statements in spoken:
+                values = statements.value[statements.product == place]
+                if len(values) and sum(": " in part for part in parts) < _ATTRIBUTES:
+                    said = ", ".join(statements.values[value] for value in values[:3])
+                    parts.append(f"{statements.name}: {said}")
+            lines.append(" | ".join(parts))
+        return "\n".join(lines)
+
+    def _understood(self, said: Any, asked: QueryType) -> tuple[str, Structure] | str:
+        """Return the query and its structure, or why it is not used."""
+        if not isinstance(said, dict) or not isinstance(said.get("query"), str):
+            return "no query in the answer"
+        query = " ".join(said["query"].split())
+        if not 3 <= len(query) <= _LONGEST:
+            return "the query is empty or too long"
+        if said.get("query_type") != asked:
+            return "another type than asked for"
+        named = normalise(str(said.get("kind", "")))
+        kind = self.facts.kinds.get(named)
+        if kind is None:
+            kind = next(
+                (self.facts.kinds[name] for name in self.graph.kinds_named(named)[:1]), None
+            )
+        if kind is None or not named:
+            return "a kind that the catalogue has not"
+        required = _conditions(said.get("required"))
+        excluded = _conditions(said.get("excluded"))
+        for condition in (*required, *excluded):
+            if condition.attribute not in kind.statements:
+                return "an attribute that the kind has not"
+            if not kind.has(condition).any():
+                return "a value that no product of the kind states"
+        if asked == "negative" and not excluded:
+            return "nothing is excluded"
+        if asked != "negative" and excluded:
+            return "something is excluded, and it is not negative"
+        need = said.get("need")
+        if asked == "knowledge" and not (isinstance(need, str) and need.strip()):
+            return "no need"
+        price = said.get("price_max")
+        reference = None
+        if asked == "alternative":
+            reference = self._reference(said.get("reference"), kind, query)
+            if reference is None:
+                return "a reference that the catalogue has not"
+        structure = Structure(
+            asked,
+            (kind.kind,),
+            required,
+            excluded,
+            price_max=float(price) if isinstance(price, int | float) else None,
+            reference=reference,
+            need=normalise(need) if asked == "knowledge" and isinstance(need, str) else None,
+        )
+        if len(self.facts.satisfying(structure)) < self.wanted:
+            return "too few products satisfy it"
+        return query, structure
+
+    def _reference(self, said: Any, kind: KindFacts, query: str) -> Reference | None:
+        """Find a product by what people call it, else a brand; it must stand in the query."""
+        if not isinstance(said, str) or not said.strip():
+            return None
+        text = normalise(said)
+        if text not in normalise(query):
+            return None
+        catalogue = self.facts.catalogue
+        best: int | None = None
+        for place, number in enumerate(kind.products.tolist()):
+            name = short_name(catalogue.titles[number], catalogue.brands[number], kind.kind)
+            if name is not None and name in text and not np.isnan(kind.prices[place]):
+                best = number
+                break
+        if best is not None:
+            return Reference(text, catalogue.brands[best], catalogue.product_ids[best])
+        brands = sorted({brand for brand in kind.brands.tolist() if brand and brand in text})
+        if not brands:
+            return None
+        longest = max(brands, key=len)
+        number = int(kind.products[int(np.flatnonzero(kind.brands == longest)[0])])
+        return Reference(text, catalogue.brands[number])
+
+
+def _conditions(said: Any) -> tuple[Condition, ...]:
+    if not isinstance(said, list):
+        return ()
+    return tuple(
+        Condition(
+            normalise(str(part.get("attribute", ""))).replace(" ", "_"),
+            tuple(normalise(str(value)) for value in part.get("values") or ()),
+        )
+        for part in said
+        if isinstance(part, dict)
+    )

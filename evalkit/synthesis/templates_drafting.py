@@ -1,0 +1,419 @@
+"""Writing one typed query: a wording, the words in it, and what they ask for.
+
+Every query is checked against the catalogue when it is made: enough products satisfy it, and of
+what it excludes some products of the kind have it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evalkit.constraints import Condition, Reference, Structure
+from evalkit.synthesis.queries_source import SyntheticQuery
+from evalkit.synthesis.splits import families
+from evalkit.synthesis.templates_frames import choose, finish, frames_of, speak
+from evalkit.synthesis.templates_grammar import mistype, read_wording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.random import Generator
+
+    from evalkit.synthesis.templates_frames import Frame, Spoken
+    from evalkit.synthesis.templates_phrases import Phrase
+    from evalkit.synthesis.templates_references import Named
+    from evalkit.synthesis.templates_topics import KindTopics
+
+__all__ = ["FAMILY_OF_NEED", "Draft", "Need", "family_of"]
+
+FAMILY_OF_NEED = "need|"
+_TYPOS = 0.04
+_NOUN_SLOTS = ("thing", "a_thing")
+_ONE_WORD = ("non-{", "non {", "}-free")
+
+
+def family_of(structure: Structure) -> str:
+    """Return the column `family` of a query: its families, joined.
+
+    Example:
+        >>> hood = Condition("hood")
+        >>> family_of(Structure("negative", ("jacket",), excluded=(hood,)))
+        'negative|jacket|hood=...'
+    """
+    return " + ".join(families(structure))
+
+
+@dataclass(frozen=True)
+class Need:
+    """A need of customers and what answers it.
+
+    Attributes:
+        text: in their words.
+        form: noun, clause, person or device; see `wording/knowledge.yaml`.
+        kind: the kind that answers it.
+        conditions: which of its products do.
+        family: its name, by which all ways to put it belong together.
+        kinds: all kinds whose products answer it in the same way, for wordings that name none.
+    """
+
+    text: str
+    form: str
+    kind: str
+    conditions: tuple[Condition, ...]
+    family: str
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass
+class Draft:
+    """One series of queries: what draws them, and how often each wording was used.
+
+    Attributes:
+        source: what the queries' column `source` says.
+        wanted: products that must satisfy a query.
+        generator: draws everything.
+        dropped: counts what is thrown away, by reason.
+        names_of: the words for a kind, its own name first.
+    """
+
+    source: str
+    wanted: int
+    generator: Generator
+    dropped: Counter[str]
+    names_of: Callable[[str], Sequence[str]] | None = None
+    _used: Counter[str] = field(default_factory=Counter)
+
+    def negative(self, topics: KindTopics, phrase: Phrase) -> SyntheticQuery | None:
+        """Write a query that excludes a property; None where nothing fits."""
+        second = self._second(topics, phrase) if self.generator.random() < 0.2 else None
+        frames = [
+            frame
+            for frame in frames_of("negative")
+            if bool(frame.more.get("two")) == (second is not None)
+            and phrase.group in frame.more["fits"]
+            and (second is None or second.group in frame.more["fits"])
+            and _fits_words(frame, phrase)
+            and (second is None or _fits_words(frame, second))
+        ]
+        frame = choose(frames, self.generator, self._used)
+        if frame is None:
+            return self._drop("no wording fits")
+        structure = Structure(
+            "negative",
+            (topics.facts.kind,),
+            excluded=_joined(phrase.condition, second.condition if second else None),
+        )
+        before, after = "", ""
+        draw = self.generator.random()
+        if draw < 0.35:
+            extra = self._extra(topics, structure, phrase, before=draw < 0.28)
+            if extra is not None:
+                structure = replace(structure, required=(extra.condition,))
+                before, after = (extra.before, "") if draw < 0.28 else ("", extra.after)
+        elif draw < 0.42:
+            price = self._price(topics, structure)
+            if price is not None:
+                structure = replace(structure, price_max=price)
+                after = f"under {price:g}"
+        spoken = speak(
+            frame,
+            self._name(topics.facts.kind),
+            self.generator,
+            self._used,
+            before=before,
+            thing=phrase.thing,
+            a_thing=phrase.a_thing,
+            quality=phrase.quality or phrase.thing,
+            thing2=second.thing if second else "",
+            quality2=(second.quality or second.thing) if second else "",
+        )
+        if after:
+            joint = (", ", " ", " and ", " but ")[int(self.generator.integers(4))]
+            text = spoken.text + (joint if not after.startswith("under") else " ") + after
+            spoken = replace(spoken, text=text, template=spoken.template + "+tail")
+        return self._checked(topics, structure, spoken, frame)
+
+    def alternative(self, topics: KindTopics, named: Named) -> SyntheticQuery | None:
+        """Write a query for something like a product or brand, for less."""
+        kind = topics.facts.kind
+        of = "brand" if named.product_id is None else "product"
+        frames = [frame for frame in frames_of("alternative") if of in frame.more["of"]]
+        frame = choose(frames, self.generator, self._used)
+        if frame is None:
+            return self._drop("no wording fits")
+        structure = Structure(
+            "alternative",
+            (kind,),
+            reference=Reference(named.text, named.brand, named.product_id),
+        )
+        words = {"ref": named.text, "ref_price": f"{_round_down(named.price):g}"}
+        limit = frame.more.get("limit")
+        if isinstance(limit, float):
+            structure = replace(structure, price_share=limit)
+        elif limit is not None:
+            price = self._price(topics, structure, below=0.75 * named.price)
+            if price is None:
+                return self._drop("no round price limit leaves enough products")
+            structure = replace(structure, price_max=price)
+            words["price"] = self._money(price)
+        before = ""
+        if frame.more.get("wanted"):
+            extra = self._extra(topics, structure, None, before=True, named=named)
+            if extra is None:
+                return self._drop("no property goes with the reference")
+            structure = replace(structure, required=(extra.condition,))
+            before = extra.before
+        name = self._name(kind)
+        words["wanted"] = f"{before} {name}".strip()
+        spoken = speak(frame, name, self.generator, self._used, **words)
+        return self._checked(topics, structure, spoken, frame, named)
+
+    def general(self, topics: KindTopics, phrase: Phrase) -> SyntheticQuery | None:
+        """Write a query of the control group."""
+        structure = Structure("general", (topics.facts.kind,), required=(phrase.condition,))
+        other = self._extra(topics, structure, phrase, before=self.generator.random() < 0.6)
+        is_brand = phrase.group == "brand"
+        frames = [
+            frame
+            for frame in frames_of("general")
+            if _offers(frame, phrase, other) and bool(frame.more.get("brand")) == is_brand
+        ]
+        frame = choose(frames, self.generator, self._used)
+        if frame is None:
+            return self._drop("no wording fits")
+        needs = frame.more["need"]
+        words = {"brand": phrase.before}
+        first, second = (other, None) if is_brand else (phrase, other)
+        if needs and first is not None:
+            words |= {"first": first.before, "after": first.after}
+        if is_brand and needs and first is not None:
+            structure = replace(structure, required=(phrase.condition, first.condition))
+        elif len(needs) == 2 and second is not None:
+            structure = replace(structure, required=(phrase.condition, second.condition))
+            words |= {"second": second.before, "after2": second.after}
+        if frame.more.get("price"):
+            price = self._price(topics, structure)
+            if price is None:
+                return self._drop("no round price limit leaves enough products")
+            structure = replace(structure, price_max=price)
+            words["price"] = self._money(price)
+        in_front = bool(frame.more.get("head")) and bool(needs) and needs[0] == "before"
+        before = first.before if in_front and first is not None else ""
+        spoken = speak(
+            frame, self._name(topics.facts.kind), self.generator, self._used, before=before, **words
+        )
+        return self._checked(topics, structure, spoken, frame)
+
+    def knowledge(self, topics: KindTopics, need: Need) -> SyntheticQuery | None:
+        """Write a query that tells a need."""
+        frames = [frame for frame in frames_of("knowledge") if frame.more["form"] == need.form]
+        frame = choose(frames, self.generator, self._used)
+        if frame is None:
+            return self._drop("no wording fits")
+        kinds = need.kinds if frame.more.get("kindless") and need.kinds else (need.kind,)
+        structure = Structure("knowledge", kinds, required=need.conditions, need=need.text)
+        if self.generator.random() < 0.12:
+            price = self._price(topics, structure)
+            structure = replace(structure, price_max=price)
+        spoken = speak(
+            frame, self._name(topics.facts.kind), self.generator, self._used, need=need.text
+        )
+        if structure.price_max is not None:
+            joint = (" under ", ", max ", " for less than ")[int(self.generator.integers(3))]
+            text = spoken.text + joint + self._money(structure.price_max)
+            spoken = replace(spoken, text=text, template=spoken.template + "+tail")
+        return self._checked(topics, structure, spoken, frame, family=FAMILY_OF_NEED + need.family)
+
+    def _checked(
+        self,
+        topics: KindTopics,
+        structure: Structure,
+        spoken: Spoken,
+        frame: Frame,
+        named: Named | None = None,
+        family: str | None = None,
+    ) -> SyntheticQuery | None:
+        if self._satisfying(topics, structure, named) < self.wanted:
+            return self._drop("too few products satisfy it")
+        for part in spoken.template.partition("~")[0].split("+"):
+            self._used[part] += 1
+        held = _held(structure, spoken.text)
+        written = finish(
+            spoken,
+            self.generator,
+            lambda text: mistype(text, self.generator, held),
+            typos=_TYPOS,
+        )
+        return SyntheticQuery(
+            written.text,
+            structure,
+            family or family_of(structure),
+            self.source,
+            written.template,
+        )
+
+    def _satisfying(self, topics: KindTopics, structure: Structure, named: Named | None) -> int:
+        good = topics.facts.satisfies(
+            structure,
+            reference_price=named.price if named else None,
+            reference_number=named.number if named else None,
+        )
+        return int(good.sum())
+
+    def _drop(self, reason: str) -> SyntheticQuery | None:
+        self.dropped[reason] += 1
+        return None
+
+    def _name(self, kind: str) -> str:
+        names = self.names_of(kind) if self.names_of else (kind,)
+        if len(names) == 1 or self.generator.random() < 0.4:
+            return names[0]
+        return names[int(self.generator.integers(len(names)))]
+
+    def _money(self, price: float) -> str:
+        draw = self.generator.random()
+        return f"${price:g}" if draw < 0.25 else f"{price:g}"
+
+    def _second(self, topics: KindTopics, phrase: Phrase) -> Phrase | None:
+        """Draw another thing to be without, that can be said in the same breath."""
+        fit = [
+            other
+            for other in topics.deniable
+            if other.label != phrase.label
+            and (bool(other.thing), bool(other.quality))
+            == (bool(phrase.thing), bool(phrase.quality))
+            and (other.group == phrase.group or not phrase.quality)
+            and (not phrase.quality or other.condition.attribute == phrase.condition.attribute)
+            and not _same_words(other, phrase)
+        ]
+        if not fit:
+            return None
+        other = fit[int(self.generator.integers(len(fit)))]
+        good = topics.facts.lacks(phrase.condition) & topics.facts.lacks(other.condition)
+        return other if int(good.sum()) >= self.wanted else None
+
+    def _extra(
+        self,
+        topics: KindTopics,
+        structure: Structure,
+        phrase: Phrase | None,
+        *,
+        before: bool,
+        named: Named | None = None,
+    ) -> Phrase | None:
+        """Draw a further property to ask for, of another attribute, that enough products have."""
+        taken = {condition.attribute for condition in (*structure.required, *structure.excluded)}
+        fit = [
+            other
+            for other in topics.wantable
+            if other.condition.attribute not in taken
+            and other.group != "brand"
+            and (
+                phrase is None or other.group != phrase.group or other.group in ("part", "quality")
+            )
+            and (other.before if before else other.after)
+            and (phrase is None or not _same_words(other, phrase))
+        ]
+        order: list[int] = self.generator.permutation(len(fit))[:4].tolist()
+        for place in order:
+            whole = replace(structure, required=(*structure.required, fit[place].condition))
+            if self._satisfying(topics, whole, named) >= self.wanted:
+                return fit[place]
+        return None
+
+    def _price(
+        self, topics: KindTopics, structure: Structure, below: float | None = None
+    ) -> float | None:
+        """Draw a round limit that leaves enough products and shuts some out."""
+        plain = replace(structure, reference=None, price_share=None)
+        good = topics.facts.satisfies(plain)
+        prices = np.sort(topics.facts.prices[good])
+        prices = prices[~np.isnan(prices)]
+        if len(prices) < self.wanted + 1:
+            return None
+        low, high = prices[self.wanted - 1], prices[-1]
+        high = high if below is None else min(high, below)
+        drawn = float(np.quantile(prices, self.generator.uniform(0.3, 0.75)))
+        price = _round_up(max(low, min(drawn, high)))
+        return price if price < high else None
+
+
+def _fits_words(frame: Frame, phrase: Phrase) -> bool:
+    """Whether a frame's denied word is one that the phrase has."""
+    words = phrase.thing or phrase.quality
+    if frame.more.get("allergy") and phrase.group != "ingredient":
+        return words in read_wording("values")["allergens"]
+    if " " in words and any(joint in frame.text for joint in _ONE_WORD):
+        return False
+    if any(frame.has(slot) for slot in _NOUN_SLOTS):
+        return bool(phrase.thing)
+    return bool(phrase.quality or phrase.thing)
+
+
+def _offers(frame: Frame, phrase: Phrase, other: Phrase | None) -> bool:
+    """Whether the phrases have the forms that a general frame needs."""
+    needs: Sequence[str] = frame.more["need"]
+    only = frame.more.get("only")
+    parts = [other] if phrase.group == "brand" else [phrase, other]
+    if len(needs) > len(parts):
+        return False
+    if only is not None and (parts[len(needs) - 1] is None or parts[len(needs) - 1].group != only):  # type: ignore[union-attr]
+        return False
+    return all(
+        part is not None and bool(part.before if form == "before" else part.after)
+        for form, part in zip(needs, parts, strict=False)
+    )
+
+
+def _joined(first: Condition, second: Condition | None) -> tuple[Condition, ...]:
+    if second is None:
+        return (first,)
+    if first.attribute == second.attribute:
+        return (Condition(first.attribute, (*first.values, *second.values)),)
+    return (first, second)
+
+
+def _same_words(one: Phrase, other: Phrase) -> bool:
+    mine = set(f"{one.before} {one.thing} {one.after}".split())
+    yours = set(f"{other.before} {other.thing} {other.after}".split())
+    return bool((mine & yours) - {"with", "for", "in", "made", "of", "that", "can", "a", "an"})
+
+
+def _held(structure: Structure, text: str) -> frozenset[str]:
+    """Return the words that a slip of the finger must leave alone: what the query turns on."""
+    conditions = (*structure.required, *structure.excluded)
+    words = " ".join(value for condition in conditions for value in condition.values)
+    reference = structure.reference.text if structure.reference else ""
+    return frozenset(f"{words} {reference} without".split()) & frozenset(text.split())
+
+
+def _round_up(price: float) -> float:
+    """Return a price as people name limits.
+
+    Example:
+        >>> [_round_up(price) for price in (3.2, 18.99, 47, 132, 940, 2310)]
+        [4.0, 20.0, 50.0, 140.0, 950.0, 2400.0]
+    """
+    step = _step(price)
+    return float(np.ceil(round(price / step, 6)) * step)
+
+
+def _round_down(price: float) -> float:
+    """Return about what something costs, as people say it.
+
+    Example:
+        >>> [_round_down(price) for price in (1290.0, 549.0, 18.99)]
+        [1290.0, 549.0, 18.0]
+    """
+    return float(int(price)) if price < 1000 else float(int(price / 10) * 10)
+
+
+def _step(price: float) -> float:
+    for limit, step in ((10, 1.0), (100, 5.0), (300, 10.0), (1000, 50.0), (5000, 100.0)):
+        if price <= limit:
+            return step
+    return 500.0
