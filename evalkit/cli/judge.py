@@ -6,12 +6,51 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.table_options import FORMATS, listed, machine_options
+from evalkit.cli.table_options import FORMATS, listed, machine_options, options
 
 if TYPE_CHECKING:
+    from evalkit.llm import LanguageModel
     from evalkit.relevance.judging import Judge
 
-__all__ = ["judge"]
+__all__ = ["judge", "language_model_options", "open_model"]
+
+language_model_options = options(
+    click.option(
+        "--llm", metavar="MODEL", help="A language model: smollm2, openai:NAME, a folder, a hub id."
+    ),
+    click.option("--base-url", help="Of an OpenAI-compatible endpoint, for --llm openai:NAME."),
+    click.option(
+        "--cache", type=click.Path(), help="File of answers; answers.sqlite in the cache otherwise."
+    ),
+    click.option("--max-requests", type=click.IntRange(min=0), help="Budget of requests."),
+    click.option("--max-tokens", type=click.IntRange(min=0), help="Budget of tokens, both ways."),
+    click.option(
+        "--concurrency",
+        type=click.IntRange(min=1),
+        default=8,
+        show_default=True,
+        help="Requests to a server under way at once.",
+    ),
+    click.option(
+        "--timeout", type=float, default=120.0, show_default=True, help="Seconds of one request."
+    ),
+)
+
+
+def open_model(chosen: dict[str, Any]) -> LanguageModel:
+    """Open the language model that `language_model_options` chose."""
+    from pathlib import Path
+
+    from evalkit.llm import Budget, open_language_model
+
+    return open_language_model(
+        chosen["llm"],
+        cache=Path(chosen["cache"]) if chosen["cache"] else None,
+        budget=Budget(max_requests=chosen["max_requests"], max_tokens=chosen["max_tokens"]),
+        concurrency=chosen["concurrency"],
+        timeout=chosen["timeout"],
+        base_url=chosen["base_url"],
+    )
 
 
 @click.command(
@@ -33,10 +72,14 @@ __all__ = ["judge"]
 @click.option("--queries", required=True, type=click.Path(), help="Columns query_id and query.")
 @click.option("--products", required=True, type=click.Path(), help="The catalogue.")
 @click.option("--classifier", type=click.Path(), help="Folder of a classifier: the judge.")
+@language_model_options
 @click.option(
-    "--llm", metavar="MODEL", help="A language model as the judge: smollm2, openai:NAME, a folder."
+    "--scale",
+    type=click.Choice(["shop", "levels"]),
+    default="shop",
+    show_default=True,
+    help="Grades of a language model: 0 to 2, or its four levels, 0 to 3.",
 )
-@click.option("--base-url", help="Of an OpenAI-compatible endpoint, for --llm openai:NAME.")
 @click.option("--name", default="", help="The judge's name, for the column annotator.")
 @click.option(
     "--threshold",
@@ -133,4 +176,7 @@ def _language_model(chosen: dict[str, Any]) -> tuple[Judge, Any, dict[str, Any]]
     for option in ("threshold", "precision"):
         if chosen[option] is not None:
             raise SettingsError(f"--{option} is for a classifier, not for --llm.")
-    raise SettingsError("A language model cannot judge yet; give --classifier.")
+    from evalkit.relevance.llm_judge import LanguageModelJudge
+
+    who = LanguageModelJudge(open_model(chosen), chosen["scale"], chosen["name"])
+    return who, None, {"scale": chosen["scale"], "seed": who.seed}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalkit.cli.judge import language_model_options, open_model
 from evalkit.cli.table_options import FORMATS, machine_options
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ __all__ = ["rewrites"]
 )
 @click.option("--triples", type=click.Path(), help="CSV file: what else is known.")
 @click.option("--classifier", type=click.Path(), help="Folder of a query-rewrite classifier.")
-@click.option("--llm", metavar="MODEL", help="A language model instead of a classifier.")
-@click.option("--base-url", help="Of an OpenAI-compatible endpoint, for --llm openai:NAME.")
+@language_model_options
 @click.option("--rules-only", is_flag=True, help="Ask no model.")
 @click.option(
     "--threshold",
@@ -86,7 +86,14 @@ def rewrites(**chosen: Any) -> None:
             threshold = model.threshold(chosen["precision"])
         models = (model.to_manifest("relevance"),)
     elif chosen["llm"]:
-        raise SettingsError("A language model cannot judge rewrites yet; give --classifier.")
+        from evalkit.relevance.llm_judge import LanguageModelJudge
+        from evalkit.relevance.rewrite_filter import RewriteAsker
+
+        if chosen["threshold"] is not None or chosen["precision"] is not None:
+            raise SettingsError("--threshold and --precision are for a classifier.")
+        judge = LanguageModelJudge(open_model(chosen))
+        model = RewriteAsker(judge)
+        models = (judge.to_manifest(judge.rewrite),)
     names = column_names(chosen["maps"])
     roles = ("products", "catalogue_settings", "triples")
     _, summary = filter_rewrites(

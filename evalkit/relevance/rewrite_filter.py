@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -29,16 +29,58 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
 
     from evalkit.constraints.structure import Structure
-    from evalkit.relevance.classifier import RelevanceModel
+    from evalkit.relevance.llm_judge import LanguageModelJudge
 
     # query_id, query, structure, rewrite, the query's earlier rewrites: "" or what is wrong
     Rule = Callable[[str, str, Structure | None, str, Sequence[str]], str]
 
-__all__ = ["FilterSummary", "filter_rewrites", "judge_rewrites"]
+__all__ = ["FilterSummary", "RewriteAsker", "Scorer", "filter_rewrites", "judge_rewrites"]
 
 _CHUNK = 500  # queries
+_LOST = "model: it does not keep what the query asks for"
+_UNKNOWN = "model: it gave no answer"
+
+
+class Scorer(Protocol):
+    """What of a relevance model is needed here."""
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.floating[Any]]:
+        """Return how likely each rewrite keeps its query's intent; NaN where it cannot say."""
+        ...
+
+
+@dataclass(frozen=True)
+class RewriteAsker:
+    """A language model as the judge of rewrites: 1 keeps the intent, 0 does not."""
+
+    judge: LanguageModelJudge
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
+        """Return 1, 0, or NaN where there is no valid answer, float64[n]."""
+        import pyarrow as pa
+
+        numbers = [str(place) for place in range(len(pairs))]
+        table = pa.table(
+            {
+                "query_id": numbers,
+                "query": [query for query, _ in pairs],
+                "rewrite": [rewrite for _, rewrite in pairs],
+            }
+        )
+        said = self.judge.keeps(table)
+        if said.reasons:
+            reason, times = next(iter(said.reasons.items()))
+            say(
+                f"Warning: {said.failed:,} of {len(pairs):,} rewrites have no valid answer "
+                f"({times:,} times: {reason}) and are dropped."
+            )
+        result = np.full(len(pairs), np.nan)
+        places = [int(number) for number in said.table.column("query_id").to_pylist()]
+        result[places] = np.asarray(said.table.column("keeps").to_pylist(), dtype=np.float64)
+        return result
 
 
 @dataclass(frozen=True)
@@ -58,7 +100,7 @@ def filter_rewrites(
     queries: str | os.PathLike[str],
     *,
     rule: Rule,
-    model: RelevanceModel | None,
+    model: Scorer | None,
     models: Sequence[Mapping[str, Any]] = (),
     threshold: float = 0.5,
     settings: Mapping[str, Any] | None = None,
@@ -149,9 +191,7 @@ def filter_rewrites(
     return finished, summary
 
 
-def judge_rewrites(
-    table: pa.Table, rule: Rule, model: RelevanceModel | None, threshold: float
-) -> pa.Table:
+def judge_rewrites(table: pa.Table, rule: Rule, model: Scorer | None, threshold: float) -> pa.Table:
     """Judge the rewrites of some queries; return them with relevance, accepted and reason.
 
     Args:
@@ -188,7 +228,7 @@ def judge_rewrites(
         relevance[open_] = scores
         for place, score in zip(open_, scores.tolist(), strict=True):
             if not score >= threshold:
-                reasons[place] = "model: it does not keep what the query asks for"
+                reasons[place] = _UNKNOWN if np.isnan(score) else _LOST
     return (
         _without(table, "relevance", "accepted", "reason")
         .append_column("relevance", pa.array(relevance, pa.float64(), from_pandas=True))
