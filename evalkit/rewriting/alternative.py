@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalkit.rewriting.drafts import Draft, choose, value_words
+from evalkit.rewriting.rules import reference_words
 from evalkit.rewriting.wording import bag, fold, split, stems
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def rewrite_alternative(
         models = references[catalogue.kind[references] == catalogue.kinds.index(kind)]
         inside = _affordable(query, reader, kind, references)
         inside = np.intersect1d(inside, reader.fitting(query, kind)) if len(inside) else inside
-        cores = _cores(reader, kind, models, asked.lead)
+        banned = reference_words(query, reader.name_of((kind,)))
+        cores = _cores(reader, kind, models, asked.lead, banned)
         lead = asked.lead
         drafts += [Draft(text, frozenset(inside.tolist()), "cheaper", 1.5) for text in cores]
         brands = _brands(reader, kind, inside, models)
@@ -127,14 +129,22 @@ def _affordable(
     return numbers
 
 
-def _cores(reader: Reader, kind: str, models: NDArray[np.int64], lead: Sequence[str]) -> list[str]:
+def _cores(
+    reader: Reader,
+    kind: str,
+    models: NDArray[np.int64],
+    lead: Sequence[str],
+    banned: Sequence[str],
+) -> list[str]:
     """Return what the titles of the reference say besides its name, the commonest first."""
     sources = reader.sources
     found: dict[str, int] = {}
+    names = {part for name in banned for part in split(name)}
     for number in models.tolist()[:50]:
         for words in sources.titles.segments(number):
-            if sources.names_kind(" ".join(words), kind) and len(words) > 1:
-                text = sources.phrase([*lead, " ".join(words)], kind)
+            kept = " ".join(word for word in words if word not in names)
+            if sources.names_kind(kept, kind) and len(kept.split()) > 1:
+                text = sources.phrase([*lead, kept], kind)
                 found[text] = found.get(text, 0) + 1
     ordered = sorted(found, key=lambda text: (-found[text], text))
     base = sources.phrase(lead, kind)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evalkit.rewriting.drafts import value_words
-from evalkit.rewriting.nearest import Nearest
+from evalkit.rewriting.nearest import FILLER, Nearest
 from evalkit.rewriting.rules import excluded_words, kind_names, reference_words
 from evalkit.rewriting.selection import is_absent
 from evalkit.rewriting.wording import CONNECTORS, fold, split, stems
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
     from evalkit.constraints import Condition
@@ -24,16 +27,18 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "Reader", "required_words"]
 
 _MOST_KINDS = 3
+_UNIT = re.compile(r"\b(\d+)([a-z]{1,4})\b")  # 28cm
 # Words that say how something is wanted, and not what.
-_CUES_TEXT = """
-    no not non without free minus except excluding excl avoid lacks lack lacking neither nor
-    never other than anything else but only cheap cheaper cheapest affordable budget alternative
-    dupe lookalike knock off similar like instead under below max maximum less price priced poor
-    man mans clone version expensive look looks one new ok i im allergic allergy any must want
-    wants need needs dont doesnt isnt cant please half third over much money dollars euros bucks
-    usd eur made contain contains containing zero anti plus way still also real
+_CUE_WORDS = """
+         no not non without free minus except excluding excl avoid lacks lack lacking neither
+    nor     never other than anything else but only cheap cheaper cheapest affordable budget
+    alternative     dupe lookalike knock off similar like instead under below max maximum less
+    price priced poor     man mans clone version expensive look looks one new ok i im allergic
+    allergy any must want     wants need needs big small large fancy nice great dont doesnt isnt
+    cant please half third over much money dollars euros bucks     usd eur made contain contains
+    containing zero anti plus way still also real
 """
-_CUES = frozenset(_CUES_TEXT.split())
+_CUES = frozenset(_CUE_WORDS.split())
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Reader:
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
+        self._stated: dict[str, frozenset[str]] = {}
 
     @cached_property
     def nearest(self) -> Nearest:
@@ -106,10 +112,34 @@ class Reader:
         best = sorted(weight, key=lambda kind: (-weight[kind], kind))
         return tuple(kind for kind in best if weight[kind] >= 0.5 * weight[best[0]])[:_MOST_KINDS]
 
+    def name_of(self, kinds: Sequence[str]) -> Callable[[str], bool]:
+        """Return what tells names: words of one brand only, in all of the catalogue or in kinds."""
+        titles = self.sources.titles
+        stated = frozenset().union(*(self._value_words(kind) for kind in kinds))
+
+        def is_name(word: str) -> bool:
+            if titles.is_name(word):
+                return True
+            return not titles.is_shared(word, kinds) and not set(stems(word)) <= stated
+
+        return is_name
+
+    def _value_words(self, kind: str) -> frozenset[str]:
+        found = self._stated.get(kind)
+        if found is None:
+            graph = self.sources.graph
+            values = (
+                value for name in graph.attributes(kind) for value in graph.values(kind, name)
+            )
+            found = frozenset(part for value in values for part in stems(value))
+            self._stated[kind] = found
+        return found
+
     def fitting(self, query: TypedQuery, kind: str) -> NDArray[np.int64]:
         """Return the products of a kind that fit; wishes that none fulfils are dropped one by one.
 
-        The last wish is dropped first: queries name what matters most first.
+        Wishes whose attribute is unknown are dropped first, then the last one: queries name what
+        matters most first.
         """
         selection, structure = self.sources.selection, query.structure
         inside = self._without_excluded(query, kind, known=True)
@@ -120,11 +150,9 @@ class Reader:
                 kept = np.intersect1d(kept, np.flatnonzero(selection.having(condition)))
             if len(kept) or not wishes:
                 return kept
-            wishes.pop()
+            wishes.pop(next((-n for n, it in enumerate(wishes[::-1], 1) if not it.attribute), -1))
 
     def _without_excluded(self, query: TypedQuery, kind: str, *, known: bool) -> NDArray[np.int64]:
-        from dataclasses import replace
-
         bare = replace(query.structure, required=(), price_max=None, price_min=None)
         found = self.sources.selection.matching(bare, (kind,), known=known)
         if known and not len(found):
@@ -135,14 +163,48 @@ class Reader:
         """Return the single wished values, and words of the query that the kind's titles use."""
         words = self.sources.graph.words
         wished: list[str] = []
+        vague = query.structure.query_type == "knowledge"
         for condition in query.structure.required:
-            text = required_words(condition)
+            if condition.attribute is None:
+                text = "" if vague else self._usual(condition, query, kinds)
+            elif not condition.values and not self._differs(condition.attribute, kinds):
+                continue
+            else:
+                text = required_words(condition)
             if text and not any(words.says(known, text) for known in wished):
                 wished.append(text)
         kept = [] if query.structure.query_type == "knowledge" else self._kept(query, kinds)
         said = {part for text in wished for part in stems(text)}
         free = [word for word in kept if not set(stems(word)) <= said]
         return (*free, *wished)
+
+    def _differs(self, attribute: str, kinds: tuple[str, ...]) -> bool:
+        """Tell whether some products have a thing and others do not: every dress has a colour."""
+        graph = self.sources.graph
+        if attribute not in graph.catalogue.attributes:
+            return True
+        values = [value for kind in kinds for value in graph.values(kind, attribute)]
+        return any(value in ("yes", "no") or is_absent(value) for value in values)
+
+    def _usual(self, condition: Condition, query: TypedQuery, kinds: tuple[str, ...]) -> str:
+        """Return the words of a wish without an attribute that the kinds' titles or values use."""
+        names = {
+            part
+            for kind in (*query.structure.kinds, *kinds)
+            for name in kind_names(self.sources.graph, kind)
+            for part in stems(name)
+        }
+        known = [self.sources.selection.vocabulary(kind) for kind in kinds]
+        tokens = split(_opened(" ".join(condition.values[:1])))
+        return " ".join(
+            token
+            for token in tokens
+            if token not in _CUES
+            and token not in FILLER
+            and not self.sources.titles.is_name(token)
+            and not set(stems(token)) <= names
+            and any(all(words[part] for part in stems(token)) for words in known)
+        )
 
     def _kept(self, query: TypedQuery, kinds: tuple[str, ...]) -> list[str]:
         graph, titles = self.sources.graph, self.sources.titles
@@ -170,7 +232,7 @@ class Reader:
         vocabularies = [self.sources.selection.vocabulary(kind) for kind in kinds]
         kept = []
         before = ""
-        for token in split(query.query):
+        for token in split(_opened(query.query)):
             parts = stems(token)
             negated, before = before == "non", token
             if (
@@ -178,6 +240,7 @@ class Reader:
                 or negated
                 or token in CONNECTORS
                 or token.replace("'", "") in _CUES
+                or token in FILLER
                 or set(parts) & taken
                 or (priced and token.replace(".", "").isdigit())
                 or titles.is_name(token)
@@ -186,6 +249,16 @@ class Reader:
             if any(all(known[part] >= 2 for part in parts) for known in vocabularies):
                 kept.append(token)
         return list(dict.fromkeys(kept))
+
+
+def _opened(text: str) -> str:
+    """Write `28cm` as `28 cm` and `non stick` as `non-stick`.
+
+    Example:
+        >>> _opened("28cm non stick pan")
+        '28 cm non-stick pan'
+    """
+    return re.sub(r"\bnon (?=\w)", "non-", _UNIT.sub(r"\1 \2", text), flags=re.IGNORECASE)
 
 
 def required_words(condition: Condition) -> str:

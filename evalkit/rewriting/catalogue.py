@@ -68,10 +68,11 @@ class CatalogueRewriter:
 
     def _rewrite(self, query: TypedQuery, n: int) -> list[Rewrite]:
         asked = self._reader.read(query)
+        others = self._reader.name_of(asked.kinds)
 
         def allowed(text: str, earlier: Sequence[str]) -> bool:
-            return len(text.split()) <= _MOST_WORDS and not breaks(
-                query, text, earlier=earlier, graph=self._graph, is_name=self._titles.is_name
+            return 1 < len(text.split()) <= _MOST_WORDS and not breaks(
+                query, text, earlier=earlier, graph=self._graph, is_name=others
             )
 
         sources = self._reader.sources
@@ -84,7 +85,7 @@ class CatalogueRewriter:
             found = rewrite_alternative(asked, n, self._reader, allowed, self._seed)
         else:
             found = rewrite_general(asked, n, sources, allowed, self._seed)
-        if len(found) < n:
+        if len(found) < n and kind != "negative":
             found = choose(
                 self._more(asked, found[0].method if found else "paraphrase"),
                 n,

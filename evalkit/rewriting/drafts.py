@@ -16,7 +16,7 @@ import numpy as np
 
 from evalkit.rewriting.rules import kind_names
 from evalkit.rewriting.selection import is_absent
-from evalkit.rewriting.wording import bag, contains, fold, is_near, join, split, stems
+from evalkit.rewriting.wording import CONNECTORS, bag, contains, fold, is_near, join, split, stems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -48,13 +48,13 @@ _LATE = re.compile(
     r"(^|_)(colou?r|size|width|height|depth|length|weight|diameter|volume|capacity|pieces|cups|age)"
     r"(_|$)"
 )
-_VAGUE_TEXT = """
+_VAGUE_WORDS = """
     open active single light rich built in separate fixed all other standard normal regular full
     partly internal external detachable removable adjustable included integrated optional
-    automatic manual digital dual double high low large small wide quiet strong soft hard long
-    short
+    medium automatic manual digital dual double high low large small wide quiet strong soft hard
+    long short
 """
-_VAGUE = frozenset(_VAGUE_TEXT.split())
+_VAGUE = frozenset(_VAGUE_WORDS.split())
 _LATE_WEIGHT = 0.2
 _UNIT = re.compile(r"^[\d.,]+ ?[^\W\d]+", re.UNICODE)
 
@@ -128,7 +128,10 @@ class Sources:
                 continue
             text = self.phrase([*self._unsaid(lead, phrase.text), phrase.text], kind)
             weight = (1.0 if named else 0.6) * (0.7 if digits else 1.0)
-            weight *= _LATE_WEIGHT if phrase.text in late else 1.0
+            if phrase.text in late:
+                if method not in ("lexical", "paraphrase"):
+                    continue
+                weight *= _LATE_WEIGHT
             weight *= 1.0 if len(text.split()) > 1 else 0.6
             found.append(Draft(text, frozenset(phrase.products), method, weight))
         return found
@@ -141,6 +144,7 @@ class Sources:
         method: Method,
         *,
         attributes: Iterable[str] | None = None,
+        asked: bool = False,
         weight: float = 1.0,
     ) -> list[Draft]:
         """Make drafts from the values that products state.
@@ -151,20 +155,24 @@ class Sources:
             lead: words that every draft must say.
             method: of the drafts.
             attributes: only these; those worth asking for otherwise.
-            weight: of the drafts, less for sizes and colours.
+            asked: the query is about these attributes.
+            weight: of the drafts. Sizes and colours that nobody asked for make none, and for
+                general queries lighter ones.
         """
         graph = self.graph
         found = []
         for name in graph.attributes(kind) if attributes is None else attributes:
             attribute = graph.catalogue.attributes.get(name)
-            if attribute is None:
+            if attribute is None or _NEVER.search(name):
                 continue
-            late = _LATE_WEIGHT if attributes is None and _LATE.search(name) else 1.0
+            late = _LATE_WEIGHT if not asked and _LATE.search(name) else 1.0
+            if late < 1.0 and method not in ("lexical", "paraphrase"):
+                continue
             size = max(len(graph.catalogue.of_kind(kind)), 1)
             shares = graph.values(kind, name)
             for value in self.selection.values(numbers, attribute):
                 words = value_words(name, value)
-                if not words or (attributes is None and _NEVER.search(name)):
+                if not words:
                     continue
                 # what nearly all of the kind are says little
                 late_here = late * max(0.05, 1.0 - shares.get(value, 0) / size) ** 0.5
@@ -214,7 +222,7 @@ def value_words(attribute: str, value: str) -> str:
         return f"{' '.join(split(value))}-free" if len(split(value)) <= 2 else ""
     plain = fold(re.split(r"[,;(]", value)[0]).strip()
     words = split(plain)
-    if not words or len(words) > 4 or plain.replace(".", "").isdigit():
+    if not words or words[0] in CONNECTORS or len(words) > 4 or plain.replace(".", "").isdigit():
         return ""
     if _UNIT.match(plain) or _PLAIN.search(attribute):
         return " ".join(words)

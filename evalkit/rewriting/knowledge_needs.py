@@ -46,7 +46,7 @@ def rewrite_need(asked: Asked, n: int, reader: Reader, allowed: Allowed, seed: i
             attributes = [answer.attribute] if answer.attribute else []
             drafts += sources.from_titles(answer.kind, numbers, asked.lead, "specification")
             drafts += sources.from_values(
-                answer.kind, numbers, asked.lead, "specification", attributes=attributes
+                answer.kind, numbers, asked.lead, "specification", attributes=attributes, asked=True
             )
     need = structure.need or query.query
     for kind in asked.kinds:
@@ -59,7 +59,7 @@ def rewrite_need(asked: Asked, n: int, reader: Reader, allowed: Allowed, seed: i
         found = sources.from_titles(kind, inside, asked.lead, "specification")
         found += sources.from_titles(kind, near, asked.lead, "specification", least=1)
         found += sources.from_values(
-            kind, inside, asked.lead, "specification", attributes=wished, weight=1.2
+            kind, inside, asked.lead, "specification", attributes=wished, asked=True, weight=1.2
         )
         found += sources.from_values(kind, inside, asked.lead, "specification", weight=0.5)
         drafts += [_lifted(draft, inside, near, everyone, bool(answers)) for draft in found]

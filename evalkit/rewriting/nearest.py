@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
     from evalkit.knowledge import Catalogue
 
-__all__ = ["Nearest", "shared_share"]
+__all__ = ["FILLER", "Nearest", "shared_share"]
 
 _K1 = 1.5
 _B = 0.75
 _MOST_VALUES = 200
-_FILLER_TEXT = """
+_FILLER = """
     i me we you he she it they who what which when where how why is are was be been being do
     does did can could will would should have has had not no need want look looking something
     anything thing good best use used using like really very too so but if this these those
     there here am im dont cant get got go my our your his her their someone somebody people
     person all any some one also even just only please help find buy make made keep day time
 """
-_FILLER = frozenset(_FILLER_TEXT.split())
+FILLER = frozenset(_FILLER.split())
 
 
 class Nearest:
@@ -64,7 +64,7 @@ class Nearest:
         scores, shared = np.zeros(self._size), np.zeros(self._size)
         for word in dict.fromkeys(stems(text)):
             rows = self._rows.get(word)
-            if rows is None or word in _FILLER or word in CONNECTORS:
+            if rows is None or word in FILLER or word in CONNECTORS or word.isdigit():
                 continue
             shared[rows] += 1.0
             rarity = np.log1p((self._size - len(rows) + 0.5) / (len(rows) + 0.5))

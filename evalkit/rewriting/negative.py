@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["rewrite_negative"]
 
+_NO_BETTER = 0.5
 Allowed = Callable[[str, Sequence[str]], bool]
 
 
@@ -43,6 +44,7 @@ def rewrite_negative(
                 asked.lead,
                 "positive",
                 attributes=[name],
+                asked=True,
                 weight=0.5 if _is_list(sources, name) else 1.4,
             )
         found += sources.from_values(
@@ -50,7 +52,10 @@ def rewrite_negative(
         )
         against = sources.from_titles(kind, barred, asked.lead, "positive", least=1)
         against += sources.from_values(kind, barred, asked.lead, "positive")
-        against += sources.from_values(kind, barred, asked.lead, "positive", attributes=attributes)
+        against += sources.from_values(
+            kind, barred, asked.lead, "positive", attributes=attributes, asked=True
+        )
+        found += _lighter(sources.from_titles(kind, inside, asked.lead, "positive", least=1))
         drafts += _contrasted(found, against, len(inside), len(barred))
     base = [
         Draft(text, frozenset(asked.products[kind].tolist()), "positive")
@@ -82,6 +87,11 @@ def _attributes(asked: Asked, sources: Sources, kind: str) -> list[str]:
     return list(found)
 
 
+def _lighter(drafts: Sequence[Draft]) -> list[Draft]:
+    """Let what a single brand says come last."""
+    return [replace(draft, weight=0.2 * draft.weight) for draft in drafts]
+
+
 def _is_list(sources: Sources, name: str) -> bool:
     """Tell whether products state several values of an attribute, on average more than 1.5."""
     attribute = sources.graph.catalogue.attributes[name]
@@ -91,12 +101,13 @@ def _is_list(sources: Sources, name: str) -> bool:
 def _contrasted(
     drafts: Sequence[Draft], against: Sequence[Draft], inside: int, barred: int
 ) -> list[Draft]:
-    """Weigh drafts down that describe the barred products as well."""
+    """Weigh drafts down that describe the barred products too; leave out what tells nothing."""
     share = {bag(draft.text): len(draft.products) / max(barred, 1) for draft in against}
     found = []
     for draft in drafts:
         good = len(draft.products) / max(inside, 1)
         bad = share.get(bag(draft.text), 0.0)
-        weight = draft.weight * (good / max(good + bad, np.finfo(float).tiny)) ** 2
-        found.append(replace(draft, weight=weight))
+        part = good / max(good + bad, np.finfo(float).tiny)
+        if part > _NO_BETTER:
+            found.append(replace(draft, weight=draft.weight * part**2))
     return found

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["Phrase", "TitleLanguage"]
 
 _SEGMENT = re.compile(r"\s[-–—|]\s|[,;()\[\]|:]")
+_UNIT = re.compile(
+    r"mm|cm|m|km|g|kg|mg|l|ml|cl|w|kw|wh|v|mv|a|ah|mah|hz|khz|mhz|ghz|db|gb|tb|mb|kb|in|ft|oz|lbs?|"
+    r"nm|rpm|ppm|dpi|h|min|s|c|f|x|(?:inch|piece|pack|page|cup|hour|minute|month|year|step|player|level|"
+    r"comb|attachment|slot|shelf|shelve|drawer|speed|function|part|port|pixel|pc)(?:s|es)?"
+)
 _LONGEST = 6
 _MOST_TITLES = 2000
 _OFTEN = 0.34
@@ -59,6 +64,7 @@ class TitleLanguage:
         self._catalogue = catalogue
         self._segments: dict[int, tuple[tuple[str, ...], ...]] = {}
         self._heads: dict[str, frozenset[str]] = {}
+        self._shared_words: dict[str, frozenset[str]] = {}
 
     @cached_property
     def _usage(self) -> dict[str, tuple[int, int, int, int]]:
@@ -123,6 +129,26 @@ class TitleLanguage:
             return True
         return self._writes_small and loud < count
 
+    def is_shared(self, word: str, kinds: Sequence[str]) -> bool:
+        """Tell whether a word is no single brand's own in some kinds.
+
+        It is shared when titles of two brands of one kind say it.
+        """
+        return any(fold(word) in self._shared(kind) for kind in kinds)
+
+    def _shared(self, kind: str) -> frozenset[str]:
+        found = self._shared_words.get(kind)
+        if found is None:
+            brands: dict[str, set[str]] = defaultdict(set)
+            catalogue = self._catalogue
+            for number in catalogue.of_kind(kind).tolist():
+                who = catalogue.brands[number] or f"#{number}"
+                for token in TOKEN.findall(_without(catalogue.titles[number], who)):
+                    brands[fold(token)].add(who)
+            found = frozenset(word for word, who in brands.items() if len(who) > 1)
+            self._shared_words[kind] = found
+        return found
+
     def knows(self, word: str) -> bool:
         """Tell whether titles use a word, and not as a name."""
         word = fold(word)
@@ -162,7 +188,7 @@ class TitleLanguage:
                 continue
             number = word.replace(".", "").replace(",", "").isdigit()
             unit = words[place] if number and place < len(words) else ""
-            if unit and unit not in CONNECTORS:
+            if _UNIT.fullmatch(unit):
                 place += 1
                 if not self.is_name(word):
                     kept.append(f"{word} {unit}")
