@@ -10,9 +10,6 @@ from evalkit.cli.judge import language_model_options, open_model
 from evalkit.cli.table_options import FORMATS, machine_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from evalkit.constraints import Structure
     from evalkit.relevance.rewrite_filter import Rule
 
 __all__ = ["rewrites"]
@@ -118,8 +115,7 @@ def rewrites(**chosen: Any) -> None:
 
 def _rule(chosen: dict[str, Any]) -> Rule:
     """Return the rules of rewriting; with a catalogue they know kinds and brands."""
-    from evalkit.constraints import Structure
-    from evalkit.rewriting import TypedQuery, breaks
+    from evalkit.rewriting.rules import filter_rule
 
     graph = None
     if chosen["products"] is not None:
@@ -137,16 +133,4 @@ def _rule(chosen: dict[str, Any]) -> Rule:
             )
         known = read_triples(chosen["triples"]) if chosen["triples"] is not None else None
         graph = build_graph(catalogue, known)
-    plain = Structure("general")
-
-    def rule(
-        query_id: str,
-        query: str,
-        structure: Structure | None,
-        rewrite: str,
-        earlier: Sequence[str],
-    ) -> str:
-        asked = TypedQuery(query_id, query, structure or plain)
-        return breaks(asked, rewrite, earlier=earlier, graph=graph)
-
-    return rule
+    return filter_rule(graph)

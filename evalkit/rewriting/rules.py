@@ -16,11 +16,18 @@ from evalkit.rewriting.wording import CONNECTORS, bag, contains, fold, is_near, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from evalkit.constraints import Condition
+    from evalkit.constraints import Condition, Structure
     from evalkit.knowledge.graph import Graph
     from evalkit.rewriting.rewriter import TypedQuery
 
-__all__ = ["MOST_WORDS", "breaks", "excluded_words", "reference_words", "states_excluded"]
+__all__ = [
+    "MOST_WORDS",
+    "breaks",
+    "excluded_words",
+    "filter_rule",
+    "reference_words",
+    "states_excluded",
+]
 
 MOST_WORDS = 16
 
@@ -75,6 +82,31 @@ def breaks(
             return f"names {named!r}, which the query wants to do without"
     other = _other_kind(query, rewrite, graph) if graph is not None else ""
     return f"asks for a {other}" if other else ""
+
+
+def filter_rule(
+    graph: Graph | None,
+) -> Callable[[str, str, Structure | None, str, Sequence[str]], str]:
+    """Return `breaks` in the form that a filter of rewrites takes.
+
+    The function gets query_id, query, structure (or None), the rewrite and those before it.
+    """
+    from evalkit.constraints import Structure
+    from evalkit.rewriting.rewriter import TypedQuery
+
+    plain = Structure("general")
+
+    def rule(
+        query_id: str,
+        query: str,
+        structure: Structure | None,
+        rewrite: str,
+        earlier: Sequence[str],
+    ) -> str:
+        asked = TypedQuery(query_id, query, structure or plain)
+        return breaks(asked, rewrite, earlier=earlier, graph=graph)
+
+    return rule
 
 
 def excluded_words(query: TypedQuery) -> tuple[str, ...]:

@@ -1,0 +1,304 @@
+"""The stage behind `evalkit synthesize all`: from a catalogue to training pairs in one command.
+
+Each step is a stage of its own with its manifest, writes into one folder, and is skipped when what
+it makes is there already. So an interrupted chain goes on, a step can be repeated with its own
+command, and any file can be replaced by somebody's own.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalkit.engines import open_engine
+from evalkit.errors import SettingsError
+from evalkit.progress import say
+from evalkit.synthesis.pairs import PairSettings, synthesize_pairs
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from evalkit.knowledge import Catalogue, Graph
+    from evalkit.manifest import Manifest
+
+    Path_ = str | os.PathLike[str]
+
+__all__ = ["ChainSettings", "synthesize_all"]
+
+_WEAK_QUERIES = 400
+
+
+@dataclass(frozen=True)
+class ChainSettings:
+    """What the chain makes.
+
+    Attributes:
+        per_type: queries of each type.
+        rewrites: rewrites of a query.
+        good: grade of the human judgments from which a product is good.
+        model: folder or hub id of the encoder; None is all-MiniLM-L6-v2. Classifiers start from
+            it too.
+        fields: columns that make a product's text; None takes the usual ones.
+        pairs: which pairs are kept.
+        seed: of everything.
+    """
+
+    per_type: int = 250
+    rewrites: int = 5
+    good: float = 2.0
+    model: str | None = None
+    fields: Sequence[str] | None = None
+    pairs: PairSettings = field(default_factory=PairSettings)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class _Shop:
+    """The catalogue, and how it is read in every step."""
+
+    products: Path_
+    settings: Path_ | None
+    triples: Path_ | None
+    reading: Mapping[str, Any]
+    memory_limit: str
+    force: bool
+
+
+def synthesize_all(
+    products: Path_,
+    folder: Path_,
+    settings: ChainSettings | None = None,
+    *,
+    catalogue_settings: Path_ | None = None,
+    triples: Path_ | None = None,
+    held_out: Path_ | None = None,
+    judgments: Path_ | None = None,
+    judged_queries: Path_ | None = None,
+    classifier: Path_ | None = None,
+    rewrite_classifier: Path_ | None = None,
+    reading: Mapping[str, Any] | None = None,
+    force: bool = False,
+    memory_limit: str = "2GB",
+) -> Manifest:
+    """Make queries, rewrites, classifiers and pairs in a folder.
+
+    Args:
+        products: the catalogue.
+        folder: where everything goes: `queries.parquet`, `lexical.index`, `dense.index`,
+            `rewrites.parquet`, `rewrite-classifier`, `accepted.parquet`, `classifier`,
+            `pairs.parquet` and `candidates.parquet`.
+        settings: what is made.
+        catalogue_settings: YAML file of what is special about the catalogue.
+        triples: CSV file of what else is known.
+        held_out: typed queries whose families must not occur in training.
+        judgments: human grades that the product classifier learns from; None takes what the
+            catalogue states (see `evalkit.training.weak_labels`).
+        judged_queries: the queries of the judgments.
+        classifier: a product classifier that is there already.
+        rewrite_classifier: a rewrite classifier that is there already.
+        reading: keyword arguments of `evalkit.tables.read` for the catalogue.
+        force: make everything again.
+        memory_limit: for reading and joining.
+
+    Returns:
+        The manifest of the pairs.
+
+    Raises:
+        InputError: a file cannot be used.
+        SettingsError: settings that do not fit.
+        ModelError: a model cannot be opened.
+    """
+    from evalkit.relevance import open_classifier
+    from evalkit.relevance.rewrite_filter import filter_rewrites
+    from evalkit.rewriting.rewriting import RewriteSettings, rewrite_queries
+    from evalkit.rewriting.rules import filter_rule
+    from evalkit.synthesis.queries import QuerySettings, synthesize_queries
+    from evalkit.training.fitting import ClassifierSettings
+    from evalkit.training.rewrite_pairs import train_on_constructed
+
+    started = time.monotonic()
+    chosen = settings or ChainSettings()
+    if (judgments is None) != (judged_queries is None):
+        raise SettingsError("--judgments and --judged-queries belong together.")
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    shop = _Shop(products, catalogue_settings, triples, dict(reading or {}), memory_limit, force)
+    queries = place / "queries.parquet"
+    _step(1, "Typed queries")
+    synthesize_queries(
+        products,
+        queries,
+        settings=QuerySettings(per_type=chosen.per_type, seed=chosen.seed),
+        catalogue_settings=catalogue_settings,
+        triples=triples,
+        report=place / "queries.md",
+        reading=reading,
+        force=force,
+        memory_limit=memory_limit,
+    )
+    _step(2, "Indexes: words and meaning")
+    indexes = _index(shop, place, chosen)
+    _step(3, "Rewrites")
+    rewrites = place / "rewrites.parquet"
+    rewrite_queries(
+        queries,
+        products,
+        rewrites,
+        RewriteSettings(
+            n=chosen.rewrites,
+            seed=chosen.seed,
+            catalogue=None if catalogue_settings is None else str(catalogue_settings),
+            triples=None if triples is None else str(triples),
+            reading={"products": shop.reading},
+        ),
+        force=force,
+        memory_limit=memory_limit,
+    )
+    _step(4, "Which rewrites keep the intent")
+    rewrite_judge = Path(rewrite_classifier or place / "rewrite-classifier")
+    if rewrite_classifier is None:
+        train_on_constructed(
+            rewrite_judge,
+            queries,
+            products,
+            n=2,
+            catalogue_settings=catalogue_settings,
+            triples=triples,
+            settings=ClassifierSettings(epochs=1, max_length=48, seed=chosen.seed),
+            model=chosen.model,
+            reading={"products": shop.reading},
+            force=force,
+            memory_limit=memory_limit,
+        )
+    opened = open_classifier(rewrite_judge)
+    accepted = place / "accepted.parquet"
+    _, graph = _knowledge(shop)
+    filter_rewrites(
+        accepted,
+        rewrites,
+        queries,
+        rule=filter_rule(graph),
+        model=opened,
+        models=(opened.to_manifest("relevance"),),
+        settings={"rules": 1},
+        inputs={"products": products},
+        force=force,
+        memory_limit=memory_limit,
+    )
+    _step(5, "Which products are good")
+    judge = Path(classifier or place / "classifier")
+    if classifier is None:
+        _train(shop, place, judge, chosen, judgments, judged_queries)
+    _step(6, "Pairs")
+    finished = synthesize_pairs(
+        queries,
+        accepted,
+        products,
+        indexes,
+        judge,
+        place / "pairs.parquet",
+        candidates=place / "candidates.parquet",
+        held_out=held_out,
+        catalogue_settings=catalogue_settings,
+        triples=triples,
+        settings=chosen.pairs,
+        fields=chosen.fields,
+        reading=reading,
+        force=force,
+        memory_limit=memory_limit,
+    )
+    say(f"The chain took {time.monotonic() - started:.0f} s.")
+    return finished
+
+
+def _step(number: int, name: str) -> None:
+    say(f"== {number}/6 {name}")
+
+
+def _index(shop: _Shop, place: Path, chosen: ChainSettings) -> list[Path]:
+    from evalkit.retrieval import (
+        LexicalSettings,
+        VectorIndexSettings,
+        index_products,
+        open_encoder,
+    )
+
+    lexical, dense = place / "lexical.index", place / "dense.index"
+    for target, method, encoder in (
+        (lexical, LexicalSettings(), None),
+        (dense, VectorIndexSettings(), open_encoder(chosen.model)),
+    ):
+        index_products(
+            shop.products,
+            target,
+            method,
+            encoder=encoder,
+            fields=chosen.fields,
+            reading=shop.reading,
+            force=shop.force,
+            memory_limit=shop.memory_limit,
+        )
+    return [lexical, dense]
+
+
+def _knowledge(shop: _Shop) -> tuple[Catalogue, Graph]:
+    from evalkit.knowledge import build_graph, read_catalogue, read_settings, read_triples
+
+    with open_engine(shop.memory_limit) as connection:
+        catalogue = read_catalogue(
+            shop.products, connection, read_settings(shop.settings), reading=shop.reading
+        )
+    known = read_triples(shop.triples) if shop.triples is not None else None
+    return catalogue, build_graph(catalogue, known)
+
+
+def _train(
+    shop: _Shop,
+    place: Path,
+    judge: Path,
+    chosen: ChainSettings,
+    judgments: Path_ | None,
+    judged_queries: Path_ | None,
+) -> None:
+    """Train the product classifier on people's grades, or else on the catalogue's statements."""
+    from evalkit.training.classifier import train_classifier
+    from evalkit.training.fitting import ClassifierSettings
+
+    epochs = 2
+    if judgments is None or judged_queries is None:
+        judgments, judged_queries = _weak_labels(shop, place, chosen)
+        epochs = 1
+    train_classifier(
+        judge,
+        judgments,
+        judged_queries,
+        shop.products,
+        good=chosen.good,
+        fields=chosen.fields,
+        settings=ClassifierSettings(epochs=epochs, seed=chosen.seed),
+        model=chosen.model,
+        reading={"products": shop.reading},
+        force=shop.force,
+        memory_limit=shop.memory_limit,
+    )
+
+
+def _weak_labels(shop: _Shop, place: Path, chosen: ChainSettings) -> tuple[Path, Path]:
+    from evalkit.constraints.checking import Checker
+    from evalkit.rewriting.rewriting import read_typed_queries
+    from evalkit.tables import write
+    from evalkit.training.weak_labels import weak_judgments
+
+    catalogue, graph = _knowledge(shop)
+    with open_engine(shop.memory_limit) as connection:
+        typed = read_typed_queries(place / "queries.parquet", connection, catalogue, graph)
+        queries, judgments = weak_judgments(
+            typed, catalogue, Checker(catalogue, graph), queries=_WEAK_QUERIES, seed=chosen.seed
+        )
+        asked, graded = place / "graded-queries.parquet", place / "grades.parquet"
+        write(queries, asked, kind="queries", connection=connection)
+        write(judgments, graded, kind="judgments", connection=connection)
+    return graded, asked

@@ -1,0 +1,112 @@
+"""Graded query–product pairs from the catalogue itself, where people have graded nothing.
+
+The grade of a product is what the catalogue states: 2 when it is of the kind and meets every
+condition, 1 when it is of the kind and breaks one, 0 when it is of another kind. A product of
+which the catalogue cannot tell gets no grade. A classifier trained on such grades has learnt the
+checker's verdicts from the text: it helps where attributes are missing, and it is no independent
+judge of anything that the checker has decided.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from evalkit.constraints.checking import Checker
+    from evalkit.knowledge import Catalogue
+    from evalkit.rewriting import TypedQuery
+
+__all__ = ["weak_judgments"]
+
+
+def weak_judgments(
+    typed: Sequence[TypedQuery],
+    catalogue: Catalogue,
+    checker: Checker,
+    *,
+    queries: int = 400,
+    a_grade: int = 3,
+    seed: int = 0,
+) -> tuple[pa.Table, pa.Table]:
+    """Grade a few products of some queries by what the catalogue states.
+
+    Queries are asked by their positive part, and graded without their exclusions, since the
+    classifier is asked that way too. Needs and references are left out: their words say little.
+
+    Args:
+        typed: typed queries.
+        catalogue: the products.
+        checker: reads what they state.
+        queries: how many queries at most.
+        a_grade: products of each grade a query, at most.
+        seed: of the choices.
+
+    Returns:
+        Queries (query_id, query) and judgments (query_id, product_id, grade, source).
+    """
+    import pyarrow as pa
+
+    from evalkit.constraints.topic import topic
+
+    drawn = random.Random(f"weak-{seed}")  # noqa: S311 - a choice, not a secret
+    asked = [query for query in typed if query.structure.query_type in ("general", "negative")]
+    asked = sorted(asked, key=lambda query: query.query_id)
+    drawn.shuffle(asked)
+    texts: list[tuple[str, str]] = []
+    rows: list[tuple[str, str, float]] = []
+    seen: set[str] = set()
+    for query in asked:
+        text = topic(query.query, query.structure).strip()
+        if not text or text in seen or not query.structure.kinds:
+            continue
+        seen.add(text)
+        wanted = replace(query.structure, query_type="general", excluded=())
+        verdict = checker.check(wanted).verdict
+        kind = checker.check(replace(wanted, required=(), price_max=None, price_min=None)).verdict
+        groups = (
+            (2.0, np.flatnonzero(verdict == 1)),
+            (1.0, np.flatnonzero((verdict == -1) & (kind == 1))),
+            (0.0, np.flatnonzero(kind == -1)),
+        )
+        if not len(groups[0][1]):
+            continue
+        texts.append((query.query_id, text))
+        for grade, numbers in groups:
+            some = numbers[_some(drawn, len(numbers), a_grade)]
+            rows += [(query.query_id, catalogue.product_ids[number], grade) for number in some]
+        if len(texts) == queries:
+            break
+    return (
+        pa.table(
+            {
+                "query_id": pa.array([row[0] for row in texts], pa.string()),
+                "query": pa.array([row[1] for row in texts], pa.string()),
+            }
+        ),
+        pa.table(
+            {
+                "query_id": pa.array([row[0] for row in rows], pa.string()),
+                "product_id": pa.array([row[1] for row in rows], pa.string()),
+                "grade": pa.array([row[2] for row in rows], pa.float64()),
+                "source": _constant("catalogue", len(rows)),
+            }
+        ),
+    )
+
+
+def _some(drawn: random.Random, count: int, most: int) -> list[int]:
+    return sorted(drawn.sample(range(count), min(count, most)))
+
+
+def _constant(value: str, count: int) -> Any:
+    import pyarrow as pa
+
+    return pa.array([value] * count, pa.string())
