@@ -342,7 +342,8 @@ def _number(value: str) -> float:
 
 
 def _last_part(text: str) -> str:
-    return normalise(text.rpartition(">")[2])
+    """Return the kind that a path such as `Hair > Dryers` or a name such as `lip_liner` says."""
+    return normalise(text.rpartition(">")[2].replace("_", " "))
 
 
 def _quoted(column: str | None) -> str:

@@ -29,7 +29,8 @@ __all__ = ["Graph", "build_graph"]
 
 # Attributes that no customer searches by, whatever they state.
 _USELESS = re.compile(
-    r"(^|_)(package|packaging_(weight|width|height|depth|length)|pallet|master|carton|shipping|ean|"
+    r"(^|_)(package|packaging|pallet|master|cartons?|shipping|ean|humidity|altitude|shock|vibration|"
+    r"imperial|dimensions|customs|tare|storage_temperature|operating_temperature|"
     r"gtin|upc|mpn|sku|asin|isbn|barcode|hs_code|harmonized|harmonised|tariff|commodity|part_number|"
     r"article_number|model_number|model|serial|url|link|image|warranty_card|quantity_per|id|"
     r"country_of_origin|date|certificat\w*|certification|layer|logistics?)(_|$)"
@@ -125,7 +126,8 @@ class Graph:
         """Return the attributes worth asking for in a kind, the most useful first.
 
         Usefulness is the share of the kind's products that state it, times the chance that two
-        of those differ in it, times the share of statements that are short and not unique.
+        of those differ in it, times the share of statements that are short and not unique (bare
+        numbers count half).
         Constant, unique and technical ones (weight of the package, EAN) are left out.
         """
         rows = self._usage(kind)
@@ -408,20 +410,24 @@ def build_graph(catalogue: Catalogue, triples: Sequence[Triple] | None = None) -
 
 def _statements(
     catalogue: Catalogue, names: Sequence[str]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return product, attribute, value and whether the value is short, of every statement."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return product, attribute, value and how well it can be asked for, of every statement."""
     empty = np.zeros(0, dtype=np.int64)
     found = [catalogue.attributes[name] for name in names]
     lengths = np.array([len(attribute.product) for attribute in found], dtype=np.int64)
+    # A bare number without its unit is hard to ask for.
     short = [
-        np.array([len(value) <= _LONG for value in attribute.values], dtype=bool)[attribute.value]
+        (
+            np.array([len(value) <= _LONG for value in attribute.values], dtype=np.float64)
+            * np.where(np.isnan(attribute.number), 1.0, 0.5)
+        )[attribute.value]
         for attribute in found
     ]
     return (
         np.concatenate([empty, *(attribute.product for attribute in found)]),
         np.repeat(np.arange(len(found), dtype=np.int64), lengths),
         np.concatenate([empty, *(attribute.value for attribute in found)]),
-        np.concatenate([np.zeros(0, dtype=bool), *short]),
+        np.concatenate([np.zeros(0), *short]),
     )
 
 
@@ -430,7 +436,7 @@ def _usage(
     product: NDArray[np.int64],
     row_key: NDArray[np.int64],
     counts: NDArray[np.int64],
-    short: NDArray[np.bool_],
+    askable: NDArray[np.float64],
     sizes: NDArray[np.int64],
     names: Sequence[str],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
@@ -442,7 +448,7 @@ def _usage(
     stated = np.bincount(np.searchsorted(usage_key, by_product), minlength=len(usage_key))
     total = np.add.reduceat(counts, first)
     squares = np.add.reduceat(counts.astype(np.float64) ** 2, first)
-    repeated = np.add.reduceat(np.where(short & (counts > 1), counts, 0), first) / total
+    repeated = np.add.reduceat(np.where(counts > 1, counts * askable, 0.0), first) / total
     differ = 1.0 - squares / total.astype(np.float64) ** 2
     coverage = stated / sizes[usage_key // len(names)]
     useless = np.array([bool(_USELESS.search(name)) for name in names])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Words", "broader", "family", "read_words", "says", "stem", "synonyms"]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_CLAUSE = re.compile(r"[,;:()\[\]|/]|\.\s|\n|\bbut\b|\bplus\b|\bwith\b|\bexcept\b| - ")
+_CLAUSE = re.compile(r"[,;:()\[\]|]|\.\s|\n|\bbut\b|\bplus\b|\bwith\b|\bexcept\b| - ")
 # How many words a negation reaches: "non" only the next, "not suitable for induction" further.
 _NEGATIONS = {
     "no": 3, "not": 4, "without": 4, "non": 1, "zero": 1, "anti": 1, "never": 4, "lacks": 3,
