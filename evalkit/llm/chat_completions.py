@@ -143,7 +143,7 @@ def read_refusal(
 
 def most(asked: Asked) -> Usage:
     """Return the tokens that a request can take: a high guess of those read, all it may write."""
-    size = sum(len(message.content.encode()) + 16 for message in asked.messages)
+    size = sum(len(message.content.encode()) + 32 for message in asked.messages)
     if asked.request.schema is not None:
         size += len(json.dumps(asked.request.schema))
     return Usage(math.ceil(size / 3), asked.request.max_tokens)

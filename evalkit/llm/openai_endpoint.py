@@ -352,7 +352,9 @@ class _Round:
                 f"no connection, or a broken one ({cause})", again=True, silent=True
             ) from error
         except openai.APIStatusError as error:
-            message = self.secretless(str(error.message))
+            body = error.body if isinstance(error.body, dict) else {}
+            said = body.get("message") or body.get("detail") or error.message
+            message = self.secretless(str(said))
             codes = (error.code, error.type, error.param)
             headers = error.response.headers
             raise read_refusal(error.status_code, message, codes, headers, sent) from error
