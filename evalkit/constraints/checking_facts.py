@@ -10,10 +10,11 @@ import numpy as np
 
 from evalkit.constraints.checking_reading import Reading
 from evalkit.constraints.checking_values import (
-    is_absence,
+    asks_for_absence,
     is_presence,
     states_any,
     states_thing,
+    takes_larger,
 )
 from evalkit.knowledge.catalogue import normalise
 from evalkit.knowledge.words import stem
@@ -37,7 +38,8 @@ _BRAND_NAMES = ("brand", "manufacturer")
 _LACKS = ("free_from", "free_of", "without", "does_not_contain")
 _CONTENT = ("ingredients", "allergens", "contains", "composition")
 _ABOUT_OTHERS = ("compatib", "suits", "fits", "suitable", "removes", "for_", "supported", "works")
-_MASKS = 1 << 28
+# Bytes of one mask times how many are kept.
+_MASKS = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Facts:
         self.brands = np.array([normalise(brand) for brand in catalogue.brands], dtype=object)
         self._kept: OrderedDict[object, Finding] = OrderedDict()
         self._most = max(64, _MASKS // max(self.size, 1))
+        self._whether: dict[str, list[str]] | None = None
         self._by_word: dict[str, dict[str, None]] | None = None
 
     # -- what is asked for ---------------------------------------------------------------------
@@ -211,7 +214,7 @@ class Facts:
     def _decide(self, name: str | None, value: str) -> Finding:
         if name in _BRAND_NAMES:
             return self._brand(value)
-        if name is not None and is_absence(value):
+        if name is not None and asks_for_absence(value):
             return self._has(name, "").opposite()
         if name in _LACKS and value:
             return self._has(_CONTENT[0], value).opposite()
@@ -250,8 +253,9 @@ class Facts:
                 self._stated(name, states_thing(attribute, self.size)) if same else self._unknown()
             )
         else:
-            least = name.startswith(("max", "maximum"))
-            verdict = states_any(attribute, value, self.words, self.size, at_least=least)
+            verdict = states_any(
+                attribute, value, self.words, self.size, at_least=takes_larger(name)
+            )
         return self._stated(name, verdict)
 
     def _linked(self, name: str | None, thing: str) -> Finding:
@@ -262,22 +266,19 @@ class Facts:
         """
         verdict = np.zeros(self.size, dtype=np.int8)
         places: list[tuple[str, NDArray[np.int8]]] = []
-        plain = stem(thing)
-        for other in self.attributes:
+        for other in self._telling(stem(thing)):
             if other == name or other in self.ignored:
                 continue
             attribute = self.attributes[other]
             found: NDArray[np.int8] | None = None
             if other in _LACKS:
                 found = np.minimum(-states_any(attribute, thing, self.words, self.size), 0)
-            elif other in _CONTENT and (name in _CONTENT or name is None):
+            elif other in _CONTENT:
                 found = states_any(attribute, thing, self.words, self.size)
-                if name is None and not (found == 1).any():
+                # a list that never names the thing does not speak of such things
+                if not (found == 1).any() or not (name in _CONTENT or name is None):
                     found = None
-            elif _only_says_whether(attribute) and stem(other.replace("_", " ")) in (
-                plain,
-                f"{plain} free",
-            ):
+            else:
                 found = states_thing(attribute, self.size)
                 if other.endswith("_free"):
                     found = -found
@@ -297,6 +298,16 @@ class Facts:
             return ""
 
         return Finding(verdict, np.where(verdict != 0, _ATTRIBUTE, 0).astype(np.int8), why)
+
+    def _telling(self, thing: str) -> list[str]:
+        """Return the attributes that list contents, or say whether the thing (by stem) is there."""
+        if self._whether is None:
+            self._whether = {}
+            for name, attribute in self.attributes.items():
+                if _only_says_whether(attribute):
+                    self._whether.setdefault(stem(name.replace("_", " ")), []).append(name)
+        lists = [name for name in (*_LACKS, *_CONTENT) if name in self.attributes]
+        return [*lists, *self._whether.get(thing, []), *self._whether.get(f"{thing} free", [])]
 
     def _any_attribute(self, value: str) -> Finding:
         """Return what any attribute states; the one that owns the value also says otherwise."""

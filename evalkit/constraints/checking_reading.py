@@ -2,8 +2,8 @@
 
 `blue` in a title says that a cable is not red. Which words can be trusted is learned from the
 products that state the attribute: a word of whose mentions fewer than `_TRUST` agree with it
-decides nothing (`down` in "sit down"), and a word for another value counts only where nearly
-all its mentions go with products that do not have the wanted one.
+decides nothing (`down` in "sit down"), and a word for another value counts only where products
+that say it hardly ever have the wanted one.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalkit.constraints.checking_text import Mention, index_texts
+from evalkit.constraints.checking_text import Mention, index_texts, split_text
 from evalkit.constraints.checking_values import (
     is_absence,
     is_presence,
     quantity,
     states_any,
     states_thing,
+    takes_larger,
+    value_says,
 )
+from evalkit.knowledge.words import stem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,7 +37,8 @@ __all__ = ["Reading"]
 
 _ENOUGH = 5
 _TRUST = 0.8
-_TRUST_OTHERS = 0.95
+_SELDOM = 0.05
+_SEVERAL = 0.1
 _OTHERS = 200
 
 
@@ -48,6 +52,9 @@ class Reading:
         self.texts = index_texts([f"{title}\n{description}" for title, description in pairs])
         self.titles = index_texts(catalogue.titles)
         self._mentions: dict[str, Mention] = {}
+        # by the identity of an attribute, which is kept beside it so that it stays its own
+        self._learned: dict[int, tuple[Attribute, bool, dict[str, bool]]] = {}
+        self._most = max(256, (1 << 26) // max(self.size, 1))
 
     def read(
         self, name: str | None, attribute: Attribute | None, value: str
@@ -62,18 +69,20 @@ class Reading:
             phrases = [f"{value} {word}" for word in spoken.split()]
         else:
             phrases = list(self._phrases(value))
-        said, denied, used = np.zeros(self.size, np.bool_), np.zeros(self.size, np.bool_), []
+        larger = name is not None and takes_larger(name)
         truth = None
-        if attribute is not None:
-            truth = (
-                states_thing(attribute, self.size)
-                if thing
-                else states_any(attribute, value, self.words, self.size)
-            )
+        if attribute is not None and thing:
+            truth = states_thing(attribute, self.size)
+        elif attribute is not None:
+            truth = states_any(attribute, value, self.words, self.size, at_least=larger)
+        used: list[str] = []
+        said, denied, otherwise = np.zeros((3, self.size), dtype=np.bool_)
         found = self._mention(phrases, value or spoken)
-        if self._trusted(found.said, truth, 1, _TRUST, True):
-            said |= found.said
+        if self._trusted(found.denied, truth, -1):
             denied |= found.denied
+            used += phrases
+        if self._trusted(found.said, truth, 1):
+            said |= found.said
             used += phrases
         elif spoken and value:
             phrases = [f"{value} {spoken}", f"{spoken} {value}"]
@@ -81,24 +90,22 @@ class Reading:
             said |= found.said
             denied |= found.denied
             used += phrases
-        if quantity(value) is not None and truth is not None:
-            bare = self._mention([value], value)
-            if self._trusted(bare.said, truth, 1, _TRUST, False):
-                said |= bare.said
-                used.append(value)
-        others: list[str] = []
         if attribute is not None and truth is not None and not thing:
-            for other in self._others(attribute, value):
-                mention = self._mention([other], other)
-                if self._trusted(mention.said, truth, -1, _TRUST_OTHERS, False):
-                    denied |= mention.said
-                    others.append(other)
-        verdict = np.where(said, np.where(denied, 0, 1), np.where(denied, -1, 0)).astype(np.int8)
+            for number in self._numbers(attribute, value, larger):
+                bare = self._mention([number], number)
+                if self._trusted_number(number, bare.said, truth):
+                    said |= bare.said
+                    used.append(number)
+            for other, mentioned in self._others(attribute, truth, value, larger):
+                otherwise |= mentioned
+                used.append(other)
+        # a part counts: black and red is red; said here and denied there is neither
+        verdict = said.astype(np.int8) - (denied | (otherwise & ~said))
 
         def quote(product: int) -> str:
-            return f"the text says “{self.texts.quote(product, [*used, *others])}”"
+            return f"the text says “{self.texts.quote(product, used)}”"
 
-        return verdict, quote
+        return verdict.astype(np.int8), quote
 
     def _phrases(self, value: str) -> Iterable[str]:
         """Return the wordings of a value: the parts of `low smoke zero halogen (lszh)`, and kin."""
@@ -112,11 +119,9 @@ class Reading:
         key = "|".join(phrases)
         found = self._mentions.get(key)
         if found is None:
-            from evalkit.knowledge.words import stem
-
             unlike = self.words.unlike.get(stem(wanted), ())
             found = self._mentions[key] = self.texts.mention(phrases, unlike)
-            if len(self._mentions) > 4096:
+            if len(self._mentions) > self._most:
                 self._mentions.pop(next(iter(self._mentions)))
         return found
 
@@ -125,27 +130,112 @@ class Reading:
         said: NDArray[np.bool_],
         truth: NDArray[np.int8] | None,
         wanted: int,
-        share: float,
-        untested: bool,
     ) -> bool:
-        """Tell whether products that say a word and state the attribute agree often enough."""
+        """Tell whether products that say a word and state the attribute agree often enough.
+
+        A word that few of them say is believed.
+        """
         if truth is None:
-            return untested
+            return True
         total = int((said & (truth != 0)).sum())
         if total < _ENOUGH:
-            return untested
-        return int((said & (truth == wanted)).sum()) >= share * total
+            return True
+        return int((said & (truth == wanted)).sum()) >= _TRUST * total
 
-    def _others(self, attribute: Attribute, value: str) -> list[str]:
-        """Return the words of other values, the most frequent first."""
+    def _trusted_number(
+        self, number: str, said: NDArray[np.bool_], truth: NDArray[np.int8]
+    ) -> bool:
+        """Tell the same of a bare number; a whole one must be right more often."""
+        total = int((said & (truth != 0)).sum())
+        right = int((said & (truth == 1)).sum())
+        if _can_be_told(number):
+            return total >= _ENOUGH and right >= _TRUST * total
+        return total >= 2 * _ENOUGH and right >= (1 - _SELDOM) * total
+
+    def _numbers(self, attribute: Attribute, value: str, larger: bool) -> list[str]:
+        """Return the numbers that state the wanted one, bare as texts may have them."""
+        if quantity(value) is None:
+            return []
+        if not larger:
+            return [value]
+        return [
+            stated
+            for stated in attribute.values
+            if quantity(stated) is not None and value_says(self.words, stated, value, at_least=True)
+        ][:_OTHERS]
+
+    def _others(
+        self, attribute: Attribute, truth: NDArray[np.int8], value: str, larger: bool
+    ) -> list[tuple[str, NDArray[np.bool_]]]:
+        """Return the words that speak against a value, with the products that say them.
+
+        Words for other values of which either holds: the attribute has one value a product, and
+        whose text says the word nearly always has that value; or hardly any product that says
+        it has the wanted value, and fewer than half as many as products in general, by an estimate
+        with half a success added (the rarer the wanted value, the more often the word must be
+        seen).
+        """
+        wish = set(split_text(value))
+        usual = int((truth == 1).sum()) / max(int((truth != 0).sum()), 1)
+        found = []
+        exclusive, words = self._words_of(attribute)
+        for other, reliable in words.items():
+            if wish.issuperset(split_text(other)):
+                continue
+            mentioned = self._mention([other], other).said
+            total = int((mentioned & (truth != 0)).sum())
+            both = int((mentioned & (truth == 1)).sum())
+            if total < _ENOUGH or both > _SELDOM * total:
+                continue
+            telling = (exclusive and reliable) or (both + 0.5) / (total + 1) <= usual / 2
+            if telling and not value_says(self.words, other, value, at_least=larger):
+                found.append((other, mentioned))
+        return found
+
+    def _words_of(self, attribute: Attribute) -> tuple[bool, dict[str, bool]]:
+        """Return whether an attribute has one value a product, and its values' words.
+
+        Each with whether products that say the word nearly always state that value.
+        """
+        kept = self._learned.get(id(attribute))
+        if kept is not None:
+            return kept[1], kept[2]
         counts = np.bincount(attribute.value, minlength=len(attribute.values))
-        found: dict[str, None] = {}
-        for place in np.argsort(-counts, kind="stable")[:_OTHERS]:
+        places: dict[str, list[int]] = {}
+        several = np.zeros(len(attribute.values), dtype=np.bool_)
+        for place in np.argsort(-counts, kind="stable").tolist():
             stated = attribute.values[place]
+            parts = [part for part in re.split(r"\s*[,;/()]\s*", stated) if part]
+            several[place] = len(parts) > 1 and "(" not in stated
             if counts[place] < 2 or is_absence(stated) or is_presence(stated):
                 continue
-            parts = [stated, *re.split(r"\s*[,;/()]\s*", stated)]
-            for part in parts:
-                if len(part) > 1 and not self.words.says(part, value):
-                    found[part] = None
-        return list(found)
+            for part in dict.fromkeys((stated, *parts)):
+                if part in places or (len(places) < _OTHERS and _can_be_told(part)):
+                    places.setdefault(part, []).append(place)
+        one = np.bincount(attribute.product, minlength=self.size)
+        stating = one > 0
+        one[attribute.product[several[attribute.value]]] = 2
+        exclusive = int((one > 1).sum()) <= _SEVERAL * int(stating.sum())
+        words = {}
+        for part, where in places.items():
+            has = np.zeros(self.size, dtype=np.bool_)
+            has[attribute.product[np.isin(attribute.value, where)]] = True
+            mentioned = self._mention([part], part).said & stating
+            right = int((mentioned & has).sum())
+            words[part] = right >= (1 - _SELDOM) * max(int(mentioned.sum()), _ENOUGH)
+        self._learned[id(attribute)] = (attribute, exclusive, words)
+        return exclusive, words
+
+
+def _can_be_told(phrase: str) -> bool:
+    """Tell whether a phrase is more than a letter or two or a bare whole number.
+
+    Example:
+        >>> [_can_be_told(phrase) for phrase in ("red", "17.3", "8 gb", "a4", "2.0", "24")]
+        [True, True, True, False, False, False]
+    """
+    words = split_text(phrase)
+    units = [word for word in words[1:] if word.isalpha()]
+    return any((word.isalpha() and len(word) > 2) or "." in word for word in words) or (
+        bool(units) and words[0].isdigit()
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +45,7 @@ _NEGATORS = {
 }  # fmt: skip
 _PAIRS = {
     ("free", "of"): (4, True), ("free", "from"): (4, True), ("instead", "of"): (3, False),
-    ("rather", "than"): (3, False), ("other", "than"): (3, False),
+    ("rather", "than"): (3, False), ("other", "than"): (3, False), ("place", "of"): (3, False),
     ("alternative", "to"): (3, False),
     ("anything", "but"): (3, False), ("looks", "like"): (2, False), ("feels", "like"): (2, False),
 }  # fmt: skip
@@ -212,14 +213,15 @@ def index_texts(texts: Sequence[str]) -> TextIndex:
     )
 
 
-def split_text(text: str) -> list[str]:
+@lru_cache(maxsize=65536)
+def split_text(text: str) -> tuple[str, ...]:
     """Return the words of a phrase as the index keeps them: stemmed, numbers plainly written.
 
     Example:
         >>> split_text('Leather shoes, 17.30" and 5,000mAh')
-        ['leather', 'shoe', '17.3', 'inch', 'and', '5000', 'mah']
+        ('leather', 'shoe', '17.3', 'inch', 'and', '5000', 'mah')
     """
-    return [_stem(word) for word in _cut(text)[0]]
+    return tuple(_stem(word) for word in _cut(text)[0])
 
 
 def _cut(text: str) -> tuple[list[str], list[int]]:

@@ -19,17 +19,22 @@ if TYPE_CHECKING:
     from evalkit.knowledge.words import Words
 
 __all__ = [
+    "asks_for_absence",
     "is_absence",
     "is_presence",
     "quantity",
     "same_quantity",
     "states_any",
-    "states_number",
     "states_thing",
+    "takes_larger",
+    "value_says",
 ]
 
 _ABSENCE = re.compile(
     r"(?:no|none|not|without|never|lacks?)(?:\b[^a-z].*)?|n|0|false|absent|excluded"
+)
+_ABSENCE_WORDS = frozenset(
+    ("no", "none", "n", "0", "false", "not included", "without", "absent", "never")
 )
 _PRESENCE = frozenset(
     (
@@ -73,6 +78,16 @@ def is_absence(value: str) -> bool:
         [True, True, True, True, False]
     """
     return _ABSENCE.fullmatch(value) is not None
+
+
+def asks_for_absence(value: str) -> bool:
+    """Tell whether a wanted value is no more than a word for absence.
+
+    Example:
+        >>> [asks_for_absence(value) for value in ("none", "not included", "none, pre-seasoned")]
+        [True, True, False]
+    """
+    return value in _ABSENCE_WORDS
 
 
 def is_presence(value: str) -> bool:
@@ -121,28 +136,43 @@ def same_quantity(one: tuple[float, str], other: tuple[float, str]) -> bool:
     return abs(number - wanted) <= 0.005 * max(abs(number), abs(wanted))
 
 
+def takes_larger(name: str) -> bool:
+    """Tell whether an attribute states the greatest of what fits, so that more will do.
+
+    Example:
+        >>> takes_larger("maximum_screen_size"), takes_larger("screen_size")
+        (True, False)
+    """
+    return name.startswith(("max_", "maximum_"))
+
+
+def value_says(words: Words, value: str, wanted: str, *, at_least: bool = False) -> bool:
+    """Tell whether a value states the wanted one: in words, or as the same quantity.
+
+    Args:
+        words: which words mean what.
+        value: what the catalogue states.
+        wanted: what is asked for.
+        at_least: whether a larger number will do, as for a greatest size that fits.
+    """
+    wish = quantity(wanted)
+    stated = quantity(value) if wish is not None else None
+    if wish is None or stated is None:
+        return words.says(value, wanted)
+    larger = at_least and stated[1] == wish[1] and stated[0] >= wish[0]
+    return larger or same_quantity(stated, wish)
+
+
 def states_any(
     attribute: Attribute, wanted: str, words: Words, products: int, *, at_least: bool = False
 ) -> NDArray[np.int8]:
     """Return 1 where a product states the wanted value, -1 where only others, else 0; int8[n]."""
-    wish = quantity(wanted)
-    said = np.zeros(len(attribute.values), dtype=np.bool_)
-    for place, value in enumerate(attribute.values):
-        stated = quantity(value) if wish is not None else None
-        if wish is not None and stated is not None:
-            said[place] = same_quantity(stated, wish) or (
-                at_least and stated[1] == wish[1] and stated[0] >= wish[0]
-            )
-        else:
-            said[place] = words.says(value, wanted)
+    said = np.fromiter(
+        (value_says(words, value, wanted, at_least=at_least) for value in attribute.values),
+        np.bool_,
+        len(attribute.values),
+    )
     return _of_products(attribute, said, products)
-
-
-def states_number(attribute: Attribute, products: int) -> NDArray[np.bool_]:
-    """Return which products state the attribute with a number; bool[n]."""
-    result = np.zeros(products, dtype=np.bool_)
-    result[attribute.product[~np.isnan(attribute.number)[attribute.value]]] = True
-    return result
 
 
 def states_thing(attribute: Attribute, products: int) -> NDArray[np.int8]:
