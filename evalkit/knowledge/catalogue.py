@@ -2,8 +2,9 @@
 
 Products are numbered by their place in ascending order of product_id; arrays over products have
 that order. Values are lower case with single spaces; a boolean is `yes` or `no`, a number is
-written without needless zeros. A product that does not state an attribute is not among those that
-lack it: unknown is unknown.
+written without needless zeros; a list, or words joined by commas without spaces, is several
+values. A product that does not state an attribute is not among those that lack it: unknown is
+unknown.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ __all__ = ["Attribute", "Catalogue", "normalise", "read_catalogue"]
 _KINDS = ("kind", "product_type", "category", "categories")
 _PRICES = ("price", "price_cents", "list_price", "sale_price")
 _NO_ATTRIBUTE = ("attributes", "specs", "features")
+
+_PLAIN = "lower(regexp_replace(trim(part), '\\s+', ' ', 'g'))"
 
 
 def normalise(text: str) -> str:
@@ -169,8 +172,9 @@ def read_catalogue(
         "brand": _column(table, chosen, "brand", ("brand", "manufacturer")),
         "kind": kind,
     }
+    types = dict(zip(table.relation.columns, map(str, table.relation.types), strict=True))
     parts = [
-        f"coalesce(CAST({_quoted(column)} AS VARCHAR), '') AS {name}" if column else f"'' AS {name}"
+        f"coalesce({_text(column, types[column])}, '') AS {name}" if column else f"'' AS {name}"
         for name, column in texts.items()
     ]
     value = f"TRY_CAST({_quoted(price)} AS DOUBLE) * {scale!r}" if price else "NULL"
@@ -291,15 +295,26 @@ def _attributes(
             FROM evalkit_catalogue
         ),
         said AS ({" UNION ALL ".join(parts)}),
+        parsed AS (
+            -- a list may stand as JSON text in a cell: ["vegan", "natural"]
+            SELECT product_id, name, CASE WHEN json_type(value) = 'VARCHAR'
+                AND starts_with(value ->> '$', '[') AND json_valid(value ->> '$')
+                THEN CAST(value ->> '$' AS JSON) ELSE value END AS value FROM said
+        ),
         single AS (
             SELECT product_id, name, unnest(CASE WHEN json_type(value) = 'ARRAY'
-                THEN CAST(value AS JSON[]) ELSE [value] END) AS value FROM said
+                THEN CAST(value AS JSON[]) ELSE [value] END) AS value FROM parsed
         ),
         written AS (
-            SELECT product, plain, CASE json_type(value)
-                WHEN 'BOOLEAN' THEN CASE WHEN CAST(value AS BOOLEAN) THEN 'yes' ELSE 'no' END
-                WHEN 'DOUBLE' THEN regexp_replace(CAST(value AS VARCHAR), '[.]0+$', '')
-                ELSE lower(regexp_replace(trim(value ->> '$'), '\\s+', ' ', 'g')) END AS value
+            SELECT product, plain, unnest(CASE json_type(value)
+                WHEN 'BOOLEAN' THEN [CASE WHEN CAST(value AS BOOLEAN) THEN 'yes' ELSE 'no' END]
+                WHEN 'DOUBLE' THEN [regexp_replace(CAST(value AS VARCHAR), '[.]0+$', '')]
+                WHEN 'VARCHAR' THEN CASE
+                    -- words joined by bare commas are a list; "1,400 mAh" and "white, matt" are not
+                    WHEN regexp_full_match(value ->> '$', '[^,0-9]+(,[^\\s,0-9][^,0-9]*)+')
+                    THEN list_transform(string_split(value ->> '$', ','), lambda part: {_PLAIN})
+                    ELSE list_transform([value ->> '$'], lambda part: {_PLAIN}) END
+                ELSE [lower(value ->> '$')] END) AS value
             FROM single JOIN numbered USING (product_id)
             JOIN evalkit_attribute_names USING (name)
             WHERE value IS NOT NULL AND json_type(value) NOT IN ('NULL', 'OBJECT')
@@ -339,6 +354,18 @@ def _number(value: str) -> float:
         return float(value)
     except ValueError:
         return float("nan")
+
+
+def _text(column: str, kind: str) -> str:
+    """Return the SQL of a column's text; of a list it is the last item, the narrowest category."""
+    name = _quoted(column)
+    if kind.endswith("[]"):
+        return f"CAST({name}[-1] AS VARCHAR)"
+    text = f"CAST({name} AS VARCHAR)"
+    return (
+        f"CASE WHEN starts_with({text}, '[') AND json_valid({text}) "
+        f"THEN CAST({text} AS JSON) ->> '$[#-1]' ELSE {text} END"
+    )
 
 
 def _last_part(text: str) -> str:

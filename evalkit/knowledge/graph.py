@@ -104,7 +104,7 @@ class Graph:
                 found[kind] = 0 if key == wanted else 1
             elif key in narrower:
                 found[kind] = 2
-            elif any(key.endswith(f" {name}") for name in same):
+            elif _ends_with(kind, same):
                 found[kind] = 3
         for rank in (0, 1):
             if rank in found.values():
@@ -359,6 +359,12 @@ class Graph:
         if median is None or len(prices) < _FEW:
             return None
         return float((np.sum(prices < median) + np.sum(prices == median) / 2) / len(prices))
+
+
+def _ends_with(kind: str, names: set[str]) -> bool:
+    """Tell whether a kind, or a part of "cases & clips", is one of these or ends with it."""
+    parts = [f" {stem(part)}" for part in re.split(r"&|/|,|\band\b", kind)]
+    return any(part.endswith(f" {name}") for part in parts for name in names)
 
 
 def build_graph(catalogue: Catalogue, triples: Sequence[Triple] | None = None) -> Graph:
