@@ -24,6 +24,7 @@ _COMMANDS = {
     "index": ("evalkit.cli.retrieval", "index", "Index a product catalogue."),
     "judge": ("evalkit.cli.judge", "judge", "Judge what runs show with a model."),
     "models": ("evalkit.cli.models", "models", "List and add models."),
+    "parse": ("evalkit.cli.parse", "parse", "Read what queries ask for."),
     "plan": ("evalkit.cli.plan", "plan", "Queries and votes that a difference needs."),
     "relevance": ("evalkit.cli.relevance", "relevance", "Compare judges with people."),
     "report": ("evalkit.cli.report", "report", "Write the weekly evaluation report."),
