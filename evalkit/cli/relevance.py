@@ -1,0 +1,185 @@
+"""`evalkit relevance`: are judges of products and of rewrites to be trusted?"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from evalkit.cli.options import column_names, memory_option, words
+from evalkit.cli.output import (
+    check_outputs,
+    emit_document,
+    output_form,
+    output_options,
+    to_terminal,
+)
+from evalkit.cli.recording import called_as, judge_of
+from evalkit.cli.scoring_options import without_pandas
+from evalkit.errors import SettingsError
+
+__all__ = ["relevance"]
+
+# loaded when they are called; `agreement` is here
+_ELSEWHERE = {
+    "rewrites": (
+        "evalkit.cli.relevance_rewrites",
+        "rewrites",
+        "Filter rewrites that do not keep what the query wants.",
+    )
+}
+
+
+class _Group(click.Group):
+    """Knows the commands of other modules by name, and imports them when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, attribute, _ = _ELSEWHERE[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{attribute} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = {name: told for name, (_, _, told) in _ELSEWHERE.items()}
+        rows |= {name: command.get_short_help_str(80) for name, command in self.commands.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(rows.items()))
+
+
+@click.group(
+    cls=_Group,
+    epilog="Example: evalkit relevance agreement --judge judgments.csv --human human.csv --good 2",
+)
+def relevance() -> None:
+    """Compare judges with people, and filter rewrites."""
+
+
+@relevance.command(
+    short_help="Compare a judge's grades with people's.",
+    epilog="Example: evalkit relevance agreement --judge judgments.csv --human human.csv "
+    "--queries queries.csv --by query_type --products products.jsonl --good 2 -o agreement.html",
+)
+@click.option("--judge", "judged", required=True, metavar="FILE",
+              help="The judge's judgments, with a column probability if it has one.")  # fmt: skip
+@click.option("--human", required=True, metavar="FILE",
+              help="People's judgments of some of the same pairs, taken for right.")  # fmt: skip
+@click.option("--queries", metavar="FILE", help="The query set; other queries are left out.")
+@click.option("--by", metavar="COLUMN,COLUMN", help="Segment by columns of the queries.")
+@click.option("--products", metavar="FILE", help="The catalogue, for titles.")
+@click.option("--good", type=float, default=1.0, show_default=True,
+              help="Smallest grade that is good.")  # fmt: skip
+@click.option("--good-labels", metavar="E,S", help="Labels that are good, for text grades.")
+@click.option("--judge-good", type=float, metavar="GRADE",
+              help="Smallest grade of the judge that is good (default: as --good).")  # fmt: skip
+@click.option(
+    "--same-scale/--other-scale",
+    default=None,
+    help="Whether equal grades mean the same, for the weighted kappa (default: where the least "
+    "and the greatest grades of both are the same).",
+)
+@click.option("--classifier", metavar="FOLDER",
+              help="The classifier that judged: adds its own curve on held-out pairs.")  # fmt: skip
+@click.option("--judge-name", metavar="NAME", help="Who judged (default: the judge's manifest).")
+@click.option("--source", help="Source of the judge's grades, where the file has several.")
+@click.option("--human-source", metavar="SOURCE", help="Source of people's grades, of several.")
+@click.option(
+    "--aggregate",
+    type=click.Choice(["median", "majority"]),
+    help="One grade of several annotators.",
+)
+@click.option("--bins", type=click.IntRange(1, 100), default=10, show_default=True,
+              help="Ranges of the reliability curve.")  # fmt: skip
+@click.option("-n", "--count", type=click.IntRange(0), default=20, show_default=True,
+              help="Pairs to list on which the two differ.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
+              help="Of the intervals.")  # fmt: skip
+@click.option(
+    "--map",
+    "mapped",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="The files' name for a column: product_id=asin.",
+)
+@output_options(page=True)
+@memory_option
+def agreement(
+    judged: str,
+    human: str,
+    form: str | None,
+    output: str | None,
+    **given: Any,
+) -> None:
+    """Compare a judge with people on the pairs that both graded.
+
+    Prints, overall and by segment, how often they agree on what is good, precision, recall and
+    Cohen's kappa with intervals over queries, what always saying the same would reach, and whether
+    the judge's probabilities are what they say. Exit code 2 on bad input or settings.
+    """
+    from evalkit.engines import open_engine
+    from evalkit.relevance.agreement import agreement_document
+    from evalkit.tables import read
+
+    form = form or output_form(output)
+    if form == "html" and to_terminal(output):
+        raise SettingsError("--format html needs a file: add -o agreement.html.")
+    check_outputs(output)
+    if [judged, human, given["queries"], given["products"]].count("-") > 1:
+        raise SettingsError("only one file can come from standard input (-).")
+    names = column_names(given["mapped"])
+    with without_pandas(), open_engine(given["memory_limit"]) as connection:
+        paths = {"queries": given["queries"], "products": given["products"]}
+        mapping = names.mapping("judgments")
+        judgments = read("judgments", judged, connection, mapping=mapping)
+        truth = read("judgments", human, connection, mapping=mapping)
+        others = {
+            kind: None
+            if path is None
+            else read(kind, path, connection, mapping=names.mapping(kind))  # type: ignore[arg-type]
+            for kind, path in paths.items()
+        }
+        document = agreement_document(
+            connection,
+            judgments,
+            truth,
+            others["queries"],
+            others["products"],
+            judge=judge_of(judged, judgments.fingerprint, given["judge_name"]),
+            good_labels=tuple(words(given["good_labels"])) or None,
+            by=words(given["by"]),
+            **{
+                name: given[name]
+                for name in ("source", "human_source", "aggregate", "classifier", "good",
+                             "judge_good", "same_scale", "bins", "count", "seed")
+            },
+        )  # fmt: skip
+    _print({**document, "command": called_as()}, form, output)
+
+
+def _print(document: dict[str, Any], form: str, output: str | None) -> None:
+    from evalkit.reports.judge_agreement.table import (
+        format_agreement_csv,
+        format_agreement_markdown,
+        format_agreement_table,
+    )
+
+    if form == "html":
+        from evalkit.reports.judge_agreement.page import write_agreement_page
+
+        write_agreement_page(document, str(output))
+        click.echo(f"Wrote {output}", err=True)
+    else:
+        emit_document(
+            document,
+            form,
+            output,
+            table=format_agreement_table,
+            csv=format_agreement_csv,
+            markdown=format_agreement_markdown,
+        )
