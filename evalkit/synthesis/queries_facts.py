@@ -110,7 +110,11 @@ class KindFacts:
         if condition.attribute == BRAND:
             return stated.holds(lambda value: value in condition.values)
         return stated.holds(
-            lambda value: any(self.says(value, wanted) for wanted in condition.values)
+            lambda value: any(
+                # 2.5 says 2 in words, and is another number
+                value == wanted if wanted[:1].isdigit() else self.says(value, wanted)
+                for wanted in condition.values
+            )
         )
 
     def lacks(self, condition: Condition) -> NDArray[np.bool_]:
@@ -220,6 +224,17 @@ class Facts:
             for number in order.tolist()
             if sizes[number]
         }
+
+    @cached_property
+    def capitalised(self) -> bool:
+        """Whether most words of the titles begin with a capital, not only names."""
+        words = [
+            word
+            for title in self.catalogue.titles[:2000]
+            for word in title.split()
+            if len(word) > 3 and word.isalpha()
+        ]
+        return sum(word[0].isupper() for word in words) > 0.6 * len(words)
 
     def brand_price(self, kind: str, brand: str) -> float | None:
         """Return the median price of a brand's products of a kind, or None if unknown."""

@@ -27,13 +27,21 @@ if TYPE_CHECKING:
 __all__ = ["form_of", "graph_source"]
 
 _RENAMED = frozenset({"substance", "ingredient", "colour"})
+_NO_DEVICE = re.compile(r"electromagnetic|operating_system|mac_|windows")
 _DEVICE = re.compile(r"(^|_)(compatib\w*|fits|works_with|suitable_for_model|for_model)(_|$)")
+_SPELLING = {"gray": "grey", "multicolor": "multicolour"}
 _PIECE = re.compile(r"[,;|/\n•]+|\\n")
 _DEVICES = 40  # devices of one kind, those that most products name
+_RELATIVE = re.compile(r"^(?:\w+ ){1,3}(?:that|who|to) ")
+_QUESTION = re.compile(r"^(what|which|how|where|who)\b")
+_SENTENCE = re.compile(r"^(?:i|i'm|it|they|my|we|no|nothing|nobody|too)\b", re.IGNORECASE)
 _CLAUSE = re.compile(
-    r"^(i|i'm|my|we|our|the|it|they|he|she|can't|cannot|don't)\b.* "
-    r"(is|are|am|get|gets|have|has|keep|keeps|hurt|hurts|need|needs|want|wants|can't|won't|don't|"
-    r"doesn't|live|work|sleep|travel|go|run|walk|cycle|sweat|\w+s)\b"
+    r"^(i|i'm|i've|it|they|he|she|we|can't|cannot|don't|no|not|nothing|nobody|too|worried|never)\b"
+    r"|(?<= )(is|are|isn't|aren't|was|am|gets?|keeps?|hurts?|won't|can't|doesn't|don't|never|always|"
+    r"slides?|falls?|breaks?|smells?|feels?|looks?|leaks?|prints?|runs? out|goes|sweats?|needs?|"
+    r"wants?|refuses?|rolls?|takes?|stings?|itches|hates?|loves?|has|lives?|sits?|stops|dies|makes?|gives?|cannot|could|"
+    r"killed|react|sink|tip|upsets?|lacks?|switches|came|must|dries me)\b",
+    re.IGNORECASE,
 )
 
 
@@ -67,7 +75,14 @@ def _names(graph: Graph) -> Callable[[str], Sequence[str]]:
     def names(kind: str) -> Sequence[str]:
         # A synonym that is another kind of this catalogue would name that one.
         found = graph.kind_words(kind)
-        return (kind, *(word for word in found if word not in kinds and len(word.split()) <= 3))
+        return (
+            kind,
+            *(
+                word
+                for word in found
+                if word not in kinds and len(word.split()) <= 3 and "free" not in word
+            ),
+        )
 
     return names
 
@@ -78,8 +93,16 @@ def _renamed(graph: Graph, phrase: Phrase) -> Sequence[Phrase]:
         return (phrase,)
     value = phrase.condition.values[0]
     found = [phrase]
-    for word in (*graph.words.broader(value)[:2], *graph.words.synonyms(value)[:2]):
-        if word == value or len(word.split()) > 2:
+    others = list(graph.words.synonyms(value)[:2])
+    if phrase.group == "colour":  # grey and gray, but not silver and silvery
+        others = [
+            word for word in others if _SPELLING.get(word, word) == _SPELLING.get(value, value)
+        ]
+    else:
+        others += graph.words.broader(value)[:2]
+    refused = read_wording("values")["families"]
+    for word in others:
+        if word == value or len(word.split()) > 2 or word in refused[phrase.group]:
             continue
         change: Callable[[str], str] = lambda text, word=word: text.replace(value, word)  # type: ignore[misc] # noqa: E731
         found.append(
@@ -98,13 +121,17 @@ def _renamed(graph: Graph, phrase: Phrase) -> Sequence[Phrase]:
 
 
 def form_of(text: str) -> str:
-    """Tell whether a need is a sentence of its own or completes "something for ...".
+    """Tell whether a need is a question, a sentence of its own, or completes "something for ...".
 
     Example:
         >>> form_of("my feet hurt after a shift"), form_of("a walk in the rain")
         ('clause', 'noun')
     """
-    return "clause" if _CLAUSE.match(text) else "noun"
+    if _QUESTION.match(text):
+        return "question"
+    if _RELATIVE.match(text) and not _SENTENCE.match(text):
+        return "noun"
+    return "clause" if _CLAUSE.search(text) else "noun"
 
 
 def _stated_needs(graph: Graph) -> list[Need]:
@@ -134,7 +161,7 @@ def _devices(facts: Facts, wanted: int) -> list[Need]:
     found = []
     for kind in facts.kinds.values():
         for name in sorted(kind.statements):
-            if _DEVICE.search(name):
+            if _DEVICE.search(name) and not _NO_DEVICE.search(name):
                 found += [
                     Need(device, "device", kind.kind, (Condition(name, (device,)),), device)
                     for device in _named_devices(kind, name, wanted)

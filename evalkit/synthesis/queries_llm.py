@@ -194,7 +194,12 @@ class LanguageModelSource:
         catalogue = self.facts.catalogue
         best: int | None = None
         for place, number in enumerate(kind.products.tolist()):
-            name = short_name(catalogue.titles[number], catalogue.brands[number], kind.kind)
+            name = short_name(
+                catalogue.titles[number],
+                catalogue.brands[number],
+                kind.kind,
+                capitalised=self.facts.capitalised,
+            )
             if name is not None and name in text and not np.isnan(kind.prices[place]):
                 best = number
                 break

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["FAMILY_OF_NEED", "Draft", "Need", "family_of"]
 
 FAMILY_OF_NEED = "need|"
+_LONG_NEED = 3  # words from which on a need says enough without a kind
 _TYPOS = 0.04
 _NOUN_SLOTS = ("thing", "a_thing")
 _ONE_WORD = ("non-{", "non {", "}-free")
@@ -121,7 +122,7 @@ class Draft:
                 after = f"under {price:g}"
         spoken = speak(
             frame,
-            self._name(topics.facts.kind),
+            self._name(topics.facts.kind, f"{before} {phrase.thing} {phrase.quality}"),
             self.generator,
             self._used,
             before=before,
@@ -167,7 +168,7 @@ class Draft:
                 return self._drop("no property goes with the reference")
             structure = replace(structure, required=(extra.condition,))
             before = extra.before
-        name = self._name(kind)
+        name = self._name(kind, before)
         words["wanted"] = f"{before} {name}".strip()
         spoken = speak(frame, name, self.generator, self._used, **words)
         return self._checked(topics, structure, spoken, frame, named)
@@ -203,14 +204,19 @@ class Draft:
             words["price"] = self._money(price)
         in_front = bool(frame.more.get("head")) and bool(needs) and needs[0] == "before"
         before = first.before if in_front and first is not None else ""
-        spoken = speak(
-            frame, self._name(topics.facts.kind), self.generator, self._used, before=before, **words
-        )
+        name = self._name(topics.facts.kind, " ".join(words.values()))
+        spoken = speak(frame, name, self.generator, self._used, before=before, **words)
         return self._checked(topics, structure, spoken, frame)
 
     def knowledge(self, topics: KindTopics, need: Need) -> SyntheticQuery | None:
         """Write a query that tells a need."""
-        frames = [frame for frame in frames_of("knowledge") if frame.more["form"] == need.form]
+        long = len(need.text.split()) >= _LONG_NEED
+        frames = [
+            frame
+            for frame in frames_of("knowledge")
+            if frame.more["form"] == need.form
+            and (long or need.form != "noun" or not frame.more.get("kindless"))
+        ]
         frame = choose(frames, self.generator, self._used)
         if frame is None:
             return self._drop("no wording fits")
@@ -219,9 +225,8 @@ class Draft:
         if self.generator.random() < 0.12:
             price = self._price(topics, structure)
             structure = replace(structure, price_max=price)
-        spoken = speak(
-            frame, self._name(topics.facts.kind), self.generator, self._used, need=need.text
-        )
+        name = self._name(topics.facts.kind, need.text)
+        spoken = speak(frame, name, self.generator, self._used, need=need.text)
         if structure.price_max is not None:
             joint = (" under ", ", max ", " for less than ")[int(self.generator.integers(3))]
             text = spoken.text + joint + self._money(structure.price_max)
@@ -268,9 +273,15 @@ class Draft:
         self.dropped[reason] += 1
         return None
 
-    def _name(self, kind: str) -> str:
-        names = self.names_of(kind) if self.names_of else (kind,)
-        if len(names) == 1 or self.generator.random() < 0.4:
+    def _name(self, kind: str, beside: str = "") -> str:
+        """Draw a word for a kind, none that repeats the words beside it."""
+        said = set(beside.split())
+        names = [
+            name
+            for name in (self.names_of(kind) if self.names_of else (kind,))
+            if not said & set(name.split())
+        ] or [kind]
+        if len(names) == 1 or self.generator.random() < 0.6:
             return names[0]
         return names[int(self.generator.integers(len(names)))]
 
@@ -293,8 +304,12 @@ class Draft:
         if not fit:
             return None
         other = fit[int(self.generator.integers(len(fit)))]
-        good = topics.facts.lacks(phrase.condition) & topics.facts.lacks(other.condition)
-        return other if int(good.sum()) >= self.wanted else None
+        facts = topics.facts
+        good = facts.lacks(phrase.condition) & facts.lacks(other.condition)
+        mine, yours = facts.has(phrase.condition), facts.has(other.condition)
+        # Of oak and wood one says it all.
+        apart = bool((mine & ~yours).any() and (yours & ~mine).any())
+        return other if apart and int(good.sum()) >= self.wanted else None
 
     def _extra(
         self,

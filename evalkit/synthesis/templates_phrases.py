@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["Phrase", "phrases_of", "way_of"]
 
 _DENIED = frozenset({"substance", "ingredient", "part", "with", "colour", "style", "brand"})
-_UNIT = re.compile(r"^\d[\d.,]*\s?(?:[a-z%°\"/]{1,8}|inch(?:es)?|pieces|steps|players)$")
+_UNIT = re.compile(
+    r"^\d[\d.,]*\s?(?:[mcdk]?m|[mc]?l|[mk]?g|k?w|m?ah|wh|v|a|[kmgt]b|[kmg]?hz|rpm|db|hrc|nm|km/h|%|"
+    r"°?[cf]|inch(?:es)?|in|ft|lb|oz|hours?|h|min(?:utes)?|pieces?|steps?|players?|bars?|cups?|"
+    r"seats?|sheets?|pages|bit)$"
+)
 _COUNTED = re.compile(r"(piece|step|player|bar|cup|seat|port|core|bean)s$")
-_PLAIN = re.compile(r"^[a-z][a-z0-9 .+&'/-]*$")
+_PLAIN = re.compile(r"^[a-z][a-z0-9 .+'éèüöäøåëâç-]+$")
 _PARENTHESES = re.compile(r"^(.*?)\s*\(([^()]*)\)$")
 
 

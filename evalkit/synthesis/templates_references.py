@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Named", "dear_brands", "dear_products", "short_name"]
 
-_WORD = re.compile(r"[^\s,;()\[\]|\"]+")
+_WORD = re.compile(r"[^\s,;()\[\]|\"™®]+")
+_MODEL = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w/.-]{4,}|\d{3,5}")
+_NO_MODEL = re.compile(r"\d+-[a-z]+|\d+/\d+|\d+[.,]?\d*x\d.*|\d+[.,]\d+|cat\d\w?|[a-z]+/[a-z]+")
 _DEAR = 0.6  # quantile of the prices of a kind from which on somebody looks for something cheaper
 _UNITS = frozenset(
     ("gb", "mb", "tb", "kb", "ghz", "mhz", "hz", "mm", "cm", "m", "ft", "inch", "w", "kw", "v",
@@ -40,8 +42,15 @@ class Named:
     price: float
 
 
-def short_name(title: str, brand: str, kind: str = "") -> str | None:
+def short_name(title: str, brand: str, kind: str = "", *, capitalised: bool = False) -> str | None:
     """Return how people call a product: brand and model; None where the title shows no model.
+
+    Args:
+        title: as written.
+        brand: as written.
+        kind: its words are no model.
+        capitalised: all words of the catalogue's titles begin with capitals, so that only a number
+            tells a model from a description.
 
     Example:
         >>> short_name("Vantrel Quietus II wireless headphones, black", "Vantrel")
@@ -75,6 +84,8 @@ def short_name(title: str, brand: str, kind: str = "") -> str | None:
     text = " ".join(model)
     if len(text) < 3 or text.isdigit():
         return None
+    if capitalised and not any(_MODEL.fullmatch(word) for word in model):
+        return None
     return f"{brand} {text}".lower()
 
 
@@ -82,10 +93,11 @@ def _is_name(word: str, kind: str) -> bool:
     plain = word.lower().strip(".:-")
     if not plain or plain in kind.split() or plain.rstrip("s") in kind or plain in _UNITS:
         return False
+    if word.endswith(".") or _NO_MODEL.fullmatch(plain):
+        return False
     if re.fullmatch(r"\d+([.,]\d+)?[a-z]{0,4}", plain) or re.fullmatch(r"\d+x\d+.*", plain):
-        return bool(re.fullmatch(r"\d{2,4}[a-z]{1,3}|\d{3,4}", plain)) and not any(
-            plain.endswith(unit) and len(unit) > 1 for unit in _UNITS
-        )
+        letters = plain.lstrip("0123456789.,")
+        return bool(re.fullmatch(r"\d{2,4}[a-z]{1,3}|\d{3,4}", plain)) and letters not in _UNITS
     return word[0].isupper() or any(map(str.isdigit, word)) or word[1:2].isupper()
 
 
@@ -105,7 +117,12 @@ def dear_products(facts: Facts, kind: KindFacts, wanted: int) -> list[Named]:
     found: dict[str, Named] = {}
     for place in np.flatnonzero(prices >= limit).tolist():
         number = int(kind.products[place])
-        text = short_name(catalogue.titles[number], catalogue.brands[number], kind.kind)
+        text = short_name(
+            catalogue.titles[number],
+            catalogue.brands[number],
+            kind.kind,
+            capitalised=facts.capitalised,
+        )
         price = float(prices[place])
         if text is None or np.count_nonzero(prices < price) < wanted:
             continue

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from evalkit.synthesis.queries_facts import BRAND
+from evalkit.synthesis.templates_grammar import read_wording
 from evalkit.synthesis.templates_phrases import Phrase, phrases_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = ["KindTopics", "in_turn"]
 Item = TypeVar("Item")
 
 _EACH = 8  # values of an attribute that are spoken of, the most frequent ones
+_FIRST = 6  # items of a kind among which its first is drawn
 _SHARE = 0.04  # of the products of a kind that state an attribute, for it to be spoken of
 
 
@@ -59,7 +61,8 @@ class KindTopics:
             spoken = [
                 phrase
                 for phrase in phrases_of(statements)
-                if not named & set(f"{phrase.before} {phrase.thing} {phrase.quality}".split())
+                if not named
+                & set(f"{phrase.before} {phrase.thing} {phrase.quality} {phrase.need}".split())
             ][:_EACH]
             if self.more is not None:
                 spoken = [other for phrase in spoken for other in self.more(phrase)]
@@ -118,17 +121,19 @@ def in_turn(
 ) -> Iterator[tuple[str, Item, int]]:
     """Give kind, item and round: one item of every kind in turn, all of them `each` times.
 
-    A kind with few items repeats them sooner, one with many goes on to the next; it ends when
-    all items were given `each` times.
+    A kind begins at one of its first items, drawn, so that what most kinds have first (the
+    colour) does not come first for all. One with few items repeats them sooner. It ends when all
+    items were given `each` times.
     """
     names = [name for name, found in items.items() if found]
+    first = {name: int(generator.integers(min(_FIRST, len(items[name])))) for name in names}
     turn: Counter[str] = Counter()
     while names:
         order = generator.permutation(len(names))
         for name in [names[place] for place in order]:
             found = items[name]
             again, place = divmod(turn[name], len(found))
-            yield name, found[place], again
+            yield name, found[(place + first[name]) % len(found)], again
             turn[name] += 1
         names = [name for name in names if turn[name] < each * len(items[name])]
 
@@ -151,4 +156,11 @@ def speakable(kind: str) -> bool:
         >>> speakable("toner cartridge"), speakable("(n/a)"), speakable("x")
         (True, False, False)
     """
-    return len(kind) > 2 and len(kind.split()) <= 4 and kind[0].isalnum() and kind[-1].isalnum()
+    return (
+        2 < len(kind) <= 32
+        and len(kind.split()) <= 4
+        and kind[0].isalpha()
+        and kind[-1].isalnum()
+        and not any(mark in kind for mark in "/()[],&")
+        and kind not in read_wording("grammar")["vague"]
+    )
