@@ -1,6 +1,16 @@
 """Several product-language rewrites of a query, from the catalogue or by a language model."""
 
 from evalkit.rewriting.rewriter import Rewrite, Rewriter, TypedQuery, open_rewriter
+from evalkit.rewriting.rewriting import RewriteSettings, read_typed_queries, rewrite_queries
 from evalkit.rewriting.rules import breaks
 
-__all__ = ["Rewrite", "Rewriter", "TypedQuery", "breaks", "open_rewriter"]
+__all__ = [
+    "Rewrite",
+    "RewriteSettings",
+    "Rewriter",
+    "TypedQuery",
+    "breaks",
+    "open_rewriter",
+    "read_typed_queries",
+    "rewrite_queries",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -66,6 +67,7 @@ class Reader:
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
         self._stated: dict[str, frozenset[str]] = {}
+        self._vocabularies: dict[str, Counter[str]] = {}
 
     @cached_property
     def nearest(self) -> Nearest:
@@ -123,6 +125,21 @@ class Reader:
             return not titles.is_shared(word, kinds) and not set(stems(word)) <= stated
 
         return is_name
+
+    def vocabulary(self, kind: str) -> Counter[str]:
+        """Count the word stems of a kind's titles and values, one a product that says it."""
+        found = self._vocabularies.get(kind)
+        if found is None:
+            graph = self.sources.graph
+            found = Counter()
+            for number in graph.catalogue.of_kind(kind).tolist():
+                found.update(set(stems(graph.catalogue.titles[number])))
+            for name in graph.all_attributes(kind):
+                for value, count in graph.values(kind, name).items():
+                    for word in set(stems(value)):
+                        found[word] += count
+            self._vocabularies[kind] = found
+        return found
 
     def _value_words(self, kind: str) -> frozenset[str]:
         found = self._stated.get(kind)
@@ -194,7 +211,7 @@ class Reader:
             for name in kind_names(self.sources.graph, kind)
             for part in stems(name)
         }
-        known = [self.sources.selection.vocabulary(kind) for kind in kinds]
+        known = [self.vocabulary(kind) for kind in kinds]
         tokens = split(_opened(" ".join(condition.values[:1])))
         return " ".join(
             token
@@ -229,7 +246,7 @@ class Reader:
             taken.update(stems(name))
         if structure.reference is not None:
             taken.update(stems(structure.reference.text))
-        vocabularies = [self.sources.selection.vocabulary(kind) for kind in kinds]
+        vocabularies = [self.vocabulary(kind) for kind in kinds]
         kept = []
         before = ""
         for token in split(_opened(query.query)):
@@ -277,4 +294,5 @@ def required_words(condition: Condition) -> str:
     value = condition.values[0]
     if value in ("yes", "true"):
         return name
-    return value_words(condition.attribute or "", value) or " ".join(split(value))
+    words = value_words(condition.attribute or "", value)
+    return words or ("" if value.replace(".", "").isdigit() else " ".join(split(value)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,11 +84,13 @@ class Sources:
         graph: kinds, attributes, values, brands.
         titles: the language of the titles.
         selection: finds products.
+        late_values: sizes and colours of kinds that have been looked at.
     """
 
     graph: Graph
     titles: TitleLanguage
     selection: Selection
+    late_values: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     def called(self, kind: str) -> str:
         """Return what titles call a kind: its name, which a catalogue may write in the plural."""
@@ -183,13 +185,16 @@ class Sources:
 
     def _late_values(self, kind: str) -> frozenset[str]:
         """Return the sizes and colours of a kind: any product has one, and few are asked for."""
-        return frozenset(
-            words
-            for name in self.graph.all_attributes(kind)
-            if _LATE.search(name)
-            for value in self.graph.values(kind, name)
-            if (words := value_words(name, value))
-        )
+        found = self.late_values.get(kind)
+        if found is None:
+            found = self.late_values[kind] = frozenset(
+                words
+                for name in self.graph.all_attributes(kind)
+                if _LATE.search(name)
+                for value in self.graph.values(kind, name)
+                if (words := value_words(name, value))
+            )
+        return found
 
     def phrase(self, parts: Sequence[str], kind: str) -> str:
         """Join words to a phrase that names the kind, at its end or before its `with`."""
@@ -216,12 +221,15 @@ def value_words(attribute: str, value: str) -> str:
     name = fold(attribute.replace("_", " "))
     if is_absent(value):
         return ""
-    if value == "yes":
+    if value in ("yes", "y", "true"):
         return name if len(name.split()) <= 3 else ""
     if _FREE.match(name):
         return f"{' '.join(split(value))}-free" if len(split(value)) <= 2 else ""
     plain = fold(re.split(r"[,;(]", value)[0]).strip()
     words = split(plain)
+    numbers = sum(word.replace(".", "").replace("/", "").isdigit() for word in words)
+    if numbers > 1 or any(len(word) == 1 and word.isalpha() for word in words[:1]):
+        return ""  # "100 - 240", "16:9", a size of one letter
     if not words or words[0] in CONNECTORS or len(words) > 4 or plain.replace(".", "").isdigit():
         return ""
     if _UNIT.match(plain) or _PLAIN.search(attribute):

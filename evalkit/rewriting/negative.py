@@ -14,7 +14,7 @@ import numpy as np
 
 from evalkit.rewriting.drafts import Draft, choose
 from evalkit.rewriting.rules import excluded_words
-from evalkit.rewriting.wording import bag
+from evalkit.rewriting.wording import bag, join, split
 
 if TYPE_CHECKING:
     from evalkit.rewriting.asking import Asked
@@ -55,6 +55,8 @@ def rewrite_negative(
         against += sources.from_values(
             kind, barred, asked.lead, "positive", attributes=attributes, asked=True
         )
+        if any(condition.attribute == "brand" for condition in asked.query.structure.excluded):
+            found += _brands(asked, sources, kind)
         found += _lighter(sources.from_titles(kind, inside, asked.lead, "positive", least=1))
         drafts += _contrasted(found, against, len(inside), len(barred))
     base = [
@@ -85,6 +87,19 @@ def _attributes(asked: Asked, sources: Sources, kind: str) -> list[str]:
                 if name in useful:
                     found[name] = None
     return list(found)
+
+
+def _brands(asked: Asked, sources: Sources, kind: str) -> list[Draft]:
+    """Name the other brands of a kind, the cover of each being its products."""
+    graph = sources.graph
+    numbers = asked.products[kind]
+    found = []
+    for brand in graph.brands_of(kind):
+        own = numbers[graph.brand[numbers] == graph.brands.index(brand)]
+        if len(own):
+            text = join([" ".join(split(brand)), sources.phrase(asked.lead, kind)])
+            found.append(Draft(text, frozenset(own.tolist()), "positive", 1.4))
+    return found
 
 
 def _lighter(drafts: Sequence[Draft]) -> list[Draft]:

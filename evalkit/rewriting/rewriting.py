@@ -177,12 +177,14 @@ def rewrite_queries(
 def read_typed_queries(
     path: str | os.PathLike[str],
     connection: DuckDBPyConnection,
-    catalogue: Catalogue,
-    graph: Graph,
+    catalogue: Catalogue | None = None,
+    graph: Graph | None = None,
     *,
     reading: Mapping[str, Any] | None = None,
 ) -> list[TypedQuery]:
     """Read queries with their structures, by query_id; queries without text are left out.
+
+    A query without a structure is read by rules, in the words of the catalogue if there is one.
 
     Raises:
         InputError: there is no column query, or a structure is not understood.

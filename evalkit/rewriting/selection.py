@@ -6,7 +6,7 @@ training example. The constraint checker, which does decide, is `evalkit.constra
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ def is_absent(value: str) -> bool:
         [True, True, True, False]
     """
     first = value.partition(",")[0].strip()
-    return first in ABSENT or first.partition(" ")[0] in ("not", "no", "without", "none")
+    return first in (*ABSENT, "n") or first.partition(" ")[0] in ("not", "no", "without", "none")
 
 
 class Selection:
@@ -164,22 +164,3 @@ class Selection:
         for word in words:
             found[self._titles_with.get(word, [])] += 1
         return found
-
-    def vocabulary(self, kind: str) -> Counter[str]:
-        """Count the word stems of a kind's titles and values, one a product or value."""
-        found = self._vocabularies.get(kind)
-        if found is None:
-            found = Counter()
-            numbers = self._catalogue.of_kind(kind)
-            for number in numbers.tolist():
-                found.update(set(stems(self._catalogue.titles[number])))
-            for attribute in self._catalogue.attributes.values():
-                for value, count in self.values(numbers, attribute).items():
-                    for word in set(stems(value)):
-                        found[word] += count
-            self._vocabularies[kind] = found
-        return found
-
-    @cached_property
-    def _vocabularies(self) -> dict[str, Counter[str]]:
-        return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalkit.knowledge.words import stem
@@ -32,8 +33,10 @@ CONNECTORS = frozenset(_CONNECTORS.split())
 # What a catalogue writes where a product lacks the thing.
 ABSENT = frozenset(("no", "none", "without", "false", "n/a", "not supported", "not available"))
 _NEAR = 0.8
+_REMEMBERED = 1 << 17  # texts
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def fold(text: str) -> str:
     """Return a text in lower case, without accents.
 
@@ -55,6 +58,7 @@ def split(text: str) -> list[str]:
     return TOKEN.findall(fold(text))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def stems(text: str) -> tuple[str, ...]:
     """Return the words of a text without their endings, hyphens opened.
 
