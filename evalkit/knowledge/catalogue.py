@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalkit.errors import SettingsError
+from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.knowledge.kinds import kinds_from_titles
 from evalkit.knowledge.settings import CatalogueSettings
 
@@ -272,6 +272,8 @@ def _attributes(
         "AND json_type(CAST(CAST(value AS VARCHAR) AS JSON)) = 'OBJECT' "
         "THEN CAST(CAST(value AS VARCHAR) AS JSON) ELSE '{}'::JSON END"
     )
+    if place is not None:
+        _refuse_other_attributes(table, place, connection)
     names = [
         row[0]
         for row in connection.execute(
@@ -325,6 +327,23 @@ def _attributes(
     ).to_arrow_table()
     connection.unregister("evalkit_attribute_names")
     return _split(statements)
+
+
+def _refuse_other_attributes(table: Table, place: str, connection: DuckDBPyConnection) -> None:
+    """Raise where a column of attributes holds something, and never an object."""
+    found = connection.execute(
+        f"SELECT count(*) FILTER (to_json_object({_quoted(place)}) <> '{{}}'), "
+        f"min(CAST({_quoted(place)} AS VARCHAR)) "
+        f"FILTER (trim(CAST({_quoted(place)} AS VARCHAR)) NOT IN ('', '{{}}')) "
+        "FROM evalkit_catalogue"
+    ).fetchone()
+    if found is not None and not found[0] and found[1] is not None:
+        raise InputError(
+            table.path,
+            [Problem("is no object of names and values", column=place, value=found[1][:60])],
+            remedy='Write {"colour": "red"}, or name another column in the catalogue\'s settings '
+            "(fields: {attributes: ...}; attributes: {columns: [...]}).",
+        )
 
 
 def _split(statements: Any) -> dict[str, Attribute]:

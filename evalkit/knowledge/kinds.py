@@ -289,7 +289,14 @@ def _features(
     product: list[int] = []
     names: list[str] = []
     for row, (title, brand) in enumerate(zip(titles, brands, strict=True)):
-        found = {f"{brand.lower()} {token}" for token in _TOKEN.findall(title.lower())}
+        # The brand alone tells nothing, but the name of one of its lines means little elsewhere.
+        name = brand.lower()
+        own = frozenset(_TOKEN.findall(name))
+        found = {
+            f"{name} {token}"
+            for token in _TOKEN.findall(title.lower())
+            if token not in own and not token.isdigit()
+        }
         found |= {f"~{hint}" for hint in hints[row]} if hints is not None else set()
         product += [row] * len(found)
         names += sorted(found)

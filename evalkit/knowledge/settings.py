@@ -95,7 +95,7 @@ def read_settings(path: str | os.PathLike[str] | None) -> CatalogueSettings:
         ) from error
     try:
         return _settings(document)
-    except (ValueError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise InputError(
             name,
             [Problem(str(error))],
@@ -105,37 +105,58 @@ def read_settings(path: str | os.PathLike[str] | None) -> CatalogueSettings:
 
 def _settings(document: Any) -> CatalogueSettings:
     if not isinstance(document, dict):
-        raise ValueError("is not a mapping of names to values")
+        raise ValueError("it is not a mapping of names to values")
     known = {"fields", "price_scale", "attributes", "brand_tiers", "tier_quantiles"}
     _refuse_unknown("", document, known)
-    attributes = document.get("attributes") or {}
+    attributes = _mapping(document, "attributes")
     _refuse_unknown("attributes.", attributes, {"columns", "strip", "ignore", "same"})
-    fields = {str(name): str(column) for name, column in (document.get("fields") or {}).items()}
+    fields = {name: str(column) for name, column in _mapping(document, "fields").items()}
     _refuse_unknown("fields.", fields, set(_FIELDS))
-    tiers = {str(brand): str(tier) for brand, tier in (document.get("brand_tiers") or {}).items()}
+    tiers = {brand: str(tier) for brand, tier in _mapping(document, "brand_tiers").items()}
     wrong = sorted(set(tiers.values()) - set(TIERS))
     if wrong:
         raise ValueError(f"brand_tiers: {wrong[0]!r} is not one of {', '.join(TIERS)}")
     scale = document.get("price_scale")
-    quantiles = tuple(float(part) for part in document.get("tier_quantiles") or (0.35, 0.7, 0.9))
-    if len(quantiles) != len(TIERS) - 1 or sorted(set(quantiles)) != list(quantiles):
+    if scale is not None and not (_is_number(scale) and scale > 0):
+        raise ValueError(f"price_scale is {scale!r}; it must be a number above 0")
+    quantiles = document.get("tier_quantiles", [0.35, 0.7, 0.9])
+    if (
+        not isinstance(quantiles, list)
+        or len(quantiles) != len(TIERS) - 1
+        or not all(_is_number(part) and 0 < part < 1 for part in quantiles)
+        or sorted(set(quantiles)) != quantiles
+    ):
         raise ValueError("tier_quantiles must be three rising numbers between 0 and 1")
+    same = _mapping(attributes, "same", "attributes.")
     return CatalogueSettings(
         fields,
         None if scale is None else float(scale),
         _names(attributes, "columns"),
         _names(attributes, "strip"),
         _names(attributes, "ignore"),
-        {str(name): tuple(map(str, same)) for name, same in (attributes.get("same") or {}).items()},
+        {name: _names(same, name, "attributes.same.") for name in same},
         tiers,
-        (quantiles[0], quantiles[1], quantiles[2]),
+        (float(quantiles[0]), float(quantiles[1]), float(quantiles[2])),
     )
 
 
-def _names(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _mapping(document: Mapping[str, Any], name: str, where: str = "") -> dict[str, Any]:
+    found = document.get(name)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise ValueError(f"{where}{name} is not a mapping of names to values")
+    return {str(key): value for key, value in found.items()}
+
+
+def _names(document: Mapping[str, Any], name: str, where: str = "attributes.") -> tuple[str, ...]:
     found = document.get(name) or []
     if not isinstance(found, list):
-        raise ValueError(f"attributes.{name} must be a list")
+        raise ValueError(f"{where}{name} must be a list")
     return tuple(str(item) for item in found)
 
 
