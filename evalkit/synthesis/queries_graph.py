@@ -37,10 +37,11 @@ _QUESTION = re.compile(r"^(what|which|how|where|who)\b")
 _SENTENCE = re.compile(r"^(?:i|i'm|it|they|my|we|no|nothing|nobody|too)\b", re.IGNORECASE)
 _CLAUSE = re.compile(
     r"^(i|i'm|i've|it|they|he|she|we|can't|cannot|don't|no|not|nothing|nobody|too|worried|never)\b"
-    r"|(?<= )(is|are|isn't|aren't|was|am|gets?|keeps?|hurts?|won't|can't|doesn't|don't|never|always|"
-    r"slides?|falls?|breaks?|smells?|feels?|looks?|leaks?|prints?|runs? out|goes|sweats?|needs?|"
-    r"wants?|refuses?|rolls?|takes?|stings?|itches|hates?|loves?|has|lives?|sits?|stops|dies|makes?|gives?|cannot|could|"
-    r"killed|react|sink|tip|upsets?|lacks?|switches|came|must|dries me)\b",
+    r"|(?<= )(is|are|isn't|aren't|was|am|gets?|keeps?|hurts?|won't|can't|doesn't|don't|never|"
+    r"always|slides?|falls?|breaks?|smells?|feels?|looks?|leaks?|prints?|runs? out|goes|sweats?|"
+    r"needs?|wants?|refuses?|rolls?|takes?|stings?|itches|hates?|loves?|has|lives?|sits?|stops|"
+    r"dies|makes?|gives?|cannot|could|killed|react|sink|tip|upsets?|lacks?|switches|came|must|"
+    r"dries me)\b",
     re.IGNORECASE,
 )
 

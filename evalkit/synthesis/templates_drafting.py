@@ -43,7 +43,7 @@ def family_of(structure: Structure) -> str:
     Example:
         >>> hood = Condition("hood")
         >>> family_of(Structure("negative", ("jacket",), excluded=(hood,)))
-        'negative|jacket|hood=...'
+        'negative|jacket|hood='
     """
     return " + ".join(families(structure))
 
