@@ -49,7 +49,7 @@ def test_the_report_is_markdown_by_its_name(tmp_path: Path) -> None:
     synthesize_queries(
         SAMPLE / "products.jsonl",
         tmp_path / "queries.csv",
-        settings=QuerySettings(per_type=60, types=("alternative",)),
+        settings=QuerySettings(per_type=60, types=("alternative",), similarity=0.6),
         report=report,
     )
     text = report.read_text()
