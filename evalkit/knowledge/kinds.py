@@ -28,7 +28,7 @@ __all__ = ["kinds_from_titles"]
 # What ends the part of a title that names the product itself.
 _CUT = re.compile(
     r"\b(?:for|with|without|compatible|equivalent|replaces|replacement for|by|including|incl|"
-    r"suitable|featuring|designed)\b|[.](?=\s)"
+    r"suitable|featuring|designed)\b|\bw/|[.](?=\s)"
 )
 _SEGMENT = re.compile(r"[,;:|–—]|\s-\s|\s/\s|\)")
 _BRACKETS = re.compile(r"[(\[][^)\]]*(?:[)\]]|$)")
@@ -147,6 +147,12 @@ def _end_of(run: list[str], nouns: _Nouns) -> tuple[str, str]:
         end -= 1
     if vague:
         return vague, ""
+    # "usb cable usb type a": words that are not known stand behind; one word would say too little
+    for last in range(end - 1, 1, -1):
+        for size in range(min(_LONGEST, last), 1, -1):
+            kind = nouns.kinds.get(stem(" ".join(run[last - size : last])))
+            if kind is not None:
+                return kind, ""
     if not end or len(run[end - 1]) < 3:
         return "", ""
     two = end > 1 and len(run[end - 2]) > 2 and run[end - 2] not in nouns.behind
@@ -325,7 +331,7 @@ def _nouns() -> _Nouns:
         kinds.setdefault(stem(noun), name)
         for other in same:
             kinds.setdefault(stem(other), name)
-    behind = frozenset((*map(str, document["ends"]), *document["colours"]))
+    behind = frozenset((*document["ends"], *document["colours"]))
     for noun, others in document["same"].items():
         for other in others:
             kinds[stem(other)] = usual.get(stem(noun), noun)

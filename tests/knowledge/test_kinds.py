@@ -26,6 +26,8 @@ def kind_of(title: str, brand: str = "Acme") -> str | None:
         ("Acme 540 processor 1.86 GHz Box 1 MB L2", "processor"),
         ("Acme Fixer 90x90 tablet wall mount", "wall mount"),
         ("Kitchen knives set of 3, steel", "kitchen knife"),
+        ("Acme 3m USB cable USB A plug-in thing Grey", "usb cable"),
+        ("Acme KVM Switch Cable w/ Microphone", "kvm cable"),
         ("Acme 126A Magenta 1 pc(s)", None),
         ("", None),
     ],
