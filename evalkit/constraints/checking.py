@@ -144,10 +144,8 @@ class Checker:
         if structure.kinds:
             kinds = tuple(map(normalise, structure.kinds))
             parts.append((f"the kind is {' or '.join(kinds)}", facts.kind(kinds)))
-        parts += [(_label(wish, False), facts.condition(wish)) for wish in structure.required]
-        parts += [
-            (_label(wish, True), facts.condition(wish).opposite()) for wish in structure.excluded
-        ]
+        parts += [(_label(wish, False), facts.required(wish)) for wish in structure.required]
+        parts += [(_label(wish, True), facts.excluded(wish)) for wish in structure.excluded]
         limits = self._limits(structure)
         parts += [(label, facts.price(low, high, strict)) for label, low, high, strict in limits]
         if structure.reference is not None and structure.query_type == "alternative":

@@ -12,6 +12,7 @@ from evalkit.constraints.checking_reading import Reading
 from evalkit.constraints.checking_values import (
     asks_for_absence,
     is_presence,
+    quantity,
     states_any,
     states_thing,
     takes_larger,
@@ -38,8 +39,9 @@ _BRAND_NAMES = ("brand", "manufacturer")
 _LACKS = ("free_from", "free_of", "without", "does_not_contain")
 _CONTENT = ("ingredients", "allergens", "contains", "composition")
 _ABOUT_OTHERS = ("compatib", "suits", "fits", "suitable", "removes", "for_", "supported", "works")
-# Bytes of one mask times how many are kept.
-_MASKS = 1 << 26
+# Products times kept findings, two bytes each; and how many keep their reasons at hand.
+_MASKS = 1 << 28
+_REASONS = 64
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Finding:
     def opposite(self) -> Finding:
         """Return what is known of not having the property."""
         return Finding(-self.verdict, self.place, self.why)
+
+    def without(self, products: NDArray[np.bool_]) -> Finding:
+        """Return this with nothing known of some products."""
+        known = ~products
+        return Finding(self.verdict * known, self.place * known, self.why)
 
     def or_else(self, other: Finding) -> Finding:
         """Return this where it knows, else the other."""
@@ -94,19 +101,31 @@ class Facts:
         self.reading = (other or Reading(catalogue, words)) if read_text else None
         self.brands = np.array([normalise(brand) for brand in catalogue.brands], dtype=object)
         self._kept: OrderedDict[object, Finding] = OrderedDict()
+        self._whole: OrderedDict[object, Finding] = OrderedDict()
         self._most = max(64, _MASKS // max(self.size, 1))
         self._whether: dict[str, list[str]] | None = None
         self._by_word: dict[str, dict[str, None]] | None = None
 
     # -- what is asked for ---------------------------------------------------------------------
 
-    def condition(self, condition: Condition) -> Finding:
-        """Return whether products meet a condition: any of its values, or the thing itself."""
-        name = condition.attribute
-        values = tuple(map(normalise, condition.values))
-        key = ("condition", name, values)
+    def required(self, condition: Condition) -> Finding:
+        """Return whether products have one of the values, or the thing itself.
+
+        A value that no product states may be a matter of which the attribute does not speak
+        (`battery type: single-use`, asked for AA), so that saying something else is no answer.
+        """
+        name, values = self._asked(condition)
         return self._once(
-            key, lambda: self._any([self._has(name, value) for value in values or ("",)])
+            ("required", name, values),
+            lambda: self._any([self._spoken_of(name, value) for value in values]),
+        )
+
+    def excluded(self, condition: Condition) -> Finding:
+        """Return whether products have none of the values, or lack the thing itself."""
+        name, values = self._asked(condition)
+        return self._once(
+            ("excluded", name, values),
+            lambda: self._any([self._has(name, value) for value in values]).opposite(),
         )
 
     def kind(self, kinds: tuple[str, ...]) -> Finding:
@@ -175,14 +194,27 @@ class Facts:
     # -- how it is decided ---------------------------------------------------------------------
 
     def _once(self, key: object, make: Callable[[], Finding]) -> Finding:
+        """Return a finding made before; its reasons are made again where they are asked for."""
         found = self._kept.get(key)
         if found is None:
-            found = self._kept[key] = make()
+            whole = self._remember(key, make())
+
+            def why(product: int) -> str:
+                return (self._whole.get(key) or self._remember(key, make())).why(product)
+
+            found = self._kept[key] = Finding(whole.verdict, whole.place, why)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
         else:
             self._kept.move_to_end(key)
         return found
+
+    def _remember(self, key: object, finding: Finding) -> Finding:
+        """Keep the reasons of the last findings, which hold many more masks than the verdicts."""
+        self._whole[key] = finding
+        while len(self._whole) > _REASONS:
+            self._whole.popitem(last=False)
+        return finding
 
     def _any(self, findings: list[Finding]) -> Finding:
         """Return whether one of several holds; all must be known not to hold to say that none."""
@@ -200,6 +232,20 @@ class Facts:
         place = np.where(verdict == 0, _NOWHERE, place).astype(np.int8)
         return Finding(verdict, place, lambda product: findings[chosen[product]].why(product))
 
+    def _asked(self, condition: Condition) -> tuple[str | None, tuple[str, ...]]:
+        values = tuple(map(normalise, condition.values)) or ("",)
+        return self._name(condition.attribute), values
+
+    def _spoken_of(self, name: str | None, value: str) -> Finding:
+        finding = self._has(name, value)
+        if name is None or name in (*_BRAND_NAMES, *_LACKS, *_CONTENT) or not value:
+            return finding
+        if (finding.verdict == 1).any() or is_presence(value) or asks_for_absence(value):
+            return finding
+        if quantity(value) is not None:
+            return finding
+        return self._unknown()
+
     def _name(self, attribute: str | None) -> str | None:
         if attribute is None or attribute in self.attributes:
             return attribute
@@ -208,7 +254,7 @@ class Facts:
 
     def _has(self, attribute: str | None, value: str) -> Finding:
         """Return whether products have a value of an attribute; an empty value is the thing."""
-        name = self._name(attribute)
+        name = attribute
         return self._once(("has", name, value), lambda: self._decide(name, value))
 
     def _decide(self, name: str | None, value: str) -> Finding:
@@ -222,7 +268,7 @@ class Facts:
             finding = self._attribute(name, "")
             thing = name.removesuffix("_free").replace("_", " ")
             return finding.or_else(self._linked(None, thing).opposite()).or_else(
-                self._text(None, thing).opposite()
+                self._in_text(thing).opposite()
             )
         thing = value
         if name is not None and is_presence(value) and name not in _CONTENT:
@@ -232,7 +278,14 @@ class Facts:
         if not wanted:
             return finding
         finding = finding.or_else(self._linked(name, wanted))
-        return finding.or_else(self._text(name, thing))
+        if self.reading is None:
+            return finding
+        attribute = self.attributes.get(name) if name is not None else None
+        verdict, proven, quote = self.reading.read(name, attribute, thing)
+        text = Finding(verdict, np.where(verdict != 0, _TEXT, _NOWHERE).astype(np.int8), quote)
+        # stated to be absent, and well said to be there: nobody knows
+        disputed = (finding.verdict == -1) & proven & (attribute is not None)
+        return finding.or_else(text).without(disputed)
 
     def _attribute(self, name: str | None, value: str) -> Finding:
         """Return what the attribute itself states; without one, what any attribute states."""
@@ -353,32 +406,44 @@ class Facts:
                 found.update(self._by_word.get(first[0], {}))
         return sorted(found)
 
-    def _text(self, name: str | None, value: str) -> Finding:
+    def _in_text(self, thing: str) -> Finding:
+        """Return what texts say of a thing that no attribute is named after."""
         if self.reading is None:
             return self._unknown()
-        attribute = self.attributes.get(name) if name is not None else None
-        verdict, quote = self.reading.read(name, attribute, value)
-        place = np.where(verdict != 0, _TEXT, _NOWHERE).astype(np.int8)
-        return Finding(verdict, place, quote)
+        verdict, _, quote = self.reading.read(None, None, thing)
+        return Finding(verdict, np.where(verdict != 0, _TEXT, _NOWHERE).astype(np.int8), quote)
 
     def _kind(self, kinds: tuple[str, ...]) -> Finding:
+        """Decide by the kind, where it is certain enough; else by the words of the title.
+
+        A kind that was itself read from the title (confidence below 1) does not exclude one that
+        it is wider than (a `cable` may be a network cable), nor one that the title names too,
+        unless as part of its own name (a `notebook case` is no notebook).
+        """
         catalogue = self.catalogue
-        names = {stem(name): None for kind in kinds for name in self.words.names(kind)}
-        fits = np.array(
-            [any(_ends_with(stem(kind), name) for name in names) for kind in catalogue.kinds]
-            + [False],
-            dtype=np.bool_,
+        names = list(dict.fromkeys(name for kind in kinds for name in self.words.names(kind)))
+        stems = [stem(name) for name in names]
+        own = [stem(kind) for kind in catalogue.kinds]
+        fits = np.array([any(_ends_with(kind, name) for name in stems) for kind in own] + [False])
+        wider = np.array([any(_ends_with(name, kind) for name in stems) for kind in own] + [False])
+        inside = np.array(
+            [any(f" {name} " in f" {kind} " for name in stems) for kind in own] + [False]
         )
         sure = (catalogue.kind >= 0) & (catalogue.kind_confidence >= _SURE_KIND)
         verdict = np.zeros(self.size, dtype=np.int8)
-        place = np.zeros(self.size, dtype=np.int8)
         if fits.any():
-            verdict = np.where(sure, np.where(fits[catalogue.kind], 1, -1), 0).astype(np.int8)
-            place = np.where(sure, _KIND, _NOWHERE).astype(np.int8)
+            stated = catalogue.kind_confidence >= 1
+            other = sure & (stated | ~wider[catalogue.kind])
+            verdict = np.where(sure & fits[catalogue.kind], 1, np.where(other, -1, 0))
+            verdict = verdict.astype(np.int8)
+        place = np.where(verdict != 0, _KIND, _NOWHERE).astype(np.int8)
         if self.reading is not None:
-            wordings = [name for kind in kinds for name in self.words.names(kind)]
-            titled = self.reading.titles.mention(wordings)
-            by_title = (verdict == 0) & titled.said
+            titled = self.reading.titles.mention(names).said
+            if fits.any():
+                doubtful = (verdict == -1) & ~stated & titled & ~inside[catalogue.kind]
+                verdict[doubtful], place[doubtful] = 0, _NOWHERE
+                titled = titled & ~doubtful
+            by_title = (verdict == 0) & titled & ~inside[catalogue.kind]
             verdict[by_title], place[by_title] = 1, _TEXT
 
         def why(product: int) -> str:

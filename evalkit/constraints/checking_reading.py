@@ -58,8 +58,11 @@ class Reading:
 
     def read(
         self, name: str | None, attribute: Attribute | None, value: str
-    ) -> tuple[NDArray[np.int8], Callable[[int], str]]:
-        """Return 1 where the text says so, -1 where it says otherwise, else 0; and the words."""
+    ) -> tuple[NDArray[np.int8], NDArray[np.bool_], Callable[[int], str]]:
+        """Return 1 where the text says so, -1 where it says otherwise, else 0.
+
+        Also where it says so in words that stated attributes bear out, and the words.
+        """
         spoken = (name or "").replace("_", " ")
         thing = not value
         if thing:
@@ -99,13 +102,16 @@ class Reading:
             for other, mentioned in self._others(attribute, truth, value, larger):
                 otherwise |= mentioned
                 used.append(other)
+        proven = np.zeros(self.size, dtype=np.bool_)
+        if truth is not None and self._proven(found.said, truth):
+            proven = said & ~denied
         # a part counts: black and red is red; said here and denied there is neither
         verdict = said.astype(np.int8) - (denied | (otherwise & ~said))
 
         def quote(product: int) -> str:
             return f"the text says “{self.texts.quote(product, used)}”"
 
-        return verdict.astype(np.int8), quote
+        return verdict.astype(np.int8), proven, quote
 
     def _phrases(self, value: str) -> Iterable[str]:
         """Return the wordings of a value: the parts of `low smoke zero halogen (lszh)`, and kin."""
@@ -141,6 +147,10 @@ class Reading:
         if total < _ENOUGH:
             return True
         return int((said & (truth == wanted)).sum()) >= _TRUST * total
+
+    def _proven(self, said: NDArray[np.bool_], truth: NDArray[np.int8]) -> bool:
+        """Tell whether a word is trusted after many have said it."""
+        return int((said & (truth != 0)).sum()) >= _ENOUGH and self._trusted(said, truth, 1)
 
     def _trusted_number(
         self, number: str, said: NDArray[np.bool_], truth: NDArray[np.int8]

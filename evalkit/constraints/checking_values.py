@@ -33,6 +33,10 @@ __all__ = [
 _ABSENCE = re.compile(
     r"(?:no|none|not|without|never|lacks?)(?:\b[^a-z].*)?|n|0|false|absent|excluded"
 )
+# "may contain nuts" speaks of nuts: whoever must not have them cannot have it
+_HEDGE = re.compile(
+    r"^(?:may|can|could)\s+contain\s+(?:traces\s+of\s+)?|^(?:with\s+)?traces\s+of\s+"
+)
 _ABSENCE_WORDS = frozenset(
     ("no", "none", "n", "0", "false", "not included", "without", "absent", "never")
 )
@@ -158,7 +162,7 @@ def value_says(words: Words, value: str, wanted: str, *, at_least: bool = False)
     wish = quantity(wanted)
     stated = quantity(value) if wish is not None else None
     if wish is None or stated is None:
-        return words.says(value, wanted)
+        return words.says(_HEDGE.sub("", value), wanted)
     larger = at_least and stated[1] == wish[1] and stated[0] >= wish[0]
     return larger or same_quantity(stated, wish)
 
