@@ -123,8 +123,38 @@ def index(**chosen: Any) -> None:
 )
 @click.option("--system", help="Name of the system in the run; the kind of index otherwise.")
 @click.option(
-    "--products", type=click.Path(), help="Refuse an index of another catalogue than this."
+    "--products",
+    type=click.Path(),
+    help="The catalogue; an index of another one is refused.",
 )
+@click.option(
+    "--decompose-negation",
+    is_flag=True,
+    help="Point the vectors of queries that exclude something away from it.",
+)
+@click.option(
+    "--lambda",
+    "weight",
+    type=float,
+    help="Weight of what is excluded, for --decompose-negation.  [default: 0.4]",
+)
+@click.option(
+    "--filter-constraints",
+    is_flag=True,
+    help="Take out results that fail what the query asks for. Needs --products.",
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(min=1),
+    help="Search this many times --k, for --filter-constraints.  [default: 5]",
+)
+@click.option(
+    "--settings",
+    "catalogue_settings",
+    type=click.Path(),
+    help="YAML file of what is special about the catalogue, for reading and checking queries.",
+)
+@click.option("--triples", type=click.Path(), help="CSV file of your own facts about words.")
 @click.option("--model", help="Refuse an index of another model than this.")
 @click.option("--revision", help="Of --model.")
 @click.option("--query-prefix", help="Put before queries; as the index says otherwise.")
@@ -142,6 +172,12 @@ def retrieve(**chosen: Any) -> None:
 
     The run has query_id, product_id, rank, score and system. Equal scores are ordered by
     product_id, descending, as the scorer does. A query without text gets no results.
+
+    What queries exclude is taken from the column structure (see evalkit parse queries), or read by
+    rules with --products. --decompose-negation searches with e(positive part) minus lambda times
+    e(excluded words). --filter-constraints takes out the products that certainly fail a condition,
+    kind, price or brand; what the catalogue does not say stays, and the order too. The system is
+    then called +decomposition or +filter, unless --system says otherwise.
     """
     from evalkit.retrieval import EncoderSettings, retrieve_run
 
@@ -161,6 +197,7 @@ def retrieve(**chosen: Any) -> None:
         ),
         search_effort=chosen["search_effort"],
         allow_pickle=chosen["allow_pickle"],
+        constraints=_constraints(chosen),
         reading=reading_settings(chosen),
         format=chosen["output_format"],
         force=chosen["force"],
@@ -225,6 +262,25 @@ def fuse(**chosen: Any) -> None:
         force=chosen["force"],
         memory_limit=chosen["memory_limit"],
         threads=chosen["threads"],
+    )
+
+
+def _constraints(chosen: dict[str, Any]) -> Any:
+    from evalkit.errors import SettingsError
+    from evalkit.retrieval.constrained import ConstraintSettings
+    from evalkit.retrieval.decomposing import DEFAULT_WEIGHT
+
+    if chosen["weight"] is not None and not chosen["decompose_negation"]:
+        raise SettingsError("--lambda is for --decompose-negation.")
+    if chosen["depth"] is not None and not chosen["filter_constraints"]:
+        raise SettingsError("--depth is for --filter-constraints.")
+    weight = DEFAULT_WEIGHT if chosen["weight"] is None else chosen["weight"]
+    return ConstraintSettings(
+        weight=weight if chosen["decompose_negation"] else None,
+        filter=chosen["filter_constraints"],
+        depth=ConstraintSettings.depth if chosen["depth"] is None else chosen["depth"],
+        settings=chosen["catalogue_settings"],
+        triples=chosen["triples"],
     )
 
 

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from evalkit.knowledge.graph import Graph
     from evalkit.llm.messages import LanguageModel
 
-__all__ = ["CatalogueFiles", "parse_queries"]
+__all__ = ["RULES", "CatalogueFiles", "parse_queries"]
 
 _BATCH = 256  # queries between two moves of the bar
-_RULES = 1  # of `RuleParser`; raised when the same query may get another structure
+RULES = 1  # of `RuleParser`; raised when the same query may get another structure
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def parse_queries(
         command="evalkit parse queries",
         settings={
             "parser": "rules" if language_model is None else "llm",
-            "rules": _RULES,
+            "rules": RULES,
             "keep_type": keep_type,
             "reading": dict(reading or {}),
             "format": format,

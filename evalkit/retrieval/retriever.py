@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from evalkit.retrieval.encoder import Encoder
 
@@ -83,6 +85,21 @@ class DenseRetriever:
         """Return a run; see `Retriever.search`."""
         _check_k(k)
         vectors = self.encoder.encode(queries.column("query").to_pylist(), "query")
+        return self.nearest(
+            queries.column("query_id"), vectors, k, system=system, progress=progress
+        )
+
+    def nearest(
+        self,
+        query_ids: Any,
+        vectors: NDArray[np.float32],
+        k: int,
+        *,
+        system: str | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> pa.Table:
+        """Return a run for vectors of the caller's own, unit rows, one for each query id."""
+        _check_k(k)
         if len(vectors) and vectors.shape[1] != self.index.d:
             raise ModelError(
                 f"The model gives {vectors.shape[1]} dimensions and the index has {self.index.d}."
@@ -91,7 +108,7 @@ class DenseRetriever:
             self.index, vectors, k, search_effort=self.search_effort, progress=progress
         )
         name = system or str(self.manifest.settings["index"]["kind"])
-        return to_run(queries.column("query_id"), self.product_ids, hits, name)
+        return to_run(query_ids, self.product_ids, hits, name)
 
 
 @dataclass(frozen=True)

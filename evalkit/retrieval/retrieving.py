@@ -10,6 +10,7 @@ from evalkit.engines import open_engine
 from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
+from evalkit.retrieval.constrained import ConstraintSettings, open_heeding
 from evalkit.retrieval.retriever import DenseRetriever, index_fingerprint, open_index
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def retrieve_run(
     settings: EncoderSettings | None = None,
     search_effort: int | None = None,
     allow_pickle: bool = False,
+    constraints: ConstraintSettings | None = None,
     reading: Mapping[str, Any] | None = None,
     format: str | None = None,  # noqa: A002 - the name that tables.write has
     force: bool = False,
@@ -60,6 +62,7 @@ def retrieve_run(
         settings: see `evalkit.retrieval.retriever.open_index`.
         search_effort: see `evalkit.retrieval.vector_index.search_vectors`.
         allow_pickle: accept a model whose weights are pickles.
+        constraints: what is done about what queries ask for; None is nothing.
         reading: keyword arguments of `evalkit.tables.read` for the queries.
         format: of the run.
         force: search again in any case.
@@ -75,6 +78,8 @@ def retrieve_run(
     from evalkit.tables import read, write
 
     started = time.monotonic()
+    heeded = constraints or ConstraintSettings()
+    catalogue = None if products is None else str(products)
     if k < 1:
         raise SettingsError(f"--k is {k}; it must be 1 or more.")
     target = Path(output)
@@ -91,6 +96,7 @@ def retrieve_run(
     )
     built = retriever.manifest
     encoding = retriever.encoder if isinstance(retriever, DenseRetriever) else None
+    heeded.check(catalogue, dense=encoding is not None)
     wanted = Manifest(
         command="evalkit retrieve",
         settings={
@@ -100,10 +106,12 @@ def retrieve_run(
             "search_effort": search_effort,
             "reading": dict(reading or {}),
             "format": format,
+            **heeded.to_manifest(),
         },
         inputs=(
             Input("queries", str(queries), fingerprint(queries)),
             Input("index", str(index), index_fingerprint(built), built.counts["products"]),
+            *heeded.inputs(catalogue),
         ),
         models=built.models,
         seeds=built.seeds,
@@ -125,9 +133,25 @@ def retrieve_run(
             warnings.append(
                 f"--k {k:,} is more than the {built.counts['products']:,} products of the index."
             )
-        with progress_bar(asked.num_rows, "Searching", "queries") as moved:
-            run = retriever.search(asked, k, system=system, progress=moved)
         counts = {"queries": table.rows, "queries_without_text": table.rows - asked.num_rows}
+        if heeded.used:
+            catalogue_reading = built.settings.get("reading") or {}
+            heeding = open_heeding(
+                heeded, catalogue, catalogue_reading, asked, table.path, connection
+            )
+            name = system or heeded.system(_kind(built))
+            with progress_bar(asked.num_rows, "Searching", "queries") as moved:
+                run, told = heeding.search(retriever, asked, k, system=name, progress=moved)
+            counts |= told
+            if told.get("queries_with_fewer"):
+                warnings.append(
+                    f"{told['queries_with_fewer']:,} queries have fewer than {k:,} results, since "
+                    f"the others of the first {k * heeded.depth:,} fail; a larger --depth looks "
+                    "further."
+                )
+        else:
+            with progress_bar(asked.num_rows, "Searching", "queries") as moved:
+                run = retriever.search(asked, k, system=system, progress=moved)
         counts["rows"] = run.num_rows
         if encoding is not None:
             counts["texts_encoded"] = encoding.encoded
@@ -144,7 +168,7 @@ def retrieve_run(
     finished = Manifest(
         wanted.command,
         wanted.settings,
-        (source, wanted.inputs[1]),
+        (source, *wanted.inputs[1:]),
         wanted.models,
         wanted.seeds,
         counts,
@@ -157,16 +181,24 @@ def retrieve_run(
     return finished
 
 
+def _kind(built: Manifest) -> str:
+    """Return what a run calls a system by default: the kind of index."""
+    if built.settings["kind"] == "lexical":
+        return "bm25"
+    return str(built.settings["index"]["kind"])
+
+
 def _texts(table: Table) -> Any:
-    """Return query_id and query of the queries that have a text, by query_id."""
+    """Return query_id, query and the structure, if there, of queries with a text, by query_id."""
     if "query" not in table.columns:
         raise InputError(
             table.path,
             [Problem(f"there is no column query; the file has: {', '.join(table.columns)}")],
             remedy="Name the column of the text with --map query=COLUMN.",
         )
+    known = ", CAST(structure AS VARCHAR) AS structure" if "structure" in table.columns else ""
     return (
-        table.relation.select("query_id, CAST(query AS VARCHAR) AS query")
+        table.relation.select(f"query_id, CAST(query AS VARCHAR) AS query{known}")
         .filter("trim(query) <> ''")
         .order("query_id")
         .to_arrow_table()
