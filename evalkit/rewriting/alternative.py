@@ -15,7 +15,7 @@ import numpy as np
 
 from evalkit.rewriting.drafts import Draft, choose, value_words
 from evalkit.rewriting.rules import reference_words
-from evalkit.rewriting.wording import bag, fold, split, stems
+from evalkit.rewriting.wording import bag, fold, join, split, stems
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["find_reference", "rewrite_alternative"]
 
 Allowed = Callable[[str, Sequence[str]], bool]
+_LONGEST = 6
 
 
 def rewrite_alternative(
@@ -49,11 +50,10 @@ def rewrite_alternative(
         cores = _cores(reader, kind, models, asked.lead, banned)
         lead = asked.lead
         drafts += [Draft(text, frozenset(inside.tolist()), "cheaper", 1.5) for text in cores]
-        brands = _brands(reader, kind, inside, models)
-        best = cores[0] if cores else sources.phrase(lead, kind)
-        for brand in brands[: max(2, n // 2)]:
+        for brand, nearest in _brands(reader, kind, inside, models)[: max(2, n // 2)]:
             theirs = [n for n in inside.tolist() if catalogue.brands[n] == brand]
-            text = f"{' '.join(split(brand))} {_short(best, sources.phrase(lead, kind))}"
+            own = _called(reader, kind, nearest, lead)
+            text = join([" ".join(split(brand)), own])
             drafts.append(Draft(text, frozenset(theirs), "cheaper", 1.6))
         like = _features(reader, kind, models)
         for draft in sources.from_titles(kind, inside, lead, "cheaper"):
@@ -151,23 +151,41 @@ def _cores(
     return [*ordered[:3], base] if len(base.split()) > 1 else ordered[:3]
 
 
-def _short(text: str, base: str) -> str:
-    return text if len(text.split()) <= 6 else base
+def _called(reader: Reader, kind: str, number: int, lead: Sequence[str]) -> str:
+    """Return what the title of a product says that it is, with the wished words."""
+    sources = reader.sources
+    for words in sources.titles.segments(number):
+        text = " ".join(words)
+        if sources.names_kind(text, kind) and len(words) <= _LONGEST:
+            return sources.phrase([*lead, text], kind)
+    return sources.phrase(lead, kind)
 
 
 def _brands(
     reader: Reader, kind: str, inside: NDArray[np.int64], models: NDArray[np.int64]
-) -> list[str]:
-    """Return brands of affordable products, those with most of the reference's features first."""
-    catalogue = reader.sources.graph.catalogue
+) -> list[tuple[str, int]]:
+    """Return cheap brands, each with its product that has most of the reference's features.
+
+    Brands with the best such product come first.
+    """
+    graph = reader.sources.graph
+    catalogue = graph.catalogue
     like = _features(reader, kind, models)
-    points: dict[str, list[float]] = {}
+    prices = catalogue.prices[inside]
+    limit = float(np.nanmax(prices)) if np.isfinite(prices).any() else None
+    points: dict[str, list[tuple[float, int]]] = {}
     for number in inside.tolist():
         brand = catalogue.brands[number]
         if brand:
             words = bag(" ".join(" ".join(part) for part in reader.sources.titles.segments(number)))
-            points.setdefault(brand, []).append(len(words & like) / max(len(words), 1))
-    return sorted(points, key=lambda brand: (-max(points[brand]), -len(points[brand]), brand))
+            points.setdefault(brand, []).append((len(words & like) / max(len(words), 1), -number))
+    for brand in list(points):
+        usual = graph.brand_median(brand, kind)
+        if limit is not None and usual is not None and usual > limit:
+            del points[brand]  # one cheap model makes no cheap brand
+    best = {brand: max(found) for brand, found in points.items()}
+    order = sorted(best, key=lambda brand: (-best[brand][0], -len(points[brand]), brand))
+    return [(brand, -best[brand][1]) for brand in order]
 
 
 def _features(reader: Reader, kind: str, models: NDArray[np.int64]) -> frozenset[str]:

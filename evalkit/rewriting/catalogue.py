@@ -85,7 +85,9 @@ class CatalogueRewriter:
             found = rewrite_alternative(asked, n, self._reader, allowed, self._seed)
         else:
             found = rewrite_general(asked, n, sources, allowed, self._seed)
-        if len(found) < n and kind != "negative":
+        # What was not chosen for a need or an exclusion says nothing about it.
+        sure = kind in ("general", "alternative") or bool(query.structure.required)
+        if len(found) < n and kind != "negative" and sure:
             found = choose(
                 self._more(asked, found[0].method if found else "paraphrase"),
                 n,

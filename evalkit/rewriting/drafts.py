@@ -41,6 +41,7 @@ _PART = re.compile(
     r"back|drive|microphone|subwoofer|preamp|grinder|battery|screen|display|port|storage|memory|"
     r"processor|strap|coating)(_|$)"
 )
+_SORT = re.compile(r"(?!product|device|connector)([a-z]+)_type$")
 _FREE = re.compile(r"free (from|of)$")
 # What nobody searches by unless asked.
 _NEVER = re.compile(r"(^|_)(care|assembly|allergens|warranty|delivery|country|runtime|dries)(_|$)")
@@ -217,6 +218,8 @@ def value_words(attribute: str, value: str) -> str:
         ('cowhide leather', 'detachable hood')
         >>> value_words("leakproof", "yes"), value_words("hood", "none"), value_words("cups", "4")
         ('leakproof', '', '')
+        >>> value_words("skin_type", "dry"), value_words("free_from", "fragrance")
+        ('dry skin', 'fragrance-free')
     """
     name = fold(attribute.replace("_", " "))
     if is_absent(value):
@@ -228,10 +231,17 @@ def value_words(attribute: str, value: str) -> str:
     plain = fold(re.split(r"[,;(]", value)[0]).strip()
     words = split(plain)
     numbers = sum(word.replace(".", "").replace("/", "").isdigit() for word in words)
-    if numbers > 1 or any(len(word) == 1 and word.isalpha() for word in words[:1]):
+    if (
+        numbers > 1
+        or numbers == len(words)
+        or any(len(word) == 1 and word.isalpha() for word in words[:1])
+    ):
         return ""  # "100 - 240", "16:9", a size of one letter
     if not words or words[0] in CONNECTORS or len(words) > 4 or plain.replace(".", "").isdigit():
         return ""
+    sort = _SORT.match(attribute)
+    if sort is not None and len(words) <= 2:
+        return join([" ".join(words), fold(sort[1].replace("_", " "))])  # dry skin
     if _UNIT.match(plain) or _PLAIN.search(attribute):
         return " ".join(words)
     if set(words) <= _VAGUE or _PART.search(attribute):

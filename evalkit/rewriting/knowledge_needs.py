@@ -53,7 +53,7 @@ def rewrite_need(asked: Asked, n: int, reader: Reader, allowed: Allowed, seed: i
         inside = asked.products[kind]
         near = reader.nearest.products(need, among=inside)
         everyone = sources.graph.catalogue.of_kind(kind)
-        if not structure.required and len(near):
+        if not structure.required:
             inside = near
         wished = [c.attribute for c in structure.required if c.attribute]
         found = sources.from_titles(kind, inside, asked.lead, "specification")

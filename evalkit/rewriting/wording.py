@@ -44,6 +44,8 @@ def fold(text: str) -> str:
         >>> fold("Crème Souveraine")
         'creme souveraine'
     """
+    if text.isascii():
+        return text.lower()
     plain = unicodedata.normalize("NFKD", text.lower().replace("’", "'"))
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
