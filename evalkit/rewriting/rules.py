@@ -66,14 +66,14 @@ def breaks(
         return "is empty"
     if len(words) > MOST_WORDS:
         return f"is longer than {MOST_WORDS} words"
+    stated = states_excluded(query, rewrite, graph)
+    if stated:
+        return f"states {stated!r}, which the query excludes"
     said = bag(rewrite)
     if said == bag(query.query):
         return "repeats the query"
     if any(is_near(said, bag(text)) for text in earlier):
         return "repeats an earlier rewrite"
-    stated = states_excluded(query, rewrite, graph)
-    if stated:
-        return f"states {stated!r}, which the query excludes"
     if query.structure.query_type == "alternative":
         named = next(
             (name for name in reference_words(query, is_name) if _names(rewrite, name)), None

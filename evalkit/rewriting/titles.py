@@ -82,10 +82,14 @@ class TitleLanguage:
             zip(catalogue.titles, catalogue.brands, strict=True)
         ):
             who = brand or f"#{number}"
-            for token in set(TOKEN.findall(_without(title, brand))):
+            # "Cordless drill Duo by Ostro": a capital says nothing there, unless the brand is first
+            begins = bool(brand) and not title.lower().startswith(brand.lower())
+            begins = begins and brand.lower() in title.lower()
+            tokens = TOKEN.findall(_without(title, brand))
+            for token in set(tokens):
                 word = fold(token)
                 times[word] += 1
-                small[word] += token[0].islower()
+                small[word] += token[0].islower() or (begins and token == tokens[0])
                 loud[word] += sum(not letter.islower() for letter in token if letter.isalnum()) > 1
                 if first.setdefault(word, who) != who:
                     several.add(word)
