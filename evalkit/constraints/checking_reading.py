@@ -2,7 +2,7 @@
 
 `blue` in a title says that a cable is not red. Which words can be trusted is learned from the
 products that state the attribute: a word of whose mentions fewer than `_TRUST` agree with it
-decides nothing (`down` in "sit down"), and a word for another value counts only where products
+decides nothing (`cork` in "made in Cork"), and a word for another value counts only where products
 that say it hardly ever have the wanted one.
 """
 

@@ -27,6 +27,7 @@ __all__ = ["Mention", "TextIndex", "index_texts", "split_text"]
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s]|\s+")
 _TAG = re.compile(r"<[^<>]{1,60}>")
 _INCH = re.compile(r"(?<=\d)\s?(?:\"|″|”|''|in\b\.?)")
+_NOUGHT = re.compile(r"(?<![\d.,])(?:0|zero)\s?(?:%|per cent|percent)")
 _CLAUSE_ENDS = frozenset(".;:!?()[]{}|•–—")
 
 
@@ -227,7 +228,7 @@ def split_text(text: str) -> tuple[str, ...]:
 def _cut(text: str) -> tuple[list[str], list[int]]:
     """Return the words, and what parts each from the one before: 0 little, 1 a comma, 2 more."""
     plain = _INCH.sub(" inch ", _TAG.sub(" . ", text.lower().replace("’", "'")))
-    plain = plain.replace("w/o", "without").replace("®", "").replace("™", "")
+    plain = _NOUGHT.sub(" zero ", plain).replace("w/o", "without").replace("®", "").replace("™", "")
     words: list[str] = []
     gaps: list[int] = []
     gap, spaced = 2, True
