@@ -102,17 +102,22 @@ def _renamed(graph: Graph, phrase: Phrase) -> Sequence[Phrase]:
     else:
         others += graph.words.broader(value)[:2]
     refused = read_wording("values")["families"]
+    same = set(graph.words.synonyms(value))
     for word in others:
-        if word == value or len(word.split()) > 2 or word in refused[phrase.group]:
+        if word == value or not len(word) > 3 or len(word.split()) > 2:
             continue
+        if word in refused[phrase.group]:
+            continue
+        wanted = phrase.group != "ingredient" or word in same
         change: Callable[[str], str] = lambda text, word=word: text.replace(value, word)  # type: ignore[misc] # noqa: E731
         found.append(
             replace(
                 phrase,
                 condition=Condition(phrase.condition.attribute, (word,)),
                 label=f"{phrase.condition.attribute}={word}",
-                before=change(phrase.before),
-                after=change(phrase.after),
+                # One avoids grain, and asks for oats.
+                before=change(phrase.before) if wanted else "",
+                after=change(phrase.after) if wanted else "",
                 thing=change(phrase.thing),
                 a_thing=change(phrase.a_thing),
                 quality=change(phrase.quality),

@@ -118,7 +118,7 @@ class LanguageModelSource:
         spoken = [
             statements
             for name, statements in sorted(kind.statements.items())
-            if name != "brand" and phrases_of(statements)
+            if name != "brand" and phrases_of(statements, kind.kind)
         ]
         lines = []
         for place in places.tolist():

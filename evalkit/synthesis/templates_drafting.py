@@ -15,8 +15,18 @@ import numpy as np
 from evalkit.constraints import Condition, Reference, Structure
 from evalkit.synthesis.queries_source import SyntheticQuery
 from evalkit.synthesis.splits import families
+from evalkit.synthesis.templates_fitting import (
+    fits_words,
+    held_words,
+    joined,
+    long_words,
+    offers,
+    round_down,
+    round_up,
+    same_words,
+)
 from evalkit.synthesis.templates_frames import choose, finish, frames_of, speak
-from evalkit.synthesis.templates_grammar import mistype, read_wording
+from evalkit.synthesis.templates_grammar import mistype
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,10 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["FAMILY_OF_NEED", "Draft", "Need", "family_of"]
 
 FAMILY_OF_NEED = "need|"
-_LONG_NEED = 3  # words from which on a need says enough without a kind
+_LONG_NEED = 4  # words from which on a need says enough without a kind
 _TYPOS = 0.04
-_NOUN_SLOTS = ("thing", "a_thing")
-_ONE_WORD = ("non-{", "non {", "}-free")
 
 
 def family_of(structure: Structure) -> str:
@@ -97,8 +105,8 @@ class Draft:
             if bool(frame.more.get("two")) == (second is not None)
             and phrase.group in frame.more["fits"]
             and (second is None or second.group in frame.more["fits"])
-            and _fits_words(frame, phrase)
-            and (second is None or _fits_words(frame, second))
+            and fits_words(frame, phrase)
+            and (second is None or fits_words(frame, second))
         ]
         frame = choose(frames, self.generator, self._used)
         if frame is None:
@@ -106,7 +114,7 @@ class Draft:
         structure = Structure(
             "negative",
             (topics.facts.kind,),
-            excluded=_joined(phrase.condition, second.condition if second else None),
+            excluded=joined(phrase.condition, second.condition if second else None),
         )
         before, after = "", ""
         draw = self.generator.random()
@@ -133,8 +141,8 @@ class Draft:
             quality2=(second.quality or second.thing) if second else "",
         )
         if after:
-            joint = (", ", " ", " and ", " but ")[int(self.generator.integers(4))]
-            text = spoken.text + (joint if not after.startswith("under") else " ") + after
+            joint = " " if after.startswith("under") or self.generator.random() < 0.4 else ", "
+            text = spoken.text + joint + after
             spoken = replace(spoken, text=text, template=spoken.template + "+tail")
         return self._checked(topics, structure, spoken, frame)
 
@@ -151,7 +159,7 @@ class Draft:
             (kind,),
             reference=Reference(named.text, named.brand, named.product_id),
         )
-        words = {"ref": named.text, "ref_price": f"{_round_down(named.price):g}"}
+        words = {"ref": named.text, "ref_price": f"{round_down(named.price):g}"}
         limit = frame.more.get("limit")
         if isinstance(limit, float):
             structure = replace(structure, price_share=limit)
@@ -181,7 +189,7 @@ class Draft:
         frames = [
             frame
             for frame in frames_of("general")
-            if _offers(frame, phrase, other) and bool(frame.more.get("brand")) == is_brand
+            if offers(frame, phrase, other) and bool(frame.more.get("brand")) == is_brand
         ]
         frame = choose(frames, self.generator, self._used)
         if frame is None:
@@ -210,12 +218,15 @@ class Draft:
 
     def knowledge(self, topics: KindTopics, need: Need) -> SyntheticQuery | None:
         """Write a query that tells a need."""
-        long = len(need.text.split()) >= _LONG_NEED
+        long = need.form != "noun" or len(need.text.split()) >= _LONG_NEED
+        # "phone case for bank cards in the phone cover": such a need names its product already
+        named = long and bool(long_words(need.text) & long_words(topics.facts.kind))
         frames = [
             frame
             for frame in frames_of("knowledge")
             if frame.more["form"] == need.form
-            and (long or need.form != "noun" or not frame.more.get("kindless"))
+            and (long or not frame.more.get("kindless"))
+            and (not named or frame.more.get("kindless"))
         ]
         frame = choose(frames, self.generator, self._used)
         if frame is None:
@@ -246,7 +257,7 @@ class Draft:
             return self._drop("too few products satisfy it")
         for part in spoken.template.partition("~")[0].split("+"):
             self._used[part] += 1
-        held = _held(structure, spoken.text)
+        held = held_words(structure, spoken.text)
         written = finish(
             spoken,
             self.generator,
@@ -299,7 +310,7 @@ class Draft:
             == (bool(phrase.thing), bool(phrase.quality))
             and (other.group == phrase.group or not phrase.quality)
             and (not phrase.quality or other.condition.attribute == phrase.condition.attribute)
-            and not _same_words(other, phrase)
+            and not same_words(other, phrase)
         ]
         if not fit:
             return None
@@ -331,7 +342,7 @@ class Draft:
                 phrase is None or other.group != phrase.group or other.group in ("part", "quality")
             )
             and (other.before if before else other.after)
-            and (phrase is None or not _same_words(other, phrase))
+            and (phrase is None or not same_words(other, phrase))
         ]
         order: list[int] = self.generator.permutation(len(fit))[:4].tolist()
         for place in order:
@@ -353,82 +364,5 @@ class Draft:
         low, high = prices[self.wanted - 1], prices[-1]
         high = high if below is None else min(high, below)
         drawn = float(np.quantile(prices, self.generator.uniform(0.3, 0.75)))
-        price = _round_up(max(low, min(drawn, high)))
+        price = round_up(max(low, min(drawn, high)))
         return price if price < high else None
-
-
-def _fits_words(frame: Frame, phrase: Phrase) -> bool:
-    """Whether a frame's denied word is one that the phrase has."""
-    words = phrase.thing or phrase.quality
-    if frame.more.get("allergy") and phrase.group != "ingredient":
-        return words in read_wording("values")["allergens"]
-    if " " in words and any(joint in frame.text for joint in _ONE_WORD):
-        return False
-    if any(frame.has(slot) for slot in _NOUN_SLOTS):
-        return bool(phrase.thing)
-    return bool(phrase.quality or phrase.thing)
-
-
-def _offers(frame: Frame, phrase: Phrase, other: Phrase | None) -> bool:
-    """Whether the phrases have the forms that a general frame needs."""
-    needs: Sequence[str] = frame.more["need"]
-    only = frame.more.get("only")
-    parts = [other] if phrase.group == "brand" else [phrase, other]
-    if len(needs) > len(parts):
-        return False
-    if only is not None and (parts[len(needs) - 1] is None or parts[len(needs) - 1].group != only):  # type: ignore[union-attr]
-        return False
-    return all(
-        part is not None and bool(part.before if form == "before" else part.after)
-        for form, part in zip(needs, parts, strict=False)
-    )
-
-
-def _joined(first: Condition, second: Condition | None) -> tuple[Condition, ...]:
-    if second is None:
-        return (first,)
-    if first.attribute == second.attribute:
-        return (Condition(first.attribute, (*first.values, *second.values)),)
-    return (first, second)
-
-
-def _same_words(one: Phrase, other: Phrase) -> bool:
-    mine = set(f"{one.before} {one.thing} {one.after}".split())
-    yours = set(f"{other.before} {other.thing} {other.after}".split())
-    return bool((mine & yours) - {"with", "for", "in", "made", "of", "that", "can", "a", "an"})
-
-
-def _held(structure: Structure, text: str) -> frozenset[str]:
-    """Return the words that a slip of the finger must leave alone: what the query turns on."""
-    conditions = (*structure.required, *structure.excluded)
-    words = " ".join(value for condition in conditions for value in condition.values)
-    reference = structure.reference.text if structure.reference else ""
-    return frozenset(f"{words} {reference} without".split()) & frozenset(text.split())
-
-
-def _round_up(price: float) -> float:
-    """Return a price as people name limits.
-
-    Example:
-        >>> [_round_up(price) for price in (3.2, 18.99, 47, 132, 940, 2310)]
-        [4.0, 20.0, 50.0, 140.0, 950.0, 2400.0]
-    """
-    step = _step(price)
-    return float(np.ceil(round(price / step, 6)) * step)
-
-
-def _round_down(price: float) -> float:
-    """Return about what something costs, as people say it.
-
-    Example:
-        >>> [_round_down(price) for price in (1290.0, 549.0, 18.99)]
-        [1290.0, 549.0, 18.0]
-    """
-    return float(int(price)) if price < 1000 else float(int(price / 10) * 10)
-
-
-def _step(price: float) -> float:
-    for limit, step in ((10, 1.0), (100, 5.0), (300, 10.0), (1000, 50.0), (5000, 100.0)):
-        if price <= limit:
-            return step
-    return 500.0

@@ -103,6 +103,7 @@ def speak(
             opening
             for opening in frames_of("openings")
             if not (noun.is_mass and opening.more.get("countable"))
+            and not (noun.is_plural and opening.more.get("single"))
         ]
         opening = choose(fit, generator, used)
         if opening is not None:

@@ -26,6 +26,7 @@ _UNIT = re.compile(
     r"seats?|sheets?|pages|bit)$"
 )
 _COUNTED = re.compile(r"(piece|step|player|bar|cup|seat|port|core|bean)s$")
+_TWICE = re.compile(r"\b(\w+) \1\b")
 _PLAIN = re.compile(r"^[a-z][a-z0-9 .+'éèüöäøåëâç-]+$")
 _PARENTHESES = re.compile(r"^(.*?)\s*\(([^()]*)\)$")
 
@@ -77,14 +78,14 @@ def way_of(attribute: str) -> Mapping[str, Any] | None:
     return None
 
 
-def phrases_of(statements: Statements) -> list[Phrase]:
+def phrases_of(statements: Statements, kind: str) -> list[Phrase]:
     """Return the properties of a kind that an attribute gives, most frequent values first."""
     way = way_of(statements.name)
     counts = statements.counts()
     if way is None:
         way = _guess(statements.name, counts)
     group = way["group"]
-    if group == "skip":
+    if group == "skip" or ("of" in way and not re.search(way["of"], kind)):
         return []
     if group in ("part", "quality"):
         return _flag(statements, way)
@@ -113,7 +114,10 @@ def phrases_of(statements: Statements) -> list[Phrase]:
 
 
 def _is_dull(group: str, spoken: str) -> bool:
-    return group == "ingredient" and spoken in read_wording("values")["dull"]
+    values = read_wording("values")
+    return (group == "ingredient" and spoken in values["dull"]) or (
+        group == "colour" and spoken in values["colours"]
+    )
 
 
 def _guess(name: str, counts: Mapping[str, int]) -> Mapping[str, Any]:
@@ -136,7 +140,8 @@ def _spoken(value: str) -> str | None:
 
 
 def _fill(pattern: str | None, name: str, value: str) -> str:
-    return (pattern or "").replace("{value}", value).replace("{name}", name.replace("_", " "))
+    text = (pattern or "").replace("{value}", value).replace("{name}", name.replace("_", " "))
+    return _TWICE.sub(r"\1", text)
 
 
 def _value(name: str, value: str, spoken: str, products: int, way: Mapping[str, Any]) -> Phrase:
@@ -147,6 +152,8 @@ def _value(name: str, value: str, spoken: str, products: int, way: Mapping[str, 
     quality = spoken if group in ("substance", "colour") else ""
     if group == "style" and not way.get("keep"):
         quality = _COUNTED.sub(r"\1", _fill(way.get("before"), name, spoken))
+    if "free" in spoken or spoken.startswith(("no ", "non")):
+        noun = quality = ""  # what lacks something cannot be lacked
     plain = group != "with" or way.get("mass") or noun == spoken or noun.endswith("s")
     need = _fill(way.get("need"), name, spoken)
     if group == "purpose" and need == spoken:
@@ -180,6 +187,10 @@ def _measure(name: str, value: str, products: int, way: Mapping[str, Any]) -> Ph
         words = value
     else:
         return None
+    if words.startswith(("set ", "pack ")):
+        return Phrase(
+            "measure", Condition(name, (value,)), f"{name}={value}", "", words, products=products
+        )
     return Phrase(
         "measure",
         Condition(name, (value,)),
@@ -220,7 +231,9 @@ def _flag(statements: Statements, way: Mapping[str, Any]) -> list[Phrase]:
             condition,
             f"{name}=yes",
             _fill(way.get("before"), name, ""),
-            _fill(way.get("after"), name, "") or (f"with {thing}" if thing else ""),
+            ""
+            if way.get("unwanted")
+            else _fill(way.get("after"), name, "") or (f"with {thing}" if thing else ""),
             thing,
             thing if plain or not thing else f"{article(thing)} {thing}",
             products=products,

@@ -15,11 +15,13 @@ __all__ = ["Named", "dear_brands", "dear_products", "short_name"]
 
 _WORD = re.compile(r"[^\s,;()\[\]|\"™®]+")
 _MODEL = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w/.-]{4,}|\d{3,5}")
-_NO_MODEL = re.compile(r"\d+-[a-z]+|\d+/\d+|\d+[.,]?\d*x\d.*|\d+[.,]\d+|cat\d\w?|[a-z]+/[a-z]+")
+_NO_MODEL = re.compile(
+    r"\d+-in-\d+|rs\d{3}|hd\d\d|\d+-[a-z]+|\d+/\d+|\d+[.,]?\d*x\d.*|\d+[.,]\d+|cat\d\w?|[a-z]+/[a-z]+"
+)
 _DEAR = 0.6  # quantile of the prices of a kind from which on somebody looks for something cheaper
 _UNITS = frozenset(
-    ("gb", "mb", "tb", "kb", "ghz", "mhz", "hz", "mm", "cm", "m", "ft", "inch", "w", "kw", "v",
-     "va", "kva", "a", "l", "ml", "g", "kg", "pc", "pcs", "x", "dpi")
+    ("gb", "mb", "tb", "kb", "ghz", "mhz", "hz", "mm", "cm", "m", "ft", "in", "inch", "w", "kw",
+     "v", "va", "kva", "a", "l", "ml", "g", "kg", "pc", "pcs", "x", "dpi")
 )  # fmt: skip
 
 

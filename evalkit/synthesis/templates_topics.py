@@ -60,7 +60,7 @@ class KindTopics:
             named = set(self.facts.kind.split())
             spoken = [
                 phrase
-                for phrase in phrases_of(statements)
+                for phrase in phrases_of(statements, self.facts.kind)
                 if not named
                 & set(f"{phrase.before} {phrase.thing} {phrase.quality} {phrase.need}".split())
             ][:_EACH]
