@@ -126,6 +126,8 @@ class RuleParser:
         )
         reference = reading.wish.reference if reading.wish is not None else None
         need = find_need(query, reading.tokens, kinds, reading.negated)
+        if reading.negations.idle and known.catalogue is None and "?" not in query:
+            need = None  # a title is no question: "why not me"
         query_type: QueryType = "general"
         # A child with an allergy is a reason, not a wish: then the need is what is asked for.
         soft = {negation.family for negation in reading.negations.excluding} == {"allergy"}

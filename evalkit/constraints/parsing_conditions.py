@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from evalkit.constraints.parsing_text import keys_of
+from evalkit.constraints.parsing_text import keys_of, singular_noun
 from evalkit.constraints.parsing_words import shop_words, stop_words
 from evalkit.constraints.structure import Condition
 
@@ -107,15 +107,22 @@ def excluded_condition(
         return Condition(_attribute_named((stem,), known) or stem)
     text = _phrase(words)
     keys = tuple(token.key for token in words)
+    brand = known.brands.meanings.get(keys)
+    if brand is not None:
+        return Condition("brand", (brand.lower(),))
     attribute = _attribute_named(keys, known)
     if attribute is not None and (known.catalogue is None or _stated(attribute, known, kinds)):
         return Condition(attribute)
     if len(keys) > 1 and keys[-1] in _NAMED:
         return Condition(_own_name(_NAMED[keys[-1]], known), (_phrase(words[:-1]),))
-    near = _attribute_before(tokens, negation.start, known)
+    near = _attribute_before(tokens, item[0], known)
+    if near is None and negation.named is not None:
+        near = _own_name(_NAMED.get(negation.named, negation.named), known)
     pair = _value(keys, known, kinds, near)
     if pair is not None:
         return Condition(pair[0], (pair[1],))
+    if negation.named is not None:
+        return Condition(near, (text,))
     if len(keys) > 1:
         attribute = _attribute_named(keys[-1:], known)
         if attribute is not None and _stated(attribute, known, kinds):
@@ -338,8 +345,6 @@ def _phrase(tokens: Sequence[Token], as_noun: bool = True) -> str:
 
 def _singular_noun(text: str, last: Token) -> str:
     """Put the last word into the singular, in the query's own spelling."""
-    if last.key == last.text or not last.text.endswith("s"):
-        return text
-    return text[: len(text) - len(last.text)] + (
-        last.key if last.text.startswith(last.key[:3]) else last.text
-    )
+    word = singular_noun(last.text)
+    # Words with a plural of their own stay as they are: "mens" is no "man".
+    return text.removesuffix(last.text) + (word if last.text.startswith(word[:3]) else last.text)

@@ -82,4 +82,4 @@ def _states(text: str, tokens: Sequence[Token]) -> bool:
     named = person is not None and any(
         known.at(keys, place) for place in range(len(keys)) if "for" in keys[:place]
     )
-    return needs or (named and len(tokens) > 3) or bool(_AGED.search(text) or _DOING.search(text))
+    return needs or (named and len(tokens) > 2) or bool(_AGED.search(text) or _DOING.search(text))

@@ -35,12 +35,14 @@ class Negation:
         end: after the last token.
         items: what is excluded: first token and the one after the last, of each.
         family: which sort of cue it is.
+        named: the attribute that the query names with it ("any colour but black"), or None.
     """
 
     start: int
     end: int
     items: tuple[Span, ...]
     family: str
+    named: str | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,11 @@ class _Scan:
         items, _ = self.items(start, family)
         if items and self.accepts(place, items, family):
             items = self.before_product(place, items, family)
-            self.excluding.append(Negation(place, items[-1][1], items, family))
+            before = [token.text for token in self.tokens[max(0, place - 2) : place]]
+            every = len(before) == 2 and before[0] in ("any", "all", "every")
+            named = self.keys[place - 1] if every and family == "except" else None
+            start = place - 2 if named is not None else place
+            self.excluding.append(Negation(start, items[-1][1], items, family, named))
             return items[-1][1]
         self.idle += 1
         return start
@@ -377,6 +383,10 @@ class _Scan:
             return thing or not self.slogan(items[-1][1])
         if headed and thing:
             return True
+        if headed and family == "not" and not self.spoken() and not self.slogan(0):
+            return len(items) == 1
+        if family == "except" and thing and self.known_product_within(items[0][0], 4):
+            return not self.spoken()
         if self.request:
             return headed or thing or self.tokens[place + 1].text in ("a", "an", "too")
         if self.spoken() and not headed:
@@ -402,7 +412,7 @@ class _Scan:
 
     def before_product(self, place: int, items: tuple[Span, ...], family: str) -> tuple[Span, ...]:
         """Leave the product out of what is excluded: "no bluetooth mp3 player"."""
-        if self.headed(place) or family not in ("no", "not", "neither"):
+        if self.headed(place) or family not in ("no", "not", "neither", "except"):
             return items
         start, end = items[-1]
         for later in range(start + 1, end):

@@ -32,7 +32,8 @@ _BEFORE = re.compile(
     r"look-?\s?a-?likes? (?:of|for|to)|knock-?\s?offs? (?:of|for)|knock-?\s?off|"
     r"clones? of|cop(?:y|ies) of|imitations? of|replicas? of|equivalents? (?:of|to|for)|"
     r"(?:cheap|cheaper|budget|affordable|low cost|inexpensive) (?:versions?|alternatives?|"
-    r"dupes?|copy|take) (?:of|on|to|for)|substitutes? for|instead of)\s+"
+    r"dupes?|copy|take) (?:of|on|to|for)|substitutes? for|instead of|"
+    r"(?:price|cost|much) (?:of|as))\s+"
     r"(?:(?:an?|the|my)\s+)?"
 )
 _LIKE = re.compile(r"\b(?:in the style of|like)\s+(?:(?:an?|the|my)\s+)?")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Token", "keys_of", "plain", "singular", "tokenise", "words_between"]
+__all__ = ["Token", "keys_of", "plain", "singular", "singular_noun", "tokenise", "words_between"]
 
 _WORD = re.compile(
     r"[$€£]\s?\d+(?:[.,]\d+)*|\d+/\d+|"
@@ -133,6 +133,16 @@ def singular(word: str) -> str:
         return _THOUSANDS.sub("", word)
     found = _singular(_without_accents(word).removesuffix("'s"))
     return _SPELLINGS.get(found, found)
+
+
+def singular_noun(word: str) -> str:
+    """Return the singular in the word's own spelling.
+
+    Example:
+        >>> singular_noun("sulfates")
+        'sulfate'
+    """
+    return _singular(word)
 
 
 def _without_accents(word: str) -> str:

@@ -91,7 +91,7 @@ class Vocabulary:
     def thing_at(self, keys: Sequence[str], place: int) -> int:
         """Return the length of the longest known property, part or substance at a place, or 0."""
         found = [shop_words(section).at(keys, place) for section in GENERAL]
-        found += [self.attributes.at(keys, place), self.things.at(keys, place)]
+        found += [index.at(keys, place) for index in (self.attributes, self.things, self.brands)]
         values = self.values.at(keys, place)
         longest = max((match[0] for match in found if match is not None), default=0)
         return max(longest, values[0] if values is not None else 0)
