@@ -40,7 +40,7 @@ _COMPATIBILITY = re.compile(
 )
 _LONG = 40  # characters; a longer text is a description, not a value
 _MANY = 30  # things that a kind goes with, of which the kinds are looked up
-_NAME = 4  # characters; a shorter name stands in titles by chance
+_MODEL = re.compile(r"\w\W+\w|[a-z]+[0-9]|[0-9]+[a-z]")  # several words, or letters and digits
 _FEW = 5  # priced products without which a kind has no price tiers
 
 
@@ -288,20 +288,15 @@ class Graph:
     def compatible_kinds(self, kind: str) -> tuple[str, ...]:
         """Return the kinds of the catalogue that a kind goes with, sorted.
 
-        These are kinds that its products name, or in whose titles the named things stand.
+        These are kinds that its products name; and where they name a model ("orbix nova 12"), the
+        kind of which most titles have that name.
         """
         found: dict[str, None] = {}
         for text in list(self.compatible_with(kind))[:_MANY]:
             named = self.kinds_named(text)
+            if not named and _MODEL.search(text):
+                named = self._kind_of_model(text, kind)
             found.update(dict.fromkeys(named))
-            if not named and len(text) >= _NAME:
-                rows = [
-                    row
-                    for row, title in enumerate(self.catalogue.titles)
-                    if text in title.lower() and self.catalogue.kind[row] >= 0
-                ]
-                kinds = np.unique(self.catalogue.kind[rows]) if rows else ()
-                found.update(dict.fromkeys(self.catalogue.kinds[number] for number in kinds))
         for triple in self.triples:
             if triple.relation == "compatible with" and kind in self.kinds_named(triple.object):
                 found.update(dict.fromkeys(self.kinds_named(triple.subject)))
@@ -316,6 +311,17 @@ class Graph:
         )
 
     # --- helpers
+
+    def _kind_of_model(self, text: str, kind: str) -> tuple[str, ...]:
+        whole = re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
+        rows = [
+            row for row, title in enumerate(self.catalogue.titles) if whole.search(title.lower())
+        ]
+        numbers = self.catalogue.kind[np.array(rows, dtype=np.int64)]
+        numbers = numbers[(numbers >= 0) & (numbers != self.catalogue.kinds.index(kind))]
+        if not len(numbers):
+            return ()
+        return (self.catalogue.kinds[int(np.argmax(np.bincount(numbers)))],)
 
     def _key(self, kind: str, attribute: str) -> int | None:
         if kind not in self.catalogue.kinds or attribute not in self.catalogue.attributes:

@@ -230,6 +230,7 @@ def _merged(kind: str, counts: dict[str, int]) -> str:
 def _believe(found: list[str], sure: list[float], stated: Sequence[str], nouns: _Nouns) -> None:
     """Take the stated type where the title names no kind, if it is a known noun or frequent."""
     counts = _counted(stated)
+    named = _counted(found)
     for row, value in enumerate(stated):
         known = nouns.kinds.get(stem(value)) if value else None
         if known is None and value:
@@ -237,6 +238,7 @@ def _believe(found: list[str], sure: list[float], stated: Sequence[str], nouns: 
             known, _ = _end_of(_TOKEN.findall(value), nouns)
         if not known:
             continue
+        known = _merged(known, named)
         if found[row] and stem(known) == stem(found[row]):
             sure[row] = max(sure[row], 0.95)
         elif not found[row] or sure[row] < _SURE:

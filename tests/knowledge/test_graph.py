@@ -152,6 +152,11 @@ def test_settings_and_facts_decide_a_tier_before_prices(tmp_path: Path) -> None:
     assert found.tier("Dodo", "kettle") == "luxury"
 
 
+def test_a_brand_like_all_others_stands_in_the_middle(tmp_path: Path) -> None:
+    found = graph(tmp_path, priced("Aba", 20, 20) + priced("Bebe", 20, 20, 20))
+    assert found.tier("Aba", "kettle") == found.tier("Bebe", "kettle") == "mid"
+
+
 def test_few_prices_make_no_tiers(tmp_path: Path) -> None:
     found = graph(tmp_path, KETTLES[:4])
     assert found.tier("Aba", "kettle") is None
