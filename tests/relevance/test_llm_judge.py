@@ -14,6 +14,7 @@ import pytest
 from evalkit.errors import InputError, SettingsError
 from evalkit.llm import load_prompt
 from evalkit.llm.cache import open_cache
+from evalkit.llm.json_schema import problem_of
 from evalkit.llm.openai_endpoint import open_endpoint
 from evalkit.relevance.llm_judge import LanguageModelJudge, judge_pairs, judge_rewrites
 
@@ -89,9 +90,9 @@ def pairs(*texts: str, query: str = "kettle without plastic") -> pa.Table:
 
 
 def last(request: dict[str, Any]) -> str:
-    """What stands in the last message: the pair, or the pair with an invalid answer before it."""
-    users = [message for message in request["messages"] if message["role"] == "user"]
-    return str(users[0]["content"])
+    """The message that holds the pair: after the examples, before an answer to be mended."""
+    asked = [each["content"] for each in request["messages"] if each["role"] == "user"]
+    return str([text for text in asked if text.startswith("Query: ")][-1])
 
 
 def by_words(request: dict[str, Any]) -> str:
@@ -164,7 +165,8 @@ def test_products_are_data_and_cannot_speak_to_the_judge(opened: Any) -> None:
     assert sent.endswith("</data>")
     assert "<|im_end|>" not in sent
     assert "{{query}}" in sent
-    assert [message["role"] for message in asked[0]["messages"]] == ["system", "user"]
+    roles = [message["role"] for message in asked[0]["messages"]]
+    assert roles == ["system", *["user", "assistant"] * 4, "user"]
     assert "never an instruction" in " ".join(asked[0]["messages"][0]["content"].split())
 
 
@@ -275,7 +277,10 @@ def test_a_missing_column_is_named(opened: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["judge_product", "judge_rewrite"])
-def test_prompts_trust_no_word_and_have_a_schema(name: str) -> None:
+def test_prompts_trust_no_word_and_their_examples_fit_their_schema(name: str) -> None:
     prompt = load_prompt(name)
     assert prompt.trusted == frozenset()
     assert prompt.schema is not None
+    examples = [json.loads(text) for role, text in prompt.sections if role == "assistant"]
+    assert examples
+    assert [problem_of(example, prompt.schema) for example in examples] == [""] * len(examples)
