@@ -15,10 +15,20 @@ if TYPE_CHECKING:
 
 # id, brand, price, attributes
 ROWS = (
-    ("j1", "Ado", 20, {"hood": "none", "material": "cowhide leather", "sleeve_length": "2"}),
-    ("j2", "Ado", 30, {"hood": "none", "material": "cotton", "sleeve_length": "2.5"}),
-    ("j3", "Bru", 40, {"hood": "none", "material": ["cotton", "faux leather"]}),
-    ("j4", "Bru", 50, {"hood": "fixed", "material": "nylon"}),
+    (
+        "j1",
+        "Ado",
+        20,
+        {"hood": "none", "material": "cowhide leather", "sleeve_length": "2", "zipper": "none"},
+    ),
+    (
+        "j2",
+        "Ado",
+        30,
+        {"hood": "none", "material": "cotton", "sleeve_length": "2.5", "zipper": "none"},
+    ),
+    ("j3", "Bru", 40, {"hood": "none", "material": ["cotton", "faux leather"], "zipper": "none"}),
+    ("j4", "Bru", 50, {"hood": "fixed", "material": "nylon", "zipper": "none"}),
     ("j5", "Lux", 200, {"hood": "detachable", "material": "nappa leather"}),
     ("j6", "Lux", 300, {"material": "wool"}),
     ("j7", "Lux", None, {}),

@@ -266,6 +266,7 @@ def test_a_constraint_without_enough_answers_is_not_made(tmp_path: Path) -> None
         ]
         assert (Condition("hood") in excluded) == expected
         assert Condition("material", ("leather",)) in excluded
+        assert Condition("zipper") not in excluded  # no jacket has one: nothing to exclude
 
 
 def test_a_shortage_is_said_in_the_manifest(tmp_path: Path) -> None:
