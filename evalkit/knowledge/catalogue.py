@@ -46,7 +46,7 @@ def normalise(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Attribute:
     """One attribute: which products state it, and what they say.
 
@@ -76,7 +76,7 @@ class Attribute:
         return np.unique(self.product)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Catalogue:
     """All products and what they state; see `read_catalogue`.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalkit.knowledge.catalogue import normalise
+from evalkit.knowledge.counting import LONG, Counts, count_statements
 from evalkit.knowledge.needs import Need, known_needs
 from evalkit.knowledge.settings import TIERS
 from evalkit.knowledge.words import Words, read_words, stem
@@ -27,29 +28,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Graph", "build_graph"]
 
-# Attributes that no customer searches by, whatever they state.
-_USELESS = re.compile(
-    r"(^|_)(package|packaging|pallet|master|cartons?|shipping|ean|humidity|altitude|shock|vibration|"
-    r"imperial|dimensions|customs|tare|storage_temperature|operating_temperature|"
-    r"gtin|upc|mpn|sku|asin|isbn|barcode|hs_code|harmonized|harmonised|tariff|commodity|part_number|"
-    r"article_number|model_number|model|serial|url|link|image|warranty_card|quantity_per|id|"
-    r"country_of_origin|date|certificat\w*|certification|layer|logistics?)(_|$)"
-)
 _COMPATIBILITY = re.compile(
     r"(^|_)(compatib\w*|compatible_with|fits|suits|suitable_for|for_use_with)(_|$)"
 )
-_LONG = 40  # characters; a longer text is a description, not a value
 _MANY = 30  # things that a kind goes with, of which the kinds are looked up
 _MODEL = re.compile(r"\w\W+\w|[a-z]+[0-9]|[0-9]+[a-z]")  # several words, or letters and digits
 _FEW = 5  # priced products without which a kind has no price tiers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Graph:
     """What is known about the kinds and brands of a catalogue; see `build_graph`.
-
-    Arrays of statements are sorted by kind, attribute, falling count and value, one row each
-    distinct (kind, attribute, value). `usage` is one row each distinct (kind, attribute).
 
     Attributes:
         catalogue: what it was built from.
@@ -60,6 +49,7 @@ class Graph:
         brands: all brands, lower case, sorted; their place is their number.
         brand: number of each product's brand, int64[n]; -1 where it has none.
         sizes: products of each kind, int64[kinds].
+        counts: what the products of each kind state.
     """
 
     catalogue: Catalogue
@@ -69,12 +59,7 @@ class Graph:
     brands: tuple[str, ...]
     brand: NDArray[np.int64] = field(repr=False)
     sizes: NDArray[np.int64] = field(repr=False)
-    statement_key: NDArray[np.int64] = field(repr=False)  # kind * attributes + attribute
-    statement_value: NDArray[np.int64] = field(repr=False)  # index of the attribute's values
-    statement_count: NDArray[np.int64] = field(repr=False)  # products
-    usage_key: NDArray[np.int64] = field(repr=False)  # ascending
-    usage_stated: NDArray[np.int64] = field(repr=False)  # products of the kind that state it
-    usage_usefulness: NDArray[np.float64] = field(repr=False)
+    counts: Counts = field(repr=False)
     needs: tuple[Need, ...] = ()
 
     # --- kinds and words
@@ -131,38 +116,42 @@ class Graph:
         Constant, unique and technical ones (weight of the package, EAN) are left out.
         """
         rows = self._usage(kind)
-        good = rows[self.usage_usefulness[rows] > 0]
-        order = np.lexsort((good, -self.usage_usefulness[good]))
-        return tuple(self.names[self.usage_key[row] % len(self.names)] for row in good[order])
+        good = rows[self.counts.usefulness[rows] > 0]
+        order = np.lexsort((good, -self.counts.usefulness[good]))
+        return tuple(
+            self.names[self.counts.usage_key[row] % len(self.names)] for row in good[order]
+        )
 
     def all_attributes(self, kind: str) -> tuple[str, ...]:
         """Return everything that products of a kind state, sorted by name."""
-        return tuple(self.names[self.usage_key[row] % len(self.names)] for row in self._usage(kind))
+        return tuple(
+            self.names[self.counts.usage_key[row] % len(self.names)] for row in self._usage(kind)
+        )
 
     def usefulness(self, kind: str, attribute: str) -> float:
         """Return the usefulness of an attribute in a kind, 0 to 1; 0 where nobody states it."""
         row = self._usage_row(kind, attribute)
-        return float(self.usage_usefulness[row]) if row is not None else 0.0
+        return float(self.counts.usefulness[row]) if row is not None else 0.0
 
     def coverage(self, kind: str, attribute: str) -> float:
         """Return the share of the kind's products that state an attribute, 0 to 1."""
         row = self._usage_row(kind, attribute)
         if row is None:
             return 0.0
-        return float(self.usage_stated[row] / self.sizes[self.catalogue.kinds.index(kind)])
+        return float(self.counts.stated[row] / self.sizes[self.catalogue.kinds.index(kind)])
 
     def values(self, kind: str, attribute: str) -> dict[str, int]:
         """Return the values that products of a kind state, with counts, the most frequent first."""
         key = self._key(kind, attribute)
         if key is None:
             return {}
-        start, end = np.searchsorted(self.statement_key, [key, key + 1])
+        start, end = np.searchsorted(self.counts.key, [key, key + 1])
         known = self.catalogue.attributes[attribute].values
         return {
             known[value]: count
             for value, count in zip(
-                self.statement_value[start:end].tolist(),
-                self.statement_count[start:end].tolist(),
+                self.counts.value[start:end].tolist(),
+                self.counts.count[start:end].tolist(),
                 strict=True,
             )
         }
@@ -278,7 +267,7 @@ class Graph:
         for name in self.all_attributes(kind):
             if _COMPATIBILITY.search(name):
                 for value, count in self.values(kind, name).items():
-                    if len(value) <= _LONG and value not in ("yes", "no", "none"):
+                    if len(value) <= LONG and value not in ("yes", "no", "none"):
                         found[value] = found.get(value, 0) + count
         for triple in self.triples:
             if triple.relation == "compatible with" and kind in self.kinds_named(triple.subject):
@@ -333,16 +322,21 @@ class Graph:
             return np.zeros(0, dtype=np.int64)
         number = self.catalogue.kinds.index(kind)
         start, end = np.searchsorted(
-            self.usage_key, [number * len(self.names), (number + 1) * len(self.names)]
+            self.counts.usage_key, [number * len(self.names), (number + 1) * len(self.names)]
         )
         return np.arange(start, end, dtype=np.int64)
+
+    def _names_of(self, rows: NDArray[np.int64]) -> tuple[str, ...]:
+        return tuple(self.names[key % len(self.names)] for key in self.counts.usage_key[rows])
 
     def _usage_row(self, kind: str, attribute: str) -> int | None:
         key = self._key(kind, attribute)
         if key is None:
             return None
-        row = int(np.searchsorted(self.usage_key, key))
-        return row if row < len(self.usage_key) and self.usage_key[row] == key else None
+        row = int(np.searchsorted(self.counts.usage_key, key))
+        return (
+            row if row < len(self.counts.usage_key) and self.counts.usage_key[row] == key else None
+        )
 
     def _rows(self, kind: str | None) -> NDArray[np.int64]:
         if kind is None:
@@ -382,24 +376,9 @@ def build_graph(catalogue: Catalogue, triples: Sequence[Triple] | None = None) -
     """
     facts = tuple(triples or ())
     names = tuple(sorted(catalogue.attributes))
-    product, attribute, value, short = _statements(catalogue, names)
-    kinds = catalogue.kind[product]
-    known = kinds >= 0
-    product, attribute = product[known], attribute[known]
-    value, short = value[known], short[known]
-    key = kinds[known] * len(names) + attribute
-    order = np.lexsort((value, key))
-    key, value, short, product = key[order], value[order], short[order], product[order]
-    new = np.r_[True, (key[1:] != key[:-1]) | (value[1:] != value[:-1])][: len(key)]
-    starts = np.flatnonzero(new)
-    counts = np.diff(np.r_[starts, len(key)]).astype(np.int64)
-    row_key, row_value, row_short = key[starts], value[starts], short[starts]
-    sizes = np.bincount(catalogue.kind[catalogue.kind >= 0], minlength=len(catalogue.kinds)).astype(
-        np.int64
-    )
-    usage_key, stated, usefulness = _usage(key, product, row_key, counts, row_short, sizes, names)
-    order = np.lexsort((row_value, -counts, row_key))
-    brands = np.array([normalise(brand) for brand in catalogue.brands], dtype=object)
+    of_kinds = catalogue.kind[catalogue.kind >= 0]
+    sizes = np.bincount(of_kinds, minlength=len(catalogue.kinds)).astype(np.int64)
+    brands = [normalise(brand) for brand in catalogue.brands]
     distinct = sorted({brand for brand in brands if brand})
     place = {brand: number for number, brand in enumerate(distinct)}
     graph = Graph(
@@ -410,61 +389,6 @@ def build_graph(catalogue: Catalogue, triples: Sequence[Triple] | None = None) -
         tuple(distinct),
         np.fromiter((place.get(brand, -1) for brand in brands), np.int64, len(brands)),
         sizes,
-        row_key[order],
-        row_value[order],
-        counts[order],
-        usage_key,
-        stated,
-        usefulness,
+        count_statements(catalogue, names, sizes),
     )
     return replace(graph, needs=known_needs(graph, facts))
-
-
-def _statements(
-    catalogue: Catalogue, names: Sequence[str]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return product, attribute, value and how well it can be asked for, of every statement."""
-    empty = np.zeros(0, dtype=np.int64)
-    found = [catalogue.attributes[name] for name in names]
-    lengths = np.array([len(attribute.product) for attribute in found], dtype=np.int64)
-    # A bare number without its unit is hard to ask for.
-    short = [
-        (
-            np.array([len(value) <= _LONG for value in attribute.values], dtype=np.float64)
-            * np.where(np.isnan(attribute.number), 1.0, 0.5)
-        )[attribute.value]
-        for attribute in found
-    ]
-    return (
-        np.concatenate([empty, *(attribute.product for attribute in found)]),
-        np.repeat(np.arange(len(found), dtype=np.int64), lengths),
-        np.concatenate([empty, *(attribute.value for attribute in found)]),
-        np.concatenate([np.zeros(0), *short]),
-    )
-
-
-def _usage(
-    key: NDArray[np.int64],
-    product: NDArray[np.int64],
-    row_key: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    askable: NDArray[np.float64],
-    sizes: NDArray[np.int64],
-    names: Sequence[str],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return the distinct keys, how many products state each, and the usefulness of each."""
-    usage_key, first = np.unique(row_key, return_index=True)
-    if not len(usage_key):
-        return usage_key, usage_key.copy(), np.zeros(0)
-    by_product = np.unique(np.stack([key, product], axis=1), axis=0)[:, 0]
-    stated = np.bincount(np.searchsorted(usage_key, by_product), minlength=len(usage_key))
-    total = np.add.reduceat(counts, first)
-    squares = np.add.reduceat(counts.astype(np.float64) ** 2, first)
-    repeated = np.add.reduceat(np.where(counts > 1, counts * askable, 0.0), first) / total
-    differ = 1.0 - squares / total.astype(np.float64) ** 2
-    coverage = stated / sizes[usage_key // len(names)]
-    useless = np.array([bool(_USELESS.search(name)) for name in names])
-    usefulness = np.where(
-        useless[usage_key % len(names)] | (stated < 2), 0.0, coverage * differ * repeated
-    )
-    return usage_key, stated.astype(np.int64), usefulness
