@@ -35,12 +35,12 @@ from evalkit.llm.identity import manifest_entry
 from evalkit.llm.messages import Answer, Counts, Message, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 
     from evalkit.llm.cache import AnswerCache, Stored
     from evalkit.llm.prompting import PromptVersion
 
-__all__ = ["EndpointSettings", "OpenAIEndpoint", "open_endpoint"]
+__all__ = ["EndpointSettings", "OpenAIEndpoint", "open_endpoint", "waits"]
 
 _VENDOR = "https://api.openai.com/v1"
 _POLL = 0.2
@@ -263,7 +263,7 @@ class _Round:
 
     async def persist(self, asked: Asked) -> Reply:
         """Send until there is an answer, or no hope for one."""
-        waits = _waits(self.settings, asked)
+        pauses = waits(self.settings, asked.request.seed, asked.key)
         reason, attempt, limit = "", 0, most(asked)
         without: set[str] = set()
         while True:
@@ -303,7 +303,7 @@ class _Round:
                 self.note(found)
                 times = f" ({attempt} times)" if attempt > 1 else ""
                 return Reply(None, error=f"{reason}{times}")
-            wait = next(waits) if found.after is None else found.after
+            wait = next(pauses) if found.after is None else found.after
             if time.monotonic() + wait > self.deadline:
                 return Reply(None, error=f"out of time after: {reason}")
             if self.endpoint.cache is not None:
@@ -370,9 +370,13 @@ class _Round:
         return line if len(line) <= 200 else line[:197] + "..."
 
 
-def _waits(settings: EndpointSettings, asked: Asked) -> Any:
-    """Seconds between attempts: doubling, each shortened by up to a half by a seeded draw."""
-    draw = random.Random(f"{asked.request.seed} {asked.key}")  # noqa: S311
+def waits(settings: EndpointSettings, seed: int, key: str) -> Iterator[float]:
+    """Give the seconds between attempts: doubling, each shortened by up to a half by a draw.
+
+    The draws depend on the seed and the question's key, so that a run can be repeated, and that
+    questions that failed together do not come back together.
+    """
+    draw = random.Random(f"{seed} {key}")  # noqa: S311
     wait = settings.first_wait
     while True:
         yield min(wait, settings.longest_wait) * (1 - draw.random() / 2)

@@ -45,18 +45,19 @@ def rows(cache: Path) -> int:
 
 
 def test_after_a_kill_what_was_answered_is_not_sent_again(opened: Opened, answers: Path) -> None:
-    with fake_server(delay=0.05) as server:
+    with fake_server(delay=0.3) as server:
         process = run(server, answers)
         wait_for(process, 12)
+        time.sleep(0.1)  # the next four are under way
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert process.returncode == -signal.SIGKILL
         kept = rows(answers)
         assert 12 <= kept < COUNT
-        time.sleep(0.2)  # what was under way is through
+        time.sleep(0.4)  # what was under way is through
         # at most what was under way is lost, and the second run does not wait for the dead one
         first = server.requests
-        assert first - kept <= 4
+        assert 1 <= first - kept <= 4
         started = time.monotonic()
         model = opened(server.url)
         found = model.generate(ask(*QUESTIONS))
@@ -68,15 +69,17 @@ def test_after_a_kill_what_was_answered_is_not_sent_again(opened: Opened, answer
 
 
 def test_an_interrupt_keeps_what_was_answered(opened: Opened, answers: Path) -> None:
-    with fake_server(delay=0.05) as server:
+    with fake_server(delay=0.3) as server:
         process = run(server, answers)
         wait_for(process, 8)
+        time.sleep(0.1)  # the next four are under way
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=10)
         assert process.returncode != 0
         assert "KeyboardInterrupt" in complaint
         kept = rows(answers)
         assert 8 <= kept < COUNT
+        assert server.requests > kept
         database = sqlite3.connect(answers)
         assert database.execute("SELECT count(*) FROM claims").fetchone() == (0,)
         database.close()
