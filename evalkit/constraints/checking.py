@@ -13,19 +13,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalkit.constraints.checking_facts import PLACES, Facts, Finding
+from evalkit.constraints.checking_facts import Facts
+from evalkit.constraints.checking_finding import PLACES
 from evalkit.knowledge.catalogue import normalise
+from evalkit.knowledge.words import read_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from evalkit.constraints.checking_finding import Finding
     from evalkit.constraints.structure import Condition, Reference, Structure
     from evalkit.knowledge.catalogue import Catalogue
+    from evalkit.knowledge.graph import Graph
     from evalkit.knowledge.words import Words
 
-__all__ = ["VERDICTS", "Checker", "Checks", "ConditionCheck"]
+__all__ = ["PLACES", "VERDICTS", "Checker", "Checks", "ConditionCheck"]
 
 VERDICTS = {1: "pass", 0: "unknown", -1: "fail"}
 
@@ -86,7 +90,7 @@ class Checker:
 
     Args:
         catalogue: the catalogue.
-        graph: knowledge whose `words` are used, if it has any.
+        graph: its words, with the user's facts, are used.
         read_text: whether title and description may decide.
         ignore_attributes: attributes that decide nothing. What their statements teach about the
             reliability of words in texts stays.
@@ -97,7 +101,7 @@ class Checker:
     def __init__(
         self,
         catalogue: Catalogue,
-        graph: object | None = None,
+        graph: Graph | None = None,
         read_text: bool = True,
         ignore_attributes: Sequence[str] = (),
         *,
@@ -105,10 +109,7 @@ class Checker:
         texts_of: Checker | None = None,
     ) -> None:
         if words is None:
-            from evalkit.knowledge.words import Words, read_words
-
-            given = getattr(graph, "words", None)
-            words = given if isinstance(given, Words) else read_words()
+            words = graph.words if graph is not None else read_words()
         self.catalogue = catalogue
         ignored = frozenset(ignore_attributes)
         other = texts_of._facts.reading if texts_of is not None else None
@@ -147,9 +148,11 @@ class Checker:
         parts += [(_label(wish, False), facts.required(wish)) for wish in structure.required]
         parts += [(_label(wish, True), facts.excluded(wish)) for wish in structure.excluded]
         limits = self._limits(structure)
-        parts += [(label, facts.price(low, high, strict)) for label, low, high, strict in limits]
+        parts += [
+            (label, facts.offers.price(low, high, strict)) for label, low, high, strict in limits
+        ]
         if structure.reference is not None and structure.query_type == "alternative":
-            found = facts.another_than(structure.reference)
+            found = facts.offers.another_than(structure.reference)
             parts.append((f"it is another than {structure.reference.text}", found))
         return parts
 
@@ -177,7 +180,8 @@ class Checker:
         return limits
 
     def _reference_price(self, reference: Reference, structure: Structure) -> float:
-        return self._facts.reference_price(reference, tuple(map(normalise, structure.kinds)))
+        kinds = tuple(map(normalise, structure.kinds))
+        return self._facts.offers.reference_price(reference, kinds)
 
 
 def _label(condition: Condition, excluded: bool) -> str:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalkit.constraints.checking_finding import (
+    ATTRIBUTE,
+    NOWHERE,
+    TEXT,
+    Finding,
+    any_of,
+    nothing_known,
+)
+from evalkit.constraints.checking_offers import Offers
 from evalkit.constraints.checking_reading import Reading
 from evalkit.constraints.checking_values import (
     asks_for_absence,
@@ -25,15 +33,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from evalkit.constraints.structure import Condition, Reference
+    from evalkit.constraints.structure import Condition
     from evalkit.knowledge.catalogue import Attribute, Catalogue
     from evalkit.knowledge.words import Words
 
-__all__ = ["PLACES", "Facts", "Finding"]
+__all__ = ["Facts"]
 
-PLACES = ("nowhere", "attribute", "price", "kind", "brand", "text")
-_NOWHERE, _ATTRIBUTE, _PRICE, _KIND, _BRAND, _TEXT = range(len(PLACES))
-_SURE_KIND = 0.6
 _BRAND_NAMES = ("brand", "manufacturer")
 # Attributes that list what a product lacks, what it consists of, and what it is used with.
 _LACKS = ("free_from", "free_of", "without", "does_not_contain")
@@ -42,43 +47,6 @@ _ABOUT_OTHERS = ("compatib", "suits", "fits", "suitable", "removes", "for_", "su
 # Products times kept findings, two bytes each; and how many keep their reasons at hand.
 _MASKS = 1 << 28
 _REASONS = 64
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is known of one property of all products.
-
-    Attributes:
-        verdict: 1 has it, -1 has it not, 0 unknown; int8[n].
-        place: where that was decided, index of `PLACES`; int8[n].
-        why: the reason in words for one product.
-    """
-
-    verdict: NDArray[np.int8]
-    place: NDArray[np.int8]
-    why: Callable[[int], str]
-
-    def opposite(self) -> Finding:
-        """Return what is known of not having the property."""
-        return Finding(-self.verdict, self.place, self.why)
-
-    def without(self, products: NDArray[np.bool_]) -> Finding:
-        """Return this with nothing known of some products."""
-        known = ~products
-        return Finding(self.verdict * known, self.place * known, self.why)
-
-    def or_else(self, other: Finding) -> Finding:
-        """Return this where it knows, else the other."""
-        here = self.verdict != 0
-
-        def why(product: int) -> str:
-            return self.why(product) if here[product] else other.why(product)
-
-        return Finding(
-            np.where(here, self.verdict, other.verdict),
-            np.where(here, self.place, other.place),
-            why,
-        )
 
 
 class Facts:
@@ -99,7 +67,8 @@ class Facts:
         names = {catalogue.settings.attribute_name(name) or name for name in ignored} | ignored
         self.ignored = names
         self.reading = (other or Reading(catalogue, words)) if read_text else None
-        self.brands = np.array([normalise(brand) for brand in catalogue.brands], dtype=object)
+        titles = self.reading.titles if self.reading is not None else None
+        self.offers = Offers(catalogue, words, titles)
         self._kept: OrderedDict[object, Finding] = OrderedDict()
         self._whole: OrderedDict[object, Finding] = OrderedDict()
         self._most = max(64, _MASKS // max(self.size, 1))
@@ -117,7 +86,7 @@ class Facts:
         name, values = self._asked(condition)
         return self._once(
             ("required", name, values),
-            lambda: self._any([self._spoken_of(name, value) for value in values]),
+            lambda: any_of([self._spoken_of(name, value) for value in values]),
         )
 
     def excluded(self, condition: Condition) -> Finding:
@@ -125,71 +94,12 @@ class Facts:
         name, values = self._asked(condition)
         return self._once(
             ("excluded", name, values),
-            lambda: self._any([self._has(name, value) for value in values]).opposite(),
+            lambda: any_of([self._has(name, value) for value in values]).opposite(),
         )
 
     def kind(self, kinds: tuple[str, ...]) -> Finding:
         """Return whether products are of one of the kinds."""
-        return self._once(("kind", kinds), lambda: self._kind(kinds))
-
-    def price(self, low: float, high: float, strict: bool) -> Finding:
-        """Return whether prices lie within limits; a limit that is NaN is unknown."""
-        prices = self.catalogue.prices
-        known = ~np.isnan(prices) & ~np.isnan(high)
-        within = (prices >= low) & ((prices < high) if strict else (prices <= high))
-        verdict = np.where(known, np.where(within, 1, -1), 0).astype(np.int8)
-        limit = (
-            f"at least {low:g}"
-            if np.isinf(high)
-            else f"{'below' if strict else 'at most'} {high:g}"
-        )
-        place = np.where(known, _PRICE, _NOWHERE).astype(np.int8)
-        return Finding(
-            verdict, place, lambda product: f"the price is {prices[product]:g}, wanted {limit}"
-        )
-
-    def another_than(self, reference: Reference) -> Finding:
-        """Return whether products are none of the reference's: itself, or its brand."""
-        catalogue = self.catalogue
-        verdict = np.ones(self.size, dtype=np.int8)
-        place = np.full(self.size, _BRAND, dtype=np.int8)
-        if reference.product_id is not None:
-            number = int(catalogue.numbers_of([reference.product_id])[0])
-            if number >= 0:
-                verdict[number] = -1
-        elif reference.brand is not None:
-            same = self.brands == normalise(reference.brand)
-            if stem(reference.text) != stem(reference.brand):
-                # A product of that brand that is not known by its id: those that bear its name.
-                wanted = set(stem(reference.text).split())
-                for number in np.flatnonzero(same).tolist():
-                    same[number] = wanted <= set(stem(catalogue.titles[number]).split())
-            verdict[same] = -1
-            verdict[self.brands == ""] = 0
-            place[self.brands == ""] = _NOWHERE
-        else:
-            verdict[:], place[:] = 0, _NOWHERE
-
-        def why(product: int) -> str:
-            if verdict[product] < 0:
-                return f"it is {reference.text} itself"
-            return f"the brand is {catalogue.brands[product] or 'another'}"
-
-        return Finding(verdict, place, why)
-
-    def reference_price(self, reference: Reference, kinds: tuple[str, ...]) -> float:
-        """Return the price of the reference, or its brand's median in the kinds; NaN if unknown."""
-        prices = self.catalogue.prices
-        if reference.product_id is not None:
-            number = int(self.catalogue.numbers_of([reference.product_id])[0])
-            if number >= 0:
-                return float(prices[number])
-        if reference.brand is None:
-            return float("nan")
-        chosen = (self.brands == normalise(reference.brand)) & ~np.isnan(prices)
-        if kinds:
-            chosen &= self.kind(kinds).verdict == 1
-        return float(np.median(prices[chosen])) if chosen.any() else float("nan")
+        return self._once(("kind", kinds), lambda: self.offers.kind(kinds))
 
     # -- how it is decided ---------------------------------------------------------------------
 
@@ -216,22 +126,6 @@ class Facts:
             self._whole.popitem(last=False)
         return finding
 
-    def _any(self, findings: list[Finding]) -> Finding:
-        """Return whether one of several holds; all must be known not to hold to say that none."""
-        if len(findings) == 1:
-            return findings[0]
-        verdicts = np.stack([finding.verdict for finding in findings])
-        places = np.stack([finding.place for finding in findings])
-        verdict = np.where(
-            (verdicts == 1).any(axis=0), 1, np.where((verdicts == -1).all(axis=0), -1, 0)
-        ).astype(np.int8)
-        # the first that holds, or else the weakest that does not
-        strength = np.where(verdicts == verdict, places, -1)
-        chosen = np.where(verdict == 1, (verdicts == 1).argmax(axis=0), strength.argmax(axis=0))
-        place = np.take_along_axis(places, chosen[None], axis=0)[0]
-        place = np.where(verdict == 0, _NOWHERE, place).astype(np.int8)
-        return Finding(verdict, place, lambda product: findings[chosen[product]].why(product))
-
     def _asked(self, condition: Condition) -> tuple[str | None, tuple[str, ...]]:
         values = tuple(map(normalise, condition.values)) or ("",)
         return self._name(condition.attribute), values
@@ -244,7 +138,7 @@ class Facts:
             return finding
         if quantity(value) is not None:
             return finding
-        return self._unknown()
+        return nothing_known(self.size)
 
     def _name(self, attribute: str | None) -> str | None:
         if attribute is None or attribute in self.attributes:
@@ -259,7 +153,7 @@ class Facts:
 
     def _decide(self, name: str | None, value: str) -> Finding:
         if name in _BRAND_NAMES:
-            return self._brand(value)
+            return self.offers.of_brand(value)
         if name is not None and asks_for_absence(value):
             return self._has(name, "").opposite()
         if name in _LACKS and value:
@@ -282,7 +176,7 @@ class Facts:
             return finding
         attribute = self.attributes.get(name) if name is not None else None
         verdict, proven, quote = self.reading.read(name, attribute, thing)
-        text = Finding(verdict, np.where(verdict != 0, _TEXT, _NOWHERE).astype(np.int8), quote)
+        text = Finding(verdict, np.where(verdict != 0, TEXT, NOWHERE).astype(np.int8), quote)
         # stated to be absent, and well said to be there: nobody knows
         disputed = (finding.verdict == -1) & proven & (attribute is not None)
         return finding.or_else(text).without(disputed)
@@ -292,7 +186,7 @@ class Facts:
         if name is None or name not in self.attributes:
             return self._any_attribute(value or (name or "").replace("_", " "))
         if name in self.ignored:
-            return self._unknown()
+            return nothing_known(self.size)
         attribute = self.attributes[name]
         if not value or is_presence(value):
             verdict = states_thing(attribute, self.size)
@@ -303,7 +197,9 @@ class Facts:
             # "bluetooth: yes", asked for the bluetooth of "bluetooth"
             same = stem(value) == stem(name.replace("_", " "))
             return (
-                self._stated(name, states_thing(attribute, self.size)) if same else self._unknown()
+                self._stated(name, states_thing(attribute, self.size))
+                if same
+                else nothing_known(self.size)
             )
         else:
             verdict = states_any(
@@ -350,7 +246,7 @@ class Facts:
                     return self._says(other, product)
             return ""
 
-        return Finding(verdict, np.where(verdict != 0, _ATTRIBUTE, 0).astype(np.int8), why)
+        return Finding(verdict, np.where(verdict != 0, ATTRIBUTE, 0).astype(np.int8), why)
 
     def _telling(self, thing: str) -> list[str]:
         """Return the attributes that list contents, or say whether the thing (by stem) is there."""
@@ -365,7 +261,7 @@ class Facts:
     def _any_attribute(self, value: str) -> Finding:
         """Return what any attribute states; the one that owns the value also says otherwise."""
         if not value:
-            return self._unknown()
+            return nothing_known(self.size)
         verdict = np.zeros(self.size, dtype=np.int8)
         parts = []
         for name in self._candidates(value):
@@ -389,7 +285,7 @@ class Facts:
                     return self._says(name, product)
             return ""
 
-        return Finding(verdict, np.where(verdict != 0, _ATTRIBUTE, 0).astype(np.int8), why)
+        return Finding(verdict, np.where(verdict != 0, ATTRIBUTE, 0).astype(np.int8), why)
 
     def _candidates(self, value: str) -> list[str]:
         """Return the attributes one of whose values has a word of the wanted one or its family."""
@@ -409,70 +305,12 @@ class Facts:
     def _in_text(self, thing: str) -> Finding:
         """Return what texts say of a thing that no attribute is named after."""
         if self.reading is None:
-            return self._unknown()
+            return nothing_known(self.size)
         verdict, _, quote = self.reading.read(None, None, thing)
-        return Finding(verdict, np.where(verdict != 0, _TEXT, _NOWHERE).astype(np.int8), quote)
-
-    def _kind(self, kinds: tuple[str, ...]) -> Finding:
-        """Decide by the kind, where it is certain enough; else by the words of the title.
-
-        A kind that was itself read from the title (confidence below 1) does not exclude one that
-        it is wider than (a `cable` may be a network cable), nor one that the title names too,
-        unless as part of its own name (a `notebook case` is no notebook).
-        """
-        catalogue = self.catalogue
-        names = list(dict.fromkeys(name for kind in kinds for name in self.words.names(kind)))
-        stems = [stem(name) for name in names]
-        own = [stem(kind) for kind in catalogue.kinds]
-        fits = np.array([any(_ends_with(kind, name) for name in stems) for kind in own] + [False])
-        wider = np.array([any(_ends_with(name, kind) for name in stems) for kind in own] + [False])
-        inside = np.array(
-            [any(f" {name} " in f" {kind} " for name in stems) for kind in own] + [False]
-        )
-        sure = (catalogue.kind >= 0) & (catalogue.kind_confidence >= _SURE_KIND)
-        verdict = np.zeros(self.size, dtype=np.int8)
-        if fits.any():
-            stated = catalogue.kind_confidence >= 1
-            other = sure & (stated | ~wider[catalogue.kind])
-            verdict = np.where(sure & fits[catalogue.kind], 1, np.where(other, -1, 0))
-            verdict = verdict.astype(np.int8)
-        place = np.where(verdict != 0, _KIND, _NOWHERE).astype(np.int8)
-        if self.reading is not None:
-            titled = self.reading.titles.mention(names).said
-            if fits.any():
-                doubtful = (verdict == -1) & ~stated & titled & ~inside[catalogue.kind]
-                verdict[doubtful], place[doubtful] = 0, _NOWHERE
-                titled = titled & ~doubtful
-            by_title = (verdict == 0) & titled & ~inside[catalogue.kind]
-            verdict[by_title], place[by_title] = 1, _TEXT
-
-        def why(product: int) -> str:
-            if place[product] == _KIND:
-                return f"the kind is {catalogue.kinds[catalogue.kind[product]]}"
-            return f"the title says {catalogue.titles[product]}"
-
-        return Finding(verdict, place, why)
-
-    def _brand(self, value: str) -> Finding:
-        distinct = sorted(set(self.brands.tolist()))
-        wanted = f" {stem(value)} "
-        same = {brand: wanted in f" {stem(brand)} " or brand == value for brand in distinct}
-        verdict = np.fromiter(
-            (0 if not brand else 1 if same[brand] else -1 for brand in self.brands),
-            np.int8,
-            self.size,
-        )
-        place = np.where(verdict != 0, _BRAND, _NOWHERE).astype(np.int8)
-        return Finding(
-            verdict, place, lambda product: f"the brand is {self.catalogue.brands[product]}"
-        )
-
-    def _unknown(self) -> Finding:
-        nothing = np.zeros(self.size, dtype=np.int8)
-        return Finding(nothing, nothing, lambda _: "nothing is stated")
+        return Finding(verdict, np.where(verdict != 0, TEXT, NOWHERE).astype(np.int8), quote)
 
     def _stated(self, name: str, verdict: NDArray[np.int8]) -> Finding:
-        place = np.where(verdict != 0, _ATTRIBUTE, _NOWHERE).astype(np.int8)
+        place = np.where(verdict != 0, ATTRIBUTE, NOWHERE).astype(np.int8)
         return Finding(verdict, place, lambda product: self._says(name, product))
 
     def _says(self, name: str, product: int) -> str:
@@ -484,7 +322,3 @@ class Facts:
 
 def _only_says_whether(attribute: Attribute) -> bool:
     return all(value in ("yes", "no", "y", "n", "true", "false") for value in attribute.values)
-
-
-def _ends_with(kind: str, wanted: str) -> bool:
-    return kind == wanted or kind.endswith(f" {wanted}")

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from evalkit.constraints import Condition, Reference, Structure
-from evalkit.constraints.checking import Checker
-from evalkit.constraints.checking_facts import PLACES
+from evalkit.constraints.checking import PLACES, Checker
 from evalkit.knowledge import read_catalogue
 
 if TYPE_CHECKING:
