@@ -108,8 +108,10 @@ class Reading:
         # a part counts: black and red is red; said here and denied there is neither
         verdict = said.astype(np.int8) - (denied | (otherwise & ~said))
 
+        kept: dict[str, NDArray[np.int64]] = {}
+
         def quote(product: int) -> str:
-            return f"the text says “{self.texts.quote(product, used)}”"
+            return f"the text says “{self.texts.quote(product, used, kept)}”"
 
         return verdict.astype(np.int8), proven, quote
 

@@ -148,18 +148,28 @@ class TextIndex:
                     denied[self.product[self.places(opposite)]] = True
         return Mention(said, denied)
 
-    def quote(self, product: int, phrases: Iterable[str]) -> str:
-        """Return the first words of a product's text around one of the phrases; empty if none."""
-        low, high = np.searchsorted(self.product, [product, product + 1])
+    def quote(
+        self, product: int, phrases: Iterable[str], kept: dict[str, NDArray[np.int64]] | None = None
+    ) -> str:
+        """Return the first words of a product's text around one of the phrases; empty if none.
+
+        Args:
+            product: its number.
+            phrases: in the order in which they are looked for.
+            kept: what earlier calls found, for many products and the same phrases.
+        """
+        low, high = np.searchsorted(self.product, [product, product + 1]).tolist()
+        places = {} if kept is None else kept
         for phrase in phrases:
-            found = self.places(phrase)
             size = len(split_text(phrase))
-            if size == 1:
-                found = np.concatenate([found, *map(self.places, _opposites(phrase))])
-            inside = np.sort(found[(found >= low) & (found < high)])
-            if len(inside):
-                start = max(int(inside[0]) - 2, int(low))
-                return " ".join(self.words[start : min(int(inside[0]) + size + 2, int(high))])
+            if phrase not in places:
+                words = (phrase, *_opposites(phrase)) if size == 1 else (phrase,)
+                places[phrase] = np.sort(np.concatenate([self.places(word) for word in words]))
+            found = places[phrase]
+            first = int(np.searchsorted(found, low))
+            if first < len(found) and found[first] < high:
+                place = int(found[first])
+                return " ".join(self.words[max(place - 2, low) : min(place + size + 2, high)])
         return ""
 
     def _numbers(self, phrase: str) -> list[int] | None:
