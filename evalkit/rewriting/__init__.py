@@ -1,6 +1,7 @@
 """Several product-language rewrites of a query, from the catalogue or by a language model."""
 
-from evalkit.rewriting.rewriter import Rewrite, Rewriter, TypedQuery, open_rewriter
+from evalkit.rewriting.opening import open_rewriter
+from evalkit.rewriting.rewriter import Rewrite, Rewriter, TypedQuery
 from evalkit.rewriting.rewriting import RewriteSettings, read_typed_queries, rewrite_queries
 from evalkit.rewriting.rules import breaks
 

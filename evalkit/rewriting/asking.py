@@ -103,7 +103,7 @@ class Reader:
     def kinds_near(self, query: TypedQuery) -> tuple[str, ...]:
         """Return the kinds of the products whose words are nearest, the likeliest first."""
         catalogue = self.sources.graph.catalogue
-        text = query.structure.need or query.query
+        text = query.query
         numbers = self.nearest.products(text)
         scores = self.nearest.score(text)
         weight: dict[str, float] = {}

@@ -37,7 +37,7 @@ def rewrite_need(asked: Asked, n: int, reader: Reader, allowed: Allowed, seed: i
     sources, query = reader.sources, asked.query
     structure = query.structure
     drafts: list[Draft] = []
-    answers = () if structure.required else known_answers(query, sources.graph)
+    answers = () if structure.required else known_answers(query, sources.graph, asked.kinds)
     if answers:
         for answer in answers:
             if structure.kinds and answer.kind not in asked.kinds:
@@ -63,14 +63,24 @@ def rewrite_need(asked: Asked, n: int, reader: Reader, allowed: Allowed, seed: i
         )
         found += sources.from_values(kind, inside, asked.lead, "specification", weight=0.5)
         drafts += [_lifted(draft, inside, near, everyone, bool(answers)) for draft in found]
-    return choose(drafts, n, query=query, allowed=allowed, seed=seed)
+    chosen = choose(drafts, n, query=query, allowed=allowed, seed=seed)
+    if not chosen and structure.kinds:
+        # nothing is known of the need: the kind alone finds what the filters can look at
+        names = [
+            Draft(name, frozenset(), "synonym")
+            for kind in asked.kinds
+            for name in (kind, *sources.graph.words.synonyms(kind))
+        ]
+        chosen = choose(names, n, query=query, allowed=allowed, seed=seed)
+    return chosen
 
 
-def known_answers(query: TypedQuery, graph: Graph) -> tuple[Answer, ...]:
+def known_answers(query: TypedQuery, graph: Graph, kinds: Sequence[str] = ()) -> tuple[Answer, ...]:
     """Return the answers of the known need whose wording is nearest to a query's.
 
     Nearest is the share of a wording's words that the query says, words weighing alike; half of
-    them must be there, and two at least where there are two.
+    them must be there, and two at least where there are two. A need that is answered by one of
+    the kinds comes before others.
     """
     text = set(stems(f"{query.structure.need or ''} {query.query}"))
     best = 0.0
@@ -82,6 +92,7 @@ def known_answers(query: TypedQuery, graph: Graph) -> tuple[Answer, ...]:
             if not words or shared < min(2, len(words)):
                 continue
             score = shared / len(words) + 0.01 * shared
+            score += any(answer.kind in kinds for answer in need.answers)
             if score > best and shared / len(words) >= _NEAR_ENOUGH:
                 best, answers = score, need.answers
     return answers

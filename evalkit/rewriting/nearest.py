@@ -26,6 +26,7 @@ __all__ = ["FILLER", "Nearest", "shared_share"]
 _K1 = 1.5
 _B = 0.75
 _MOST_VALUES = 200
+_MANY = 4
 _FILLER = """
     i me we you he she it they who what which when where how why is are was be been being do
     does did can could will would should have has had not no need want look looking something
@@ -56,21 +57,34 @@ class Nearest:
         self._rows = {word: np.array(found, dtype=np.int64) for word, found in rows.items()}
         self._counts = {word: np.array(found, dtype=np.float64) for word, found in counts.items()}
 
+    def asked(self, text: str) -> list[str]:
+        """Return the stems of a text that count: those that products say, filler left out."""
+        return [
+            word
+            for word in dict.fromkeys(stems(text))
+            if word in self._rows
+            and word not in FILLER
+            and word not in CONNECTORS
+            and not word.isdigit()
+        ]
+
     def score(self, text: str) -> NDArray[np.float64]:
         """Return how near every product is to a text, float64[n]; 0 where no word is shared.
 
-        The BM25 score times the number of the text's words that the product says.
+        The BM25 score times the number of the text's words that the product says; one word of
+        four or more is chance.
         """
         scores, shared = np.zeros(self._size), np.zeros(self._size)
-        for word in dict.fromkeys(stems(text)):
-            rows = self._rows.get(word)
-            if rows is None or word in FILLER or word in CONNECTORS or word.isdigit():
-                continue
+        asked = self.asked(text)
+        for word in asked:
+            rows = self._rows[word]
             shared[rows] += 1.0
             rarity = np.log1p((self._size - len(rows) + 0.5) / (len(rows) + 0.5))
             times = self._counts[word]
             scores[rows] += rarity * times * (_K1 + 1) / (times + self._norm[rows])
         # One rare word shared by chance shall not beat several that belong together.
+        if len(asked) >= _MANY:
+            scores[shared < 2] = 0.0
         return scores * shared
 
     def products(

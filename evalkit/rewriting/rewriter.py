@@ -1,4 +1,4 @@
-"""What a rewriter is, and opening one by name.
+"""What a rewriter is.
 
 A rewriter turns a query into several that speak as product titles do, so that a retriever which
 does not understand "without leather" or "for my sore back" finds the right products all the same.
@@ -7,20 +7,14 @@ does not understand "without leather" or "for my sore back" finds the right prod
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
-
-from evalkit.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evalkit.constraints import Structure
-    from evalkit.knowledge import Catalogue
-    from evalkit.knowledge.graph import Graph
-    from evalkit.llm import LanguageModel
 
-__all__ = ["METHODS", "Method", "Rewrite", "Rewriter", "TypedQuery", "open_rewriter"]
+__all__ = ["METHODS", "Method", "Rewrite", "Rewriter", "TypedQuery"]
 
 Method = Literal[
     "paraphrase", "lexical", "synonym", "specification", "positive", "cheaper", "llm", "policy"
@@ -81,43 +75,3 @@ class Rewriter(Protocol):
     def counts(self) -> Mapping[str, int]:
         """Return what has been counted since it was opened (`answers_invalid`)."""
         ...
-
-
-def open_rewriter(
-    spec: str,
-    *,
-    catalogue: Catalogue,
-    graph: Graph | None = None,
-    language_model: LanguageModel | None = None,
-    seed: int = 0,
-) -> Rewriter:
-    """Open a rewriter.
-
-    Args:
-        spec: `catalogue`: from what the catalogue says, offline; `llm:MODEL`: a language model,
-            which the caller has opened. A trained policy will be a folder.
-        catalogue: the products that the rewrites shall find.
-        graph: what is known about them; None builds it.
-        language_model: for `llm:MODEL`.
-        seed: of choices between equals, and of the language model.
-
-    Raises:
-        SettingsError: there is no such rewriter, or it lacks its model.
-    """
-    if graph is None:
-        from evalkit.knowledge.graph import build_graph
-
-        graph = build_graph(catalogue)
-    if spec == "catalogue":
-        from evalkit.rewriting.catalogue import CatalogueRewriter
-
-        return CatalogueRewriter(catalogue, graph, seed=seed)
-    if spec == "llm" or spec.startswith("llm:"):
-        from evalkit.rewriting.llm import LanguageModelRewriter
-
-        if language_model is None:
-            raise SettingsError("The rewriter llm needs a language model; name one with --llm.")
-        return LanguageModelRewriter(language_model, catalogue, graph, seed=seed)
-    if Path(spec).is_dir():
-        raise SettingsError(f"{spec} is a folder, but not of a trained rewriter.")
-    raise SettingsError(f"There is no rewriter {spec!r}; use catalogue, or llm:MODEL.")

@@ -16,7 +16,8 @@ from evalkit.engines import open_engine
 from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
-from evalkit.rewriting.rewriter import METHODS, TypedQuery, open_rewriter
+from evalkit.rewriting.opening import open_rewriter
+from evalkit.rewriting.rewriter import METHODS, TypedQuery
 
 if TYPE_CHECKING:
     import os

@@ -114,9 +114,7 @@ def test_what_is_up_to_date_is_not_made_again(
     rewrite_queries(queries, shop, output)
     assert "is up to date" in capsys.readouterr().err
     again = rewrite_queries(queries, shop, output, force=True)
-    assert replace(again, wall_seconds=0, finished="") == replace(
-        first, wall_seconds=0, finished=""
-    )
+    assert again.counts == first.counts
     rewrite_queries(queries, shop, output, RewriteSettings(n=1))
     assert len(rows(output)) == 2
 
