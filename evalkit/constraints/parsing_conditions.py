@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from evalkit.constraints.parsing_text import keys_of, singular_noun
-from evalkit.constraints.parsing_words import shop_words, stop_words
+from evalkit.constraints.parsing_words import cue_families, shop_words, stop_words
 from evalkit.constraints.structure import Condition
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def _condition(
     colour = shop_words("colours").at(keys, place) or shop_words("materials").at(keys, place)
     if colour is not None:
         return colour[0], Condition(None, (_phrase(tokens[place : place + colour[0]]),))
-    if tokens[place].text in stop_words():
+    if tokens[place].text in stop_words() or tokens[place].text in cue_families():
         return 1, None
     if any((word,) in shop_words(section).meanings for word in (keys[place], tokens[place].text)
            for section in ("fillers", "needs")):  # fmt: skip

@@ -42,7 +42,7 @@ _DOING = re.compile(
     r"\bwhile \w+ing\b|^(?:taking|listen|listening|carrying|keeping|cut|cutting|cook|"
     r"cooking|clean|cleaning|get|getting|hang|hanging|sleep|sleeping|music)\b.*\b(?:to|on|while|and|in|next)\b"
 )
-_NEED = re.compile(r"^(?P<kind>.*?)\b(?:for|that|to|,)\s*(?P<need>.+)$")
+_NEED = re.compile(r"^(?P<kind>.*?)(?:\b(?:for|that|to)\b|,)\s*(?P<need>.+)$")
 
 
 def find_need(

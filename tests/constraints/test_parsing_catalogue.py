@@ -1,0 +1,119 @@
+"""Queries read with a catalogue at hand: its own words come first."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from evalkit.constraints import Condition, Structure
+from evalkit.constraints.parsing import RuleParser
+from evalkit.knowledge import read_catalogue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PRODUCTS = [
+    ("Norrvik Polaris jacket, black", "Norrvik", "jacket", 900.0,
+     {"material": "polyurethane on polyester", "hood": "none", "colour": "black"}),
+    ("Norrvik Fjell jacket, brown", "Norrvik", "jacket", 700.0,
+     {"material": "cowhide leather", "hood": "fixed", "care": "specialist leather clean"}),
+    ("Zippa rain jacket", "Zippa", "jacket", 40.0,
+     {"material": "nylon", "hood": "fixed", "colour": "red"}),
+    ("Steinbach & Kind brass kettle", "Steinbach & Kind", "kettle", 80.0,
+     {"material": "brass", "capacity": "1.7 l", "free_from": ["bpa"]}),
+    ("Volti curling iron", "Volti", "curling iron", 30.0, {"clamp": "no", "barrel": "ceramic"}),
+    ("Volti clip curling iron", "Volti", "curling iron", 25.0, {"clamp": "yes"}),
+    ("Volti power bank", "Volti", "power bank", 25.0, {"capacity": "20,000 mah"}),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def parser(tmp_path_factory: pytest.TempPathFactory) -> RuleParser:
+    path = tmp_path_factory.mktemp("shop") / "products.jsonl"
+    return RuleParser(read_catalogue(write(path), duckdb.connect()))
+
+
+def write(path: Path) -> Path:
+    rows = [
+        {"product_id": f"p{number}", "title": title, "brand": brand, "kind": kind, "price": price,
+         "attributes": attributes}
+        for number, (title, brand, kind, price, attributes) in enumerate(PRODUCTS)
+    ]  # fmt: skip
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    return path
+
+
+def read(parser: RuleParser, query: str) -> Structure:
+    return parser.parse([query])[0]
+
+
+def test_a_value_gets_the_attribute_that_states_it(parser: RuleParser) -> None:
+    assert read(parser, "jacket without polyurethane").excluded == (
+        Condition("material", ("polyurethane",)),
+    )
+    assert read(parser, "red jacket").required == (Condition("colour", ("red",)),)
+
+
+def test_what_a_product_is_made_of_wins_over_other_attributes(parser: RuleParser) -> None:
+    assert read(parser, "jacket, no leather").excluded == (Condition("material", ("leather",)),)
+
+
+def test_a_thing_that_is_an_attribute_has_no_values(parser: RuleParser) -> None:
+    assert read(parser, "jacket without a hood").excluded == (Condition("hood"),)
+
+
+def test_a_word_that_ends_in_less_excludes_what_the_catalogue_knows(parser: RuleParser) -> None:
+    assert read(parser, "clampless curling iron").excluded == (Condition("clamp"),)
+    assert not read(parser, "wireless curling iron").excluded
+    assert not RuleParser().parse(["clampless curling iron"])[0].excluded
+
+
+def test_the_kind_has_the_catalogue_s_word(parser: RuleParser) -> None:
+    assert read(parser, "coat in red").kinds == ("jacket",)
+    assert read(parser, "leather jacket").kinds == ("jacket",)
+
+
+def test_a_misspelt_kind_is_known(parser: RuleParser) -> None:
+    assert read(parser, "jackett without hood").kinds == ("jacket",)
+
+
+def test_numbers_and_units_are_found_however_they_are_written(parser: RuleParser) -> None:
+    assert read(parser, "20000mah power bank").required == (Condition("capacity", ("20,000 mah",)),)
+    assert read(parser, "kettle 1.7l").required == (Condition("capacity", ("1.7 l",)),)
+
+
+def test_an_attribute_that_lists_what_is_absent_decides_nothing(parser: RuleParser) -> None:
+    assert read(parser, "kettle without bpa").excluded == (Condition(None, ("bpa",)),)
+
+
+def test_a_brand_can_be_wanted_and_excluded(parser: RuleParser) -> None:
+    assert read(parser, "zippa jacket").required == (Condition("brand", ("zippa",)),)
+    assert read(parser, "jacket not norrvik").excluded == (Condition("brand", ("norrvik",)),)
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "brand", "product"),
+    [
+        ("norrvik polaris dupe", "norrvik polaris", "Norrvik", "p0"),
+        ("jacket like the polaris by norrvik", "polaris by norrvik", "Norrvik", "p0"),
+        ("cheaper than norrvik", "norrvik", "Norrvik", None),
+        ("kettle without the steinbach price", "steinbach", "Steinbach & Kind", None),
+        ("polaris lookalike", "polaris", "Norrvik", "p0"),
+        ("jacket, norrvik is way over budget", "norrvik", "Norrvik", None),
+    ],
+)
+def test_a_reference_names_brand_and_product(
+    parser: RuleParser, query: str, text: str, brand: str, product: str | None
+) -> None:
+    structure = read(parser, query)
+    assert structure.query_type == "alternative"
+    assert structure.reference is not None
+    found = structure.reference
+    assert (found.text, found.brand, found.product_id) == (text, brand, product)
+
+
+def test_a_brand_without_a_cue_is_no_reference(parser: RuleParser) -> None:
+    assert read(parser, "norrvik polaris jacket").reference is None
