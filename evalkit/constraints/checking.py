@@ -151,7 +151,7 @@ class Checker:
         parts += [
             (label, facts.offers.price(low, high, strict)) for label, low, high, strict in limits
         ]
-        if structure.reference is not None and structure.query_type == "alternative":
+        if structure.reference is not None:
             found = facts.offers.another_than(structure.reference)
             parts.append((f"it is another than {structure.reference.text}", found))
         return parts
@@ -170,11 +170,7 @@ class Checker:
             most = structure.price_share * self._reference_price(reference, structure)
             label = f"the price is at most {structure.price_share:g} of that of {reference.text}"
             limits.append((label, 0.0, most, False))
-        elif (
-            structure.query_type == "alternative"
-            and reference is not None
-            and structure.price_max is None
-        ):
+        elif reference is not None and structure.price_max is None:
             most = self._reference_price(reference, structure)
             limits.append((f"it is cheaper than {reference.text}", 0.0, most, True))
         return limits

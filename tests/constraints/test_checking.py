@@ -268,6 +268,16 @@ def test_with_a_price_limit_an_alternative_need_not_be_cheaper(make: Make) -> No
     assert verdicts(make(*KETTLES), structure) == [-1, 1, 1, 1, -1, 0]
 
 
+def test_a_negative_query_with_a_reference_must_be_cheaper_too(make: Make) -> None:
+    structure = Structure(
+        "negative",
+        ("kettle",),
+        excluded=(Condition("brand", ("nobody",)),),
+        reference=Reference("airloop", "Dovane", "p00"),
+    )
+    assert verdicts(make(*KETTLES), structure) == [-1, 1, 1, -1, -1, 0]
+
+
 def test_a_reference_without_a_price_leaves_unknown(make: Make) -> None:
     structure = alternative(Reference("the other one", "Nobody"))
     assert verdicts(make(*KETTLES), structure)[:4] == [0, 0, 0, 0]
