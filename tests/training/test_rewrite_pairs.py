@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from small_bert import save_small_bert
 
+from evalkit.cli import cli
 from evalkit.constraints import Condition, Reference, Structure
 from evalkit.errors import InputError
 from evalkit.knowledge import Graph, build_graph, read_catalogue
+from evalkit.manifest import read_manifest
 from evalkit.relevance import open_classifier
-from evalkit.rewriting import TypedQuery, breaks, open_rewriter
-from evalkit.training.fitting import ClassifierSettings
+from evalkit.rewriting import Rewrite, TypedQuery, breaks, open_rewriter
 from evalkit.training.rewrite_pairs import (
     CORRUPTIONS,
     construct_rewrites,
     corruptions,
     read_typed_queries,
-    train_on_constructed,
 )
 
 if TYPE_CHECKING:
@@ -143,6 +144,26 @@ def test_right_rewrites_break_no_rule_and_no_text_is_right_and_wrong(graph: Grap
     assert {row["family"] for row in rows if row["query_id"] == "q1"} == {"family of q1"}
 
 
+def test_a_text_that_is_right_is_no_corruption_too(graph: Graph) -> None:
+    class Fixed:
+        """A rewriter that calls a text right that would be another value."""
+
+        name = "fixed"
+        models = ()
+
+        def rewrite(self, queries: list[TypedQuery], n: int) -> list[list[Rewrite]]:
+            return [[Rewrite("red lamp", "lexical"), Rewrite("lamp black", "lexical")]]
+
+        def counts(self) -> dict[str, int]:
+            return {}
+
+    for seed in range(10):
+        table, _ = construct_rewrites([(GENERAL, "f")], graph, Fixed(), seed=seed)
+        wrong = {row["rewrite"] for row in table.to_pylist() if row["label"] == 0}
+        assert wrong
+        assert not wrong & {"red lamp", "black lamp"}
+
+
 def test_a_query_has_the_same_rewrites_wherever_it_stands(graph: Graph) -> None:
     one = constructed(graph, [NEGATIVE, GENERAL])
     two = constructed(graph, [GENERAL, CHEAPER, NEGATIVE])
@@ -182,10 +203,13 @@ def test_a_classifier_is_trained_on_them_and_keeps_them(products: Path, tmp_path
     ]
     queries.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     out = tmp_path / "classifier"
-    settings = ClassifierSettings(epochs=1, max_length=16, heldout=0.3)
-    done = train_on_constructed(
-        out, queries, products, settings=settings, model=str(save_small_bert(tmp_path / "base"))
-    )
+    words = ["train", "classifier", "--pairs", "rewrites", "-o", str(out), "--n", "3"]
+    words += ["--queries", str(queries), "--products", str(products), "--epochs", "1"]
+    words += ["--max-length", "16", "--held-out", "0.3"]
+    words += ["--model", str(save_small_bert(tmp_path / "base"))]
+    ran = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert ran.exit_code == 0
+    done = read_manifest(out)
     kept, counts = pq.read_table(out / "examples.parquet"), done.counts
     assert kept.num_rows == counts["rewrites"] == counts["learned"] + counts["heldout"]
     assert counts["learned_groups"] + counts["heldout_groups"] == 6
