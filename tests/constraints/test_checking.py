@@ -258,6 +258,11 @@ def test_a_brand_alone_gives_its_median_in_the_kind_and_is_no_alternative_itself
     assert verdicts(make(*KETTLES), structure) == [-1, -1, 1, -1, -1, 0]
 
 
+def test_cheaper_than_the_dearest_of_a_brand_is_not_cheaper_than_the_brand(make: Make) -> None:
+    checker = make(*KETTLES, {"kind": "kettle", "brand": "Hemi", "price": 90.0})
+    assert last_ones(checker, alternative(Reference("dovane", "Dovane")), 1) == [-1]
+
+
 def test_a_product_known_by_its_words_only_is_no_alternative_to_itself(make: Make) -> None:
     structure = alternative(Reference("dovane airloop", "Dovane"), price_max=200.0)
     assert verdicts(make(*KETTLES), structure) == [-1, 1, 1, 1, -1, 0]
@@ -325,6 +330,12 @@ def test_another_colour_in_the_title_speaks_against_one_where_that_is_borne_out(
     products += [{"title": f"Lead {n}, red", "colour": "red"} for n in range(8)]
     checker = make(*products, "Lead, blue", "Lead, red", "Lead", "Lead, red and blue")
     assert last_ones(checker, without("colour", "red"), 4) == [1, -1, 0, -1]
+
+
+def test_a_material_that_goes_with_another_does_not_speak_against_it(make: Make) -> None:
+    both = {"title": "Cotton shirt", "material": ["cotton", "elastane"]}
+    checker = make(*[both] * 8, *[{"title": "Shirt", "material": "linen"}] * 2, "Cotton shirt")
+    assert last_ones(checker, without("material", "elastane"), 1) == [0]
 
 
 def test_a_word_that_attributes_do_not_bear_out_decides_nothing(make: Make) -> None:
