@@ -37,6 +37,7 @@ _PRODUCTS = 6  # shown to the model at a time
 _EACH = 4  # queries asked for at a time
 _ATTRIBUTES = 8  # said of each product
 _LONGEST = 200  # characters of a query
+_LONGEST_ANSWER = 160 * _EACH  # tokens; a query with its structure takes about 110
 
 
 @dataclass
@@ -88,7 +89,7 @@ class LanguageModelSource:
             answers = self.model.generate(
                 messages,
                 temperature=self.temperature,
-                max_tokens=1024,
+                max_tokens=_LONGEST_ANSWER,
                 seed=seed,
                 schema=prompt.schema,
                 prompt=prompt.identity,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,3 +73,64 @@ def test_help_ends_with_an_example(spawn: Spawn) -> None:
     assert "Example: evalkit synthesize queries" in " ".join(done.stdout.split())
     group = spawn("synthesize", "--help")
     assert all(name in group.stdout for name in ("queries", "pairs", "all"))
+
+
+class _Shopkeeper(BaseHTTPRequestHandler):
+    """Answers every chat with the same two queries, one of which the catalogue does not have."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        plain = {"required": [], "price_max": None, "reference": None, "need": None}
+        lid = {"query_type": "negative", "excluded": [{"attribute": "hood", "values": []}]}
+        queries = [
+            {"query": "coat for a bare head, no hood thing", "kind": "jacket", **lid, **plain},
+            {"query": "spaceship no hood", "kind": "spaceship", **lid, **plain},
+        ]
+        message = {"role": "assistant", "content": json.dumps({"queries": queries})}
+        body = json.dumps(
+            {
+                "id": "1",
+                "object": "chat.completion",
+                "created": 0,
+                "model": "shopkeeper",
+                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+            }
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+        pass
+
+
+def test_a_server_writes_queries_that_the_catalogue_bears_out(
+    spawn: Spawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Shopkeeper)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        done = spawn(
+            *("synthesize", "queries", "--products", PRODUCTS, "--types", "negative"),
+            *("--per-type", 6, "--source", "templates,llm", "--llm", "openai:shopkeeper"),
+            *("--base-url", f"http://127.0.0.1:{server.server_port}/v1"),
+            *("--cache", tmp_path / "answers.sqlite", "-o", tmp_path / "queries.csv"),
+        )
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert done.returncode == 0, done.stderr
+    with open(tmp_path / "queries.csv", encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["source"] == "llm"]
+    assert [row["query"] for row in rows] == ["coat for a bare head, no hood thing"]
+    assert rows[0]["template"] == "synthesize_queries.v1"
+    manifest = json.loads((tmp_path / "queries.csv.manifest.json").read_text())
+    assert manifest["counts"]["dropped: llm: a kind that the catalogue has not"] >= 1
+    assert manifest["models"][0]["role"] == "writer"
