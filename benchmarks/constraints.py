@@ -4,7 +4,14 @@
     (in their catalogue and by `ignore_attributes`), and the checker reads those products' texts.
     The other half keeps its attributes: from them it learns which words to trust.
 (b) 200 pairs of benchmarks/labels/constraint_pairs.jsonl, graded by reading before the checker
-    was written. Three settings: attributes and text, text only, attributes only.
+    was written. Three settings: attributes and text, text only, attributes only. The grader saw
+    texts only: where attributes decide, look at the pairs that the text settles.
+
+The honest figures of (b) are the first. Reading text only, before anything was changed in view of
+a pair: 35 of 37 `pass` and 56 of 59 `fail` right, 35 of 75 satisfying and 56 of 77 violating
+products found (at 79e25da, when Chorus had no kinds yet). Since then wrong verdicts have been
+read, and rules changed in view of them: the pairs are no longer untouched, and what this prints
+now is likely somewhat too good.
 
 A `pass` is precise when the truth is that the product satisfies the structure; recall is the share
 of the satisfying products that pass. The same for `fail`. Intervals are Wilson's, 95 %.
