@@ -140,9 +140,12 @@ def _cores(
     sources = reader.sources
     found: dict[str, int] = {}
     names = {part for name in banned for part in split(name)}
+    is_name = reader.name_of((kind,))
     for number in models.tolist()[:50]:
         for words in sources.titles.segments(number):
-            kept = " ".join(word for word in words if word not in names)
+            kept = " ".join(
+                word for word in words if word not in names and (" " in word or not is_name(word))
+            )
             if sources.names_kind(kept, kind) and len(kept.split()) > 1:
                 text = sources.phrase([*lead, kept], kind)
                 found[text] = found.get(text, 0) + 1

@@ -14,6 +14,7 @@ from evalkit.rewriting.drafts import value_words
 from evalkit.rewriting.nearest import FILLER, Nearest
 from evalkit.rewriting.rules import excluded_words, kind_names, reference_words
 from evalkit.rewriting.selection import is_absent
+from evalkit.rewriting.titles import UNIT
 from evalkit.rewriting.wording import CONNECTORS, fold, split, stems
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class Reader:
             elif not condition.values and not self._differs(condition.attribute, kinds):
                 continue
             else:
-                text = required_words(condition)
+                text = required_words(condition) or _measured(condition, query.query)
             if text and not any(words.says(known, text) for known in wished):
                 wished.append(text)
         kept = [] if query.structure.query_type == "knowledge" else self._kept(query, kinds)
@@ -213,15 +214,17 @@ class Reader:
         }
         known = [self.vocabulary(kind) for kind in kinds]
         tokens = split(_opened(" ".join(condition.values[:1])))
-        return " ".join(
+        wanted = [
             token
             for token in tokens
             if token not in _CUES
             and token not in FILLER
             and not self.sources.titles.is_name(token)
             and not set(stems(token)) <= names
-            and any(all(words[part] for part in stems(token)) for words in known)
-        )
+        ]
+        if all(any(all(words[part] for part in stems(it)) for words in known) for it in wanted):
+            return " ".join(wanted)
+        return ""  # half of "machine washable" means something else
 
     def _kept(self, query: TypedQuery, kinds: tuple[str, ...]) -> list[str]:
         graph, titles = self.sources.graph, self.sources.titles
@@ -247,11 +250,13 @@ class Reader:
         if structure.reference is not None:
             taken.update(stems(structure.reference.text))
         vocabularies = [self.vocabulary(kind) for kind in kinds]
-        kept = []
+        kept: list[str] = []
         before = ""
         for token in split(_opened(query.query)):
             parts = stems(token)
-            negated, before = before == "non", token
+            negated, last, before = before == "non", before, token
+            if UNIT.fullmatch(token) and kept[-1:] != [last]:
+                continue  # of a number that no title says
             if (
                 not parts
                 or negated
@@ -266,6 +271,20 @@ class Reader:
             if any(all(known[part] >= 2 for part in parts) for known in vocabularies):
                 kept.append(token)
         return list(dict.fromkeys(kept))
+
+
+def _measured(condition: Condition, query: str) -> str:
+    """Return a wished number with the unit that the query gives it, or ``.
+
+    Example:
+        >>> from evalkit.constraints import Condition
+        >>> _measured(Condition("length", ("3.05",)), "3.05m power cord")
+        '3.05 m'
+    """
+    if len(condition.values) != 1:
+        return ""
+    found = re.search(rf"(?<![\w.]){re.escape(condition.values[0])} ?([a-z]+)\b", query.lower())
+    return f"{condition.values[0]} {found[1]}" if found is not None else ""
 
 
 def _opened(text: str) -> str:

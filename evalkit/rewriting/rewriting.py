@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["RewriteSettings", "read_typed_queries", "rewrite_queries"]
 
 _CHUNK = 200
-_CHUNK_OF_MODEL = 32
+_CHUNK_OF_MODEL = 16
 
 
 @dataclass(frozen=True)

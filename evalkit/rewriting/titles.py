@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from evalkit.knowledge import Catalogue
 
-__all__ = ["Phrase", "TitleLanguage"]
+__all__ = ["UNIT", "Phrase", "TitleLanguage"]
 
 _SEGMENT = re.compile(r"\s[-–—|]\s|[,;()\[\]|:]")
-_UNIT = re.compile(
+UNIT = re.compile(
     r"mm|cm|m|km|g|kg|mg|l|ml|cl|w|kw|wh|v|mv|a|ah|mah|hz|khz|mhz|ghz|db|gb|tb|mb|kb|in|ft|oz|lbs?|"
     r"nm|rpm|ppm|dpi|h|min|s|c|f|x|(?:inch|piece|pack|page|cup|hour|minute|month|year|step|player|level|"
     r"comb|attachment|slot|shelf|shelve|drawer|speed|function|part|port|pixel|pc)(?:s|es)?"
@@ -192,7 +192,7 @@ class TitleLanguage:
                 continue
             number = word.replace(".", "").replace(",", "").isdigit()
             unit = words[place] if number and place < len(words) else ""
-            if _UNIT.fullmatch(unit):
+            if UNIT.fullmatch(unit):
                 place += 1
                 if not self.is_name(word):
                     kept.append(f"{word} {unit}")
