@@ -59,6 +59,11 @@ def _search(
             place += 1
             continue
         listed = shop_words("products").at(keys, place)
+        listed = listed or shop_words("slogan products").at(keys, place)
+        phrase = shop_words("conditions").at(keys, place)
+        if phrase is not None and phrase[0] > (listed[0] if listed is not None else 0):
+            place += phrase[0]  # "plant based" is no plant
+            continue
         found = known.kinds.at(keys, place)
         if found is not None and listed is not None and listed[0] > found[0]:
             # "phone stand" is no phone, though the catalogue has phones and no stands

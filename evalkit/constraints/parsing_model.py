@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.constraints.parsing import RuleParser
 from evalkit.constraints.structure import Structure
-from evalkit.errors import SettingsError
+from evalkit.errors import ModelError, SettingsError
 from evalkit.llm.prompting import load_prompt
 
 if TYPE_CHECKING:
@@ -46,7 +46,11 @@ class LanguageModelParser:
     def parse(
         self, queries: Sequence[str], progress: Callable[[int], object] | None = None
     ) -> list[Structure]:
-        """Return the structure of every query, in order."""
+        """Return the structure of every query, in order.
+
+        Raises:
+            ModelError: an answer never came. One that came and is no structure is a fallback.
+        """
         asked = [self.prompt.fill(attributes=self._attributes, query=query) for query in queries]
         answers = self._model.generate(
             asked,
@@ -56,6 +60,12 @@ class LanguageModelParser:
             prompt=self.prompt.identity,
             progress=progress,
         )
+        unanswered = [answer.error for answer in answers if not any(answer.texts)]
+        if unanswered:
+            raise ModelError(
+                f"{len(unanswered):,} of {len(queries):,} queries got no answer ({unanswered[0]}). "
+                "Answers that came are in the cache; run it again."
+            )
         found = []
         for query, answer in zip(queries, answers, strict=True):
             structure = _structure(answer.parsed[0] if answer.parsed else None)

@@ -66,7 +66,7 @@ def find_need(
         return None
     wished = [token for place, token in enumerate(tokens) if place not in negated]
     said = " ".join(token.text for token in wished) if negated else text
-    if not (_QUESTION.search(said) or _SPEAKING.search(said) or _states(said, wished)):
+    if not (_QUESTION.search(said) or _SPEAKING.search(said) or _states(said, wished, kinds)):
         return None
     match = _NEED.match(text)
     if match and kinds and any(kind.split()[-1] in match["kind"] for kind in kinds):
@@ -74,12 +74,20 @@ def find_need(
     return text.strip(" ?")
 
 
-def _states(text: str, tokens: Sequence[Token]) -> bool:
+def _states(text: str, tokens: Sequence[Token], kinds: Sequence[str]) -> bool:
     keys = [token.key for token in tokens]
     needs = any(shop_words("needs").at(keys, place) for place in range(len(keys)))
+    occasion = any(
+        shop_words("occasions").at(keys, place)
+        and {"for", "to", "on", "at", "my"} & set(keys[max(0, place - 3) : place])
+        for place in range(len(keys))
+    )
     person = _FOR_PERSON.search(text)
     known = shop_words("persons")
     named = person is not None and any(
         known.at(keys, place) for place in range(len(keys)) if "for" in keys[:place]
     )
-    return needs or (named and len(tokens) > 2) or bool(_AGED.search(text) or _DOING.search(text))
+    # With a product's name, a person or an age alone is a size: "toys for 1 year old".
+    aged = not kinds and bool(_AGED.search(text))
+    who = named and len(tokens) > (3 if kinds else 2)
+    return needs or occasion or who or aged or bool(_DOING.search(text))

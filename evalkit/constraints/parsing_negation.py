@@ -62,7 +62,16 @@ class Negations:
 
 def is_request(tokens: Sequence[Token]) -> bool:
     """Tell whether a query begins like a request to a person ("i am looking for ...")."""
-    start = " ".join(token.text for token in tokens[:6]) + " "
+    words = [token.text for token in tokens[:6]]
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if words[0] not in exact_words("first words of requests"):
+            break
+        if word in ("need", "needs") and following == "to":
+            # "i need to hang a shelf" is a need, "i need to buy a shelf" is not.
+            return bool({"buy", "find", "get", "order", "purchase"} & set(words))
+        if word in exact_words("words of requests"):
+            return True
+    start = " ".join(words) + " "
     return start.startswith(tuple(f"{opening} " for opening in exact_words("openings")))
 
 

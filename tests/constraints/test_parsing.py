@@ -240,6 +240,12 @@ def test_a_need_is_told_in_the_query_s_words(query: str, need: str) -> None:
 def test_a_request_for_a_product_is_no_need() -> None:
     structure = read("i need a cordless mower for my garden")
     assert (structure.query_type, structure.need) == ("general", None)
+    assert read("i need to hang a shelf on a brick wall").query_type == "knowledge"
+
+
+@pytest.mark.parametrize("query", ["toys for 1 year old", "diamond wedding band", "mens boots"])
+def test_ages_and_words_of_occasions_in_a_product_s_name_are_no_need(query: str) -> None:
+    assert read(query).need is None
 
 
 def test_an_exclusion_makes_a_query_negative_whatever_else_it_says() -> None:

@@ -13,10 +13,11 @@ import pytest
 
 from evalkit.constraints import Condition, Structure
 from evalkit.constraints.parsing_model import LanguageModelParser
+from evalkit.errors import ModelError
 from evalkit.llm import open_cache
 from evalkit.llm.openai_endpoint import EndpointSettings, open_endpoint
 from tests.constraints.test_parsing_catalogue import write as write_products
-from tests.llm.fake_server import Action, Say, fake_server
+from tests.llm.fake_server import Action, Say, Status, fake_server
 
 ROOT = Path(__file__).parents[2]
 
@@ -151,3 +152,17 @@ def test_a_language_model_s_answer_becomes_a_structure(
     assert (first.reference.text, first.reference.brand) == ("acme one", "Acme")
     assert words(second) == ["buckle"], "an answer that cannot be used leaves it to the rules"
     assert parser.fallbacks == 1
+
+
+def test_queries_without_an_answer_are_not_left_to_the_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    quick = EndpointSettings(first_wait=0.02, longest_wait=0.05, timeout=5.0)
+    cache = open_cache(tmp_path / "answers.sqlite")
+    with fake_server(lambda question, attempt: Status(400)) as server:
+        model = open_endpoint("fake", base_url=server.url, cache=cache, budget=None, settings=quick)
+        with pytest.raises(ModelError, match="2 of 2 queries got no answer"):
+            LanguageModelParser(model).parse(["red mug", "belt without buckle"])
+    cache.close()
