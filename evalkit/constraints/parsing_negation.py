@@ -63,7 +63,7 @@ class Negations:
 def is_request(tokens: Sequence[Token]) -> bool:
     """Tell whether a query begins like a request to a person ("i am looking for ...")."""
     words = [token.text for token in tokens[:6]]
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words, ""][1:], strict=True):
         if words[0] not in exact_words("first words of requests"):
             break
         if word in ("need", "needs") and following == "to":
