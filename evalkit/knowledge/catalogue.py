@@ -351,10 +351,10 @@ def _split(statements: Any) -> dict[str, Attribute]:
     plain = np.array(statements.column("plain").to_pylist(), dtype=object)
     values = np.array(statements.column("value").to_pylist(), dtype=object)
     products = np.asarray(statements.column("product"), dtype=np.int64)
+    if not len(plain):
+        return {}
     result = {}
-    starts: list[int] = []
-    if len(plain):
-        starts = np.flatnonzero(np.r_[True, plain[1:] != plain[:-1]]).tolist()
+    starts = np.flatnonzero(np.r_[True, plain[1:] != plain[:-1]]).tolist()
     for start, end in zip(starts, [*starts[1:], len(plain)], strict=True):
         distinct, index = np.unique(values[start:end], return_inverse=True)
         order = np.lexsort((index, products[start:end]))

@@ -225,3 +225,8 @@ def test_a_missing_column_is_named_with_the_columns_there_are(file: Path) -> Non
 def test_attributes_that_are_no_objects_are_refused_with_a_remedy(file: Path) -> None:
     with pytest.raises(InputError, match=r"attributes: is no object.*'colour: red'.*Write \{"):
         catalogue(file, [{"product_id": "a", "title": "x", "attributes": "colour: red"}])
+
+
+def test_a_catalogue_whose_attributes_are_all_empty_states_nothing(file: Path) -> None:
+    products = [{"product_id": "1", "title": "Kettle", "kind": "kettle", "attributes": {}}]
+    assert catalogue(file, products).attributes == {}
