@@ -2,7 +2,7 @@
 
 The model sees the query, its structure and titles and values of the kinds it asks for, and answers
 `{"rewrites": [...]}`. A small model often writes a list in lines instead; those are read too. What
-breaks a rule, repeats or echoes is dropped and counted, never mended.
+breaks a rule, repeats or echoes, or says words that no product uses is dropped and counted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from evalkit.rewriting.rewriter import Rewrite, TypedQuery
 from evalkit.rewriting.rules import MOST_WORDS, breaks
 from evalkit.rewriting.selection import Selection, is_absent
 from evalkit.rewriting.titles import TitleLanguage
-from evalkit.rewriting.wording import split
+from evalkit.rewriting.wording import CONNECTORS, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,13 +132,19 @@ class LanguageModelRewriter:
         kept: list[str] = []
         for text in texts:
             plain = " ".join(split(text))
-            if len(kept) < n and not breaks(
+            broken = breaks(
                 query, plain, earlier=kept, graph=self._graph, is_name=self._titles.is_name
-            ):
+            )
+            if len(kept) < n and not broken and self._is_of_the_shop(plain):
                 kept.append(plain)
             else:
                 self._counts["rewrites_dropped"] += 1
         return [Rewrite(text, "llm") for text in kept]
+
+    def _is_of_the_shop(self, text: str) -> bool:
+        """Tell whether half of the words are used by products; small models write of anything."""
+        words = [word for word in split(text) if word not in CONNECTORS]
+        return 2 * sum(map(self._titles.is_of_the_shop, words)) >= len(words) > 0
 
     def _words(self, query: TypedQuery) -> str:
         """Return kinds, values and titles of products that fit; values that are excluded are left.

@@ -153,6 +153,10 @@ class TitleLanguage:
             self._shared_words[kind] = found
         return found
 
+    def is_of_the_shop(self, word: str) -> bool:
+        """Tell whether titles, kinds, attributes or values use a word, and not as a name."""
+        return self.knows(word) or fold(word) in self._stated
+
     def knows(self, word: str) -> bool:
         """Tell whether titles use a word, and not as a name."""
         word = fold(word)

@@ -92,6 +92,15 @@ def test_what_breaks_a_rule_is_dropped_and_counted(graph: Graph) -> None:
     assert opened.counts()["rewrites_dropped"] == 5
 
 
+def test_a_rewrite_of_words_that_no_product_uses_is_dropped(graph: Graph) -> None:
+    opened = rewriter(graph, Scripted(answered("superheroes whisper", "nylon anorak", "quilted")))
+    assert [rewrite.text for rewrite in opened.rewrite([NO_LEATHER], 5)[0]] == [
+        "nylon anorak",
+        "quilted",
+    ]
+    assert opened.counts()["rewrites_dropped"] == 1
+
+
 def test_a_list_in_lines_is_read_and_no_answer_stops_no_other(graph: Graph) -> None:
     model = Scripted("Sure:\n1. nylon jacket\n2. cotton jacket", "", "{}", answered("wool jacket"))
     opened = rewriter(graph, model)
