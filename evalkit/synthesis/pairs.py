@@ -193,9 +193,11 @@ def synthesize_pairs(
         graph = build_graph(catalogue, known)
         typed = read_typed_queries(queries, connection, catalogue, graph)
         asked = _asked(typed, _read_rewrites(rewrites, connection))
-        outside = _families(
-            read_typed_queries(held_out, connection, catalogue, graph) if held_out else ()
-        )
+        names = _families(queries, typed, connection)
+        outside: set[str] = set()
+        if held_out is not None:
+            reported = read_typed_queries(held_out, connection, catalogue, graph)
+            outside.update(*_families(held_out, reported, connection))
         checker = Checker(catalogue, graph)
         texts = _product_texts(products, connection, fields or judge.fields, reading, catalogue)
         decider = _Judge(catalogue, checker, judge, threshold, texts)
@@ -215,7 +217,9 @@ def synthesize_pairs(
                     )
                 )
                 moved(len(some))
-        looked_at = _finish(parts, typed, asked, outside, chosen, catalogue, texts, connection)
+        looked_at = _finish(
+            parts, typed, asked, names, outside, chosen, catalogue, texts, connection
+        )
         pairs = _pairs(looked_at, connection)
         if not pairs.num_rows:
             raise InputError(
@@ -429,15 +433,25 @@ def _limit(
     decision[here[worst[: max(missing, 0)]]] = "negative"
 
 
-def _families(typed: Sequence[TypedQuery]) -> frozenset[str]:
-    return frozenset(name for query in typed for name in families(query.structure))
+def _families(
+    path: str | os.PathLike[str], typed: Sequence[TypedQuery], connection: DuckDBPyConnection
+) -> list[tuple[str, ...]]:
+    """Name the families of each query, by its structure and the column `family`."""
+    from evalkit.tables import read
+
+    table = read("queries", path, connection)
+    stated: dict[str, str | None] = {}
+    if "family" in table.columns:
+        stated = dict(table.relation.select("query_id, CAST(family AS VARCHAR)").fetchall())
+    return [families(query.structure, stated.get(query.query_id) or "") for query in typed]
 
 
 def _finish(
     parts: Sequence[pa.Table],
     typed: Sequence[TypedQuery],
     asked: Mapping[str, Sequence[tuple[int, str]]],
-    outside: frozenset[str],
+    names: Sequence[tuple[str, ...]],
+    outside: set[str],
     settings: PairSettings,
     catalogue: Catalogue,
     texts: Sequence[str],
@@ -446,7 +460,6 @@ def _finish(
     """Add queries, texts and splits, and cap the products over all queries."""
     import pyarrow as pa
 
-    names = [families(query.structure) for query in typed]
     splits = [
         "held out"
         if outside & set(own)

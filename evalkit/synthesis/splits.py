@@ -21,8 +21,13 @@ __all__ = ["Split", "families", "split_of"]
 Split = Literal["train", "dev", "none"]
 
 
-def families(structure: Structure) -> tuple[str, ...]:
+def families(structure: Structure, stated: str = "") -> tuple[str, ...]:
     """Name the families of a query, sorted.
+
+    Args:
+        structure: what it asks for.
+        stated: the family that the queries table states; of a need it is taken, since one need is
+            said in several ways.
 
     Example:
         >>> from evalkit.constraints import Condition, Structure
@@ -38,7 +43,7 @@ def families(structure: Structure) -> tuple[str, ...]:
         reference = structure.reference
         found.add(f"reference|{(reference.product_id or reference.brand or reference.text)}")
     if structure.need is not None:
-        found.add(f"need|{structure.need}")
+        found.add(stated if stated.startswith("need|") else f"need|{structure.need}")
     if not found:
         found = {
             f"general|{kind}|{said}"

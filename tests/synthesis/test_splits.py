@@ -24,6 +24,8 @@ def test_a_negative_query_is_of_its_kind_and_every_excluded_value() -> None:
 
 def test_a_need_and_a_reference_are_families() -> None:
     assert families(Structure("knowledge", ("boots",), need="muddy field")) == ("need|muddy field",)
+    other = Structure("knowledge", ("boots",), need="walk my dog through a swamp")
+    assert families(other, "need|muddy field") == ("need|muddy field",)
     named = Structure("alternative", ("sofa",), reference=Reference("laguna", "Palazzo", "FU1"))
     assert families(named) == ("reference|FU1",)
     brand = Structure("alternative", ("sofa",), reference=Reference("palazzo", "Palazzo"))
