@@ -152,7 +152,8 @@ def rewrite_queries(
                 counts.update(json.loads((part.schema.metadata or {}).get(b"counts", b"{}")))
                 parts.append(part.replace_schema_metadata(None))
                 moved(len(some))
-        table = pa.concat_tables(parts) if parts else _table([], rewriter.name)
+        # In one piece: of several, DuckDB's threads write other bytes now and then.
+        table = pa.concat_tables(parts).combine_chunks() if parts else _table([], rewriter.name)
         target.parent.mkdir(parents=True, exist_ok=True)
         write(table, target, kind="rewrites", format=chosen.format, connection=connection)
         chunks.remove()
