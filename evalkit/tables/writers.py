@@ -139,11 +139,13 @@ def _supplier(frame: Any) -> Callable[[], Any]:
     try:
         known = nw.from_native(frame)
     except TypeError:
-        table = pa.table(frame)
+        return lambda: pa.table(frame).combine_chunks()
     else:
         eager = known.collect() if isinstance(known, nw.LazyFrame) else known
         table = nw.maybe_reset_index(eager).to_arrow()
-    return lambda: table
+    # The rows of several chunks are written in any order by an engine that need not keep it.
+    whole = table.combine_chunks()
+    return lambda: whole
 
 
 def _copy(

@@ -10,10 +10,12 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from evalkit.engines import open_engine
 from evalkit.errors import InputError, SettingsError
 from evalkit.tables import read, write
 
@@ -295,3 +297,17 @@ def test_a_written_file_has_the_usual_permissions_and_replaces_the_target_of_a_l
         os.umask(old)
     assert (tmp_path / "link.csv").is_symlink()
     assert (tmp_path / "real.csv").stat().st_mode & 0o777 == 0o640
+
+
+def test_the_rows_of_several_chunks_are_written_in_their_order(tmp_path: Path) -> None:
+    ids = [f"p{number:06d}" for number in range(200_000)]
+    whole = pa.table({"query_id": ["q"] * len(ids), "product_id": ids})
+    pieces = pa.concat_tables([whole.slice(start, 5_000) for start in range(0, len(ids), 5_000)])
+    path = tmp_path / "pairs.parquet"
+    contents = set()
+    for _ in range(3):
+        with open_engine() as connection:
+            write(pieces, path, kind="pairs", connection=connection)
+        contents.add(path.read_bytes())
+        assert pq.read_table(path).column("product_id").to_pylist() == ids
+    assert len(contents) == 1
