@@ -8,7 +8,7 @@ command, and any file can be replaced by somebody's own.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from evalkit.engines import open_engine
 from evalkit.errors import SettingsError
 from evalkit.progress import say
 from evalkit.synthesis.pairs import PairSettings, synthesize_pairs
+from evalkit.training.weak_labels import WEAK_GOOD
 
 if TYPE_CHECKING:
     import os
@@ -193,6 +194,7 @@ def synthesize_all(
     if classifier is None:
         _train(shop, place, judge, chosen, judgments, judged_queries)
     _step(6, "Pairs")
+    wanted = _reachable(judge, chosen.pairs)
     finished = synthesize_pairs(
         queries,
         accepted,
@@ -204,7 +206,7 @@ def synthesize_all(
         held_out=held_out,
         catalogue_settings=catalogue_settings,
         triples=triples,
-        settings=chosen.pairs,
+        settings=wanted,
         fields=chosen.fields,
         reading=reading,
         force=force,
@@ -267,16 +269,16 @@ def _train(
     from evalkit.training.classifier import train_classifier
     from evalkit.training.fitting import ClassifierSettings
 
-    epochs = 2
+    epochs, good = 2, chosen.good
     if judgments is None or judged_queries is None:
         judgments, judged_queries = _weak_labels(shop, place, chosen)
-        epochs = 1
+        epochs, good = 1, WEAK_GOOD
     train_classifier(
         judge,
         judgments,
         judged_queries,
         shop.products,
-        good=chosen.good,
+        good=good,
         fields=chosen.fields,
         settings=ClassifierSettings(epochs=epochs, seed=chosen.seed),
         model=chosen.model,
@@ -284,6 +286,29 @@ def _train(
         force=shop.force,
         memory_limit=shop.memory_limit,
     )
+
+
+def _reachable(judge: Path, wanted: PairSettings) -> PairSettings:
+    """Take a lower precision where the classifier never reached the wanted one, and say so."""
+    from evalkit.relevance import open_classifier
+
+    reached = [
+        precision
+        for precision, threshold in open_classifier(judge).thresholds.items()
+        if threshold is not None and precision <= wanted.precision
+    ]
+    if wanted.threshold is not None or wanted.precision in reached:
+        return wanted
+    if not reached:
+        raise SettingsError(
+            f"{judge} reached no precision up to {wanted.precision:g} on held-out pairs; give a "
+            "probability with --threshold, or a better classifier with --classifier."
+        )
+    say(
+        f"Warning: the classifier never reached precision {wanted.precision:g} on held-out "
+        f"pairs; its threshold for {max(reached):g} is taken."
+    )
+    return replace(wanted, precision=max(reached))
 
 
 def _weak_labels(shop: _Shop, place: Path, chosen: ChainSettings) -> tuple[Path, Path]:

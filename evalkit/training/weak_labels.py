@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from evalkit.knowledge import Catalogue
     from evalkit.rewriting import TypedQuery
 
-__all__ = ["weak_judgments"]
+__all__ = ["WEAK_GOOD", "weak_judgments"]
+
+WEAK_GOOD = 1.0
+"""Grade from which such a product is good: the conditions are the checker's, the kind is both's."""
 
 
 def weak_judgments(
