@@ -31,6 +31,7 @@ _COMMANDS = {
     "retrieve": ("evalkit.cli.retrieval", "retrieve", "Search an index for every query."),
     "rewrite": ("evalkit.cli.rewrite", "rewrite", "Rewrite queries in product words."),
     "score": ("evalkit.cli.score", "score", "Score runs and compare them."),
+    "stress": ("evalkit.cli.stress", "stress", "Measure what attacks and changes do."),
     "study": ("evalkit.cli.study", "study", "Side-by-side studies: create, invite, status, votes."),
     "synthesize": (
         "evalkit.cli.synthesize",

@@ -95,11 +95,10 @@ class View:
         """Return the checker's verdicts (1, 0, -1) on what each text found, best first."""
         ids = np.array(run.column("query_id").to_pylist(), dtype=object)
         numbers = self.catalogue.numbers_of(run.column("product_id").to_pylist())
-        starts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1])) if len(ids) else []
-        ends = [*starts[1:], len(ids)]
-        empty = np.zeros(0, dtype=np.int8)
-        found = dict.fromkeys(structures, empty)
-        for start, end in zip(starts, ends, strict=len(ids) > 0):
+        first = np.flatnonzero(np.append(True, ids[1:] != ids[:-1])) if len(ids) else ids
+        starts: list[int] = first.tolist()
+        found = dict.fromkeys(structures, np.zeros(0, dtype=np.int8))
+        for start, end in zip(starts, [*starts[1:], len(ids)], strict=len(starts) > 0):
             text = str(ids[start])
             found[text] = self.checker.check(structures[text], numbers[start:end]).verdict
         return found
