@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.judge import language_model_options, open_model
+from evalkit.cli.llm_options import language_model_options, open_model
 from evalkit.cli.table_options import FORMATS, machine_options
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from evalkit.cli.llm_options import language_model_options, open_model
 from evalkit.cli.table_options import FORMATS, machine_options
 
 __all__ = ["rewrite"]
@@ -33,24 +34,7 @@ __all__ = ["rewrite"]
     show_default=True,
     help="catalogue: from what the catalogue says, offline; llm: a language model.",
 )
-@click.option("--llm", metavar="MODEL", help="For --rewriter llm: smollm2, openai:NAME, a folder.")
-@click.option("--base-url", help="Of an OpenAI-compatible endpoint, for --llm openai:NAME.")
-@click.option("--revision", help="Of a hub model.")
-@click.option(
-    "--cache", type=click.Path(), help="File of answers; answers.sqlite in the cache otherwise."
-)
-@click.option("--max-requests", type=click.IntRange(min=0), help="Budget of requests.")
-@click.option("--max-tokens", type=click.IntRange(min=0), help="Budget of tokens, both ways.")
-@click.option(
-    "--concurrency",
-    type=click.IntRange(min=1),
-    default=8,
-    show_default=True,
-    help="Requests to a server under way at once.",
-)
-@click.option(
-    "--timeout", type=float, default=120.0, show_default=True, help="Seconds of one request."
-)
+@language_model_options
 @click.option(
     "--settings",
     "catalogue_settings",
@@ -104,8 +88,6 @@ def rewrite(**chosen: Any) -> None:
 
 def _rewriter(chosen: dict[str, Any]) -> tuple[str, Any]:
     """Return the rewriter's name, and its language model where it has one."""
-    from pathlib import Path
-
     from evalkit.errors import SettingsError
 
     name, colon, spec = chosen["rewriter"].partition(":")
@@ -116,15 +98,4 @@ def _rewriter(chosen: dict[str, Any]) -> tuple[str, Any]:
     spec = spec if colon else chosen["llm"]
     if not spec or (colon and chosen["llm"] not in (None, spec)):
         raise SettingsError("The rewriter llm needs one language model; name it with --llm.")
-    from evalkit.llm import Budget, open_language_model
-
-    model = open_language_model(
-        spec,
-        cache=Path(chosen["cache"]) if chosen["cache"] else None,
-        budget=Budget(max_requests=chosen["max_requests"], max_tokens=chosen["max_tokens"]),
-        concurrency=chosen["concurrency"],
-        timeout=chosen["timeout"],
-        base_url=chosen["base_url"],
-        revision=chosen["revision"],
-    )
-    return f"llm:{spec}", model
+    return f"llm:{spec}", open_model(chosen | {"llm": spec})

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from evalkit.cli.llm_options import language_model_options, open_model
 from evalkit.cli.table_options import (
     FORMATS,
     listed,
@@ -87,15 +88,7 @@ def synthesize() -> None:
     callback=listed,
     help="Of templates, graph, llm; templates and graph otherwise, and llm with --llm.",
 )
-@click.option(
-    "--llm", metavar="MODEL", help="Of the source llm: smollm2, openai:NAME, a folder, a hub id."
-)
-@click.option("--base-url", help="Of an OpenAI-compatible endpoint, for --llm openai:NAME.")
-@click.option(
-    "--cache", type=click.Path(), help="File of answers; answers.sqlite in the cache otherwise."
-)
-@click.option("--max-requests", type=click.IntRange(min=0), help="Budget of requests.")
-@click.option("--max-tokens", type=click.IntRange(min=0), help="Budget of tokens, both ways.")
+@language_model_options
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--min-products",
@@ -132,8 +125,6 @@ def queries(**chosen: Any) -> None:
     catalogue are known to satisfy; of what a negative query excludes, some products of its kind
     have it. Columns: query_id, query, query_type, structure, family, source, template, seed.
     """
-    from pathlib import Path
-
     from evalkit.constraints import QUERY_TYPES
     from evalkit.synthesis.queries import QuerySettings, SourceName, synthesize_queries
 
@@ -149,23 +140,13 @@ def queries(**chosen: Any) -> None:
         similarity=chosen["similarity"],
         seed=chosen["seed"],
     )
-    model = None
-    if chosen["llm"] is not None:
-        from evalkit.llm import Budget, open_language_model
-
-        model = open_language_model(
-            chosen["llm"],
-            base_url=chosen["base_url"],
-            cache=None if chosen["cache"] is None else Path(chosen["cache"]),
-            budget=Budget(max_requests=chosen["max_requests"], max_tokens=chosen["max_tokens"]),
-        )
     synthesize_queries(
         chosen["products"],
         chosen["output"],
         settings=settings,
         catalogue_settings=chosen["catalogue_settings"],
         triples=chosen["triples"],
-        model=model,
+        model=open_model(chosen) if chosen["llm"] is not None else None,
         report=chosen["report"],
         compare=chosen["compare"],
         reading=reading_settings(chosen),
