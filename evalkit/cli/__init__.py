@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 import click
 
 from evalkit import EvalkitError, __version__
+from evalkit.cli.lazy import LazyGroup
 
 __all__ = ["main"]
 
@@ -42,28 +42,9 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """Imports a command's module when the command is called, so that `--help` stays fast."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, attribute, _ = _COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(module), attribute)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{module}.{attribute} is not a command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, _COMMANDS[name][2]) for name in self.list_commands(ctx)])
-
-
 @click.group(
-    cls=_LazyGroup,
+    cls=LazyGroup,
+    elsewhere=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: evalkit score --control bm25.parquet --treatment dense.parquet "
     "--judgments judgments.csv --queries queries.csv --by query_type",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import click
 
+from evalkit.cli.lazy import LazyGroup
 from evalkit.cli.options import column_names, memory_option, words
 from evalkit.cli.output import (
     check_outputs,
@@ -31,30 +31,9 @@ _ELSEWHERE = {
 }
 
 
-class _Group(click.Group):
-    """Knows the commands of other modules by name, and imports them when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _ELSEWHERE:
-            return super().get_command(ctx, cmd_name)
-        module, attribute, _ = _ELSEWHERE[cmd_name]
-        command = getattr(importlib.import_module(module), attribute)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{module}.{attribute} is not a command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = {name: told for name, (_, _, told) in _ELSEWHERE.items()}
-        rows |= {name: command.get_short_help_str(80) for name, command in self.commands.items()}
-        with formatter.section("Commands"):
-            formatter.write_dl(sorted(rows.items()))
-
-
 @click.group(
-    cls=_Group,
+    cls=LazyGroup,
+    elsewhere=_ELSEWHERE,
     epilog="Example: evalkit relevance agreement --judge judgments.csv --human human.csv --good 2",
 )
 def relevance() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import click
 
+from evalkit.cli.lazy import LazyGroup
 from evalkit.cli.llm_options import language_model_options, open_model
 from evalkit.cli.table_options import (
     FORMATS,
@@ -25,28 +25,9 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """Imports a command's module when the command is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module, attribute, _ = _COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(module), attribute)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{module}.{attribute} is not a command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, _COMMANDS[name][2]) for name in self.list_commands(ctx)])
-
-
 @click.group(
-    cls=_LazyGroup,
+    cls=LazyGroup,
+    elsewhere=_COMMANDS,
     epilog="Example: evalkit synthesize queries --products products.jsonl -o queries.parquet",
 )
 def synthesize() -> None:
