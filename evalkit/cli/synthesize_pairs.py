@@ -163,6 +163,8 @@ def pairs(**chosen: Any) -> None:
 
     if chosen["card"] is not None and chosen["candidates"] is None:
         raise SettingsError("--card shows what was dropped and why; name --candidates too.")
+    if chosen["card"] is not None and not chosen["card"].endswith((".html", ".md")):
+        raise SettingsError(f"--card {chosen['card']}: name it .html or .md.")
     check_outputs(chosen["output"], chosen["candidates"], chosen["card"])
     synthesize_pairs(
         chosen["queries"],
@@ -282,15 +284,12 @@ def _pair_settings(chosen: dict[str, Any]) -> Any:
 def _write_card(
     queries: Any, rewrites: Any, candidates: Any, pairs: Any, path: Any, seed: int
 ) -> None:
-    from evalkit.errors import SettingsError
     from evalkit.files import write_text
     from evalkit.progress import say
     from evalkit.reports.data_card import card_markdown, write_card_page
     from evalkit.synthesis.data_card import make_card
 
     name = str(path)
-    if not name.endswith((".html", ".md")):
-        raise SettingsError(f"--card {name}: name it .html or .md.")
     document = make_card(queries, rewrites, candidates, pairs, seed=seed)
     if name.endswith(".html"):
         write_card_page(document, path)

@@ -52,7 +52,8 @@ def card_markdown(document: Document) -> str:
         parts += ["", f"## {title}", "", *_table(headers, rows)]
     parts += ["", "## Settings", ""]
     parts += [
-        f"- {name}: `{escape_markdown(value)}`" for name, value in document["settings"].items()
+        f"- {escape_markdown(name)}: {escape_markdown(value)}"
+        for name, value in document["settings"].items()
     ]
     parts += [
         f"- model ({escape_markdown(model.get('role'))}): {escape_markdown(model.get('id'))} "

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from evalkit.tables import Table
+
 __all__ = ["make_card"]
 
 # what is drawn of each, a name and a condition on the candidates
@@ -62,15 +64,10 @@ def make_card(
     from evalkit.tables import read
 
     with open_engine(memory_limit) as connection:
-        for kind, name, path in (
-            ("queries", "card_queries", queries),
-            ("rewrites", "card_rewrites", rewrites),
-            ("pairs", "card_candidates", candidates),
-        ):
-            table = read(kind, path, connection)  # type: ignore[arg-type]
-            table.relation.create_view(name, replace=True)
+        read("pairs", candidates, connection).relation.create_view("card_candidates")
+        _view_queries(connection, read("queries", queries, connection))
+        filtered = _view_rewrites(read("rewrites", rewrites, connection))
         manifest = read_manifest(Path(pairs))
-        filtered = "accepted" in connection.sql("SELECT * FROM card_rewrites LIMIT 0").columns
         return {
             "kind": "data_card",
             "version": __version__,
@@ -89,6 +86,32 @@ def make_card(
             "rewrite_examples": _rewrite_examples(connection, examples, seed) if filtered else [],
             "seed": seed,
         }
+
+
+def _view_queries(connection: DuckDBPyConnection, table: Table) -> None:
+    """Give each query the type that the pairs have it by; the file may not say it."""
+    stated = "CAST(query_type AS VARCHAR)" if "query_type" in table.columns else "NULL"
+    table.relation.select(f"query_id, query, {stated} AS stated").create_view("card_stated")
+    connection.execute(
+        """
+        CREATE TEMP VIEW card_queries AS
+        SELECT query_id, query, coalesce(found.query_type, stated, '') AS query_type
+        FROM card_stated LEFT JOIN (
+            SELECT DISTINCT query_id, query_type FROM card_candidates
+        ) AS found USING (query_id)
+        """
+    )
+
+
+def _view_rewrites(table: Table) -> bool:
+    """Add the columns that somebody's own filter does not write; tell whether there was one."""
+    absent = [
+        f"CAST(NULL AS {kind}) AS {name}"
+        for name, kind in (("relevance", "DOUBLE"), ("reason", "VARCHAR"))
+        if name not in table.columns
+    ]
+    table.relation.select(", ".join(["*", *absent])).create_view("card_rewrites")
+    return "accepted" in table.columns
 
 
 def _types(connection: DuckDBPyConnection, filtered: bool) -> list[dict[str, Any]]:
@@ -124,7 +147,8 @@ def _rewrite_reasons(connection: DuckDBPyConnection) -> list[dict[str, Any]]:
     return _rows(
         connection,
         """
-        SELECT query_type, regexp_extract(reason, '^[^:(0-9]+') AS reason, count(*) AS rewrites
+        SELECT query_type, regexp_replace(reason, '''[^'']*''', '…', 'g') AS reason,
+            count(*) AS rewrites
         FROM card_rewrites JOIN card_queries USING (query_id)
         WHERE NOT CAST(accepted AS BOOLEAN)
         GROUP BY ALL ORDER BY query_type, rewrites DESC, 2
@@ -138,7 +162,7 @@ def _reasons(connection: DuckDBPyConnection) -> list[dict[str, Any]]:
         """
         SELECT query_type, decision,
             CASE WHEN "check" <> 'pass' THEN 'checker: ' || "check"
-                ELSE trim(regexp_replace(reason, '[:0-9].*$', '')) END AS reason,
+                ELSE trim(regexp_replace(reason, ':.*$', '')) END AS reason,
             count(*) AS products
         FROM card_candidates WHERE decision <> 'kept'
         GROUP BY ALL ORDER BY query_type, decision, products DESC, 3

@@ -10,7 +10,7 @@ product that was looked at keeps its decision and the reason.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from evalkit.knowledge import Catalogue
     from evalkit.relevance.classifier import Classifier
     from evalkit.retrieval import Retriever
+    from evalkit.retrieval.retriever import DenseRetriever, LexicalRetriever
     from evalkit.rewriting import TypedQuery
 
 __all__ = ["PairSettings", "synthesize_pairs"]
@@ -144,7 +145,6 @@ def synthesize_pairs(
     from evalkit.constraints.checking import Checker
     from evalkit.knowledge import build_graph, read_catalogue, read_settings, read_triples
     from evalkit.relevance import open_classifier
-    from evalkit.retrieval import open_index
     from evalkit.rewriting.rewriting import read_typed_queries
     from evalkit.tables import write
 
@@ -152,7 +152,7 @@ def synthesize_pairs(
     chosen = settings or PairSettings()
     target = Path(output)
     judge = open_classifier(classifier)
-    retrievers = {_kind(folder): open_index(folder, products=products) for folder in indexes}
+    retrievers = _open_indexes(indexes, products)
     threshold = judge.threshold(chosen.precision) if chosen.threshold is None else chosen.threshold
     files = {
         "queries": queries,
@@ -172,7 +172,6 @@ def synthesize_pairs(
             "threshold": threshold,
             "fields": list(fields) if fields is not None else None,
             "reading": dict(reading or {}),
-            "candidates": candidates is not None,
             "indexes": {
                 name: retriever.manifest.outputs for name, retriever in sorted(retrievers.items())
             },
@@ -181,8 +180,9 @@ def synthesize_pairs(
         models=(judge.to_manifest("relevance"),),
         seeds={"split": chosen.seed},
     )
+    beside = None if candidates is None else Path(candidates)
     done = None if force else finished_before(target, wanted)
-    if done is not None and (candidates is None or Path(candidates).is_file()):
+    if done is not None and (beside is None or finished_before(beside, wanted) is not None):
         say(f"{target} is up to date (same inputs and settings); --force makes it again.")
         return done
     with open_engine(memory_limit, threads) as connection:
@@ -192,7 +192,11 @@ def synthesize_pairs(
         )
         graph = build_graph(catalogue, known)
         typed = read_typed_queries(queries, connection, catalogue, graph)
-        asked = _asked(typed, _read_rewrites(rewrites, connection))
+        accepted = _read_rewrites(rewrites, connection)
+        warnings = _warnings(rewrites, accepted, {query.query_id for query in typed})
+        for warning in warnings:
+            say(f"Warning: {warning}")
+        asked = _asked(typed, accepted)
         names = _families(queries, typed, connection)
         outside: set[str] = set()
         if held_out is not None:
@@ -221,25 +225,19 @@ def synthesize_pairs(
             parts, typed, asked, names, outside, chosen, catalogue, texts, connection
         )
         pairs = _pairs(looked_at, connection)
+        counts = _counts(looked_at, pairs, typed, asked, connection)
+        finished = replace(wanted, counts=counts, warnings=warnings)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if beside is not None:
+            write(looked_at, beside, kind="pairs", connection=connection)
+            finished.write(beside, started=started)
         if not pairs.num_rows:
             raise InputError(
                 str(queries),
                 [Problem("no pair was kept")],
                 remedy="A lower --threshold or --precision keeps more; --candidates shows why.",
             )
-        counts = _counts(looked_at, pairs, typed, asked, connection)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if candidates is not None:
-            write(looked_at, candidates, kind="pairs", connection=connection)
         write(pairs, target, kind="pairs", connection=connection)
-    finished = Manifest(
-        wanted.command,
-        wanted.settings,
-        wanted.inputs,
-        wanted.models,
-        wanted.seeds,
-        counts,
-    )
     finished.write(target, started=started)
     chunks.remove()
     say(
@@ -250,10 +248,27 @@ def synthesize_pairs(
     return finished
 
 
-def _kind(folder: str | os.PathLike[str]) -> str:
-    from evalkit.manifest import read_manifest
+def _open_indexes(
+    folders: Sequence[str | os.PathLike[str]], products: str | os.PathLike[str]
+) -> dict[str, DenseRetriever | LexicalRetriever]:
+    """Open the indexes by what they search with: `bm25` or `dense`, one of each at most."""
+    from evalkit.retrieval import open_index
 
-    return "bm25" if read_manifest(Path(folder)).settings["kind"] == "lexical" else "dense"
+    found: dict[str, DenseRetriever | LexicalRetriever] = {}
+    opened: dict[str, str] = {}
+    for folder in folders:
+        retriever = open_index(folder, products=products)
+        lexical = retriever.manifest.settings["kind"] == "lexical"
+        name, words = ("bm25", "words") if lexical else ("dense", "meaning")
+        if name in found:
+            raise SettingsError(
+                f"--index {folder}: {opened[name]} is an index of {words} already; give one of "
+                "words and one of meaning."
+            )
+        found[name], opened[name] = retriever, str(folder)
+    if not found:
+        raise SettingsError("There is no index to search; give --index, best twice.")
+    return found
 
 
 def _read_rewrites(
@@ -269,7 +284,33 @@ def _read_rewrites(
     found: dict[str, list[str]] = {}
     for query_id, rewrite in rows.order(order).select("query_id, rewrite").fetchall():
         found.setdefault(query_id, []).append(rewrite)
+    if not found:
+        raise InputError(
+            str(path),
+            [Problem("there is no accepted rewrite")],
+            remedy="Write some with evalkit rewrite, or filter them less strictly.",
+        )
     return found
+
+
+def _warnings(
+    path: str | os.PathLike[str], rewrites: Mapping[str, Sequence[str]], known: set[str]
+) -> tuple[str, ...]:
+    """Say which rewrites belong to no query; refuse when none does."""
+    strangers = sorted(rewrites.keys() - known)
+    if not strangers:
+        return ()
+    if len(strangers) == len(rewrites):
+        raise InputError(
+            str(path),
+            [Problem("no rewrite belongs to any of the queries", query_id=strangers[0])],
+            remedy="Give the queries that were rewritten.",
+        )
+    count = sum(len(rewrites[query_id]) for query_id in strangers)
+    return (
+        f"{path}: {count:,} rewrites belong to {len(strangers):,} queries that are not among the "
+        f"queries, such as {strangers[0]}; they are left out.",
+    )
 
 
 def _asked(
@@ -328,6 +369,13 @@ def _decide(
     found = search_offline(table, retrievers, connection, Depth(settings.each, settings.fused))
     ids = np.array(found.column("query_id").to_pylist(), dtype=object)
     numbers = judge.catalogue.numbers_of(found.column("product_id").to_pylist())
+    if (numbers < 0).any():
+        stranger = found.column("product_id")[int(np.argmax(numbers < 0))].as_py()
+        raise InputError(
+            "the index",
+            [Problem("has a product that the catalogue has not", product_id=stranger)],
+            remedy="Build it again, reading the products in the same way (--map, --format).",
+        )
     places = np.asarray(found.column("place"), dtype=np.int64)
     verdict = np.zeros(len(ids), dtype=np.int8)
     decision = np.full(len(ids), "dropped", dtype=object)
@@ -510,22 +558,24 @@ def _finish(
                     ORDER BY probability DESC, query_id
                 ) END AS turn
             FROM evalkit_looked_at JOIN evalkit_typed USING (query_id)
+        ), paired AS (
+            SELECT *, bool_or(turn <= ?) OVER (PARTITION BY query_id) AS pair FROM counted
         )
         SELECT query_id, query, product_id, text, query_type, family, split, rewrite,
             place AS rewrite_place, fused_rank, fused_score, bm25_rank, dense_rank, probability,
             "check",
-            CASE WHEN decision IN ('kept', 'negative') AND (split NOT IN ('train', 'dev')
-                OR turn > ?) THEN 'dropped' ELSE decision END AS decision,
-            CASE WHEN decision NOT IN ('kept', 'negative') THEN reason
+            CASE WHEN decision = 'kept' AND turn <= ? OR decision = 'negative' AND pair
+                THEN decision ELSE 'dropped' END AS decision,
+            CASE WHEN decision <> 'kept' THEN reason
                 WHEN split = 'held out' THEN 'the family is held out'
                 WHEN split = 'none' THEN 'the families fall into both splits'
                 WHEN turn > ? THEN 'the product has ' || CAST(? AS VARCHAR) || ' pairs already'
                 ELSE reason END AS reason
-        FROM counted JOIN evalkit_places USING (query_id, place)
+        FROM paired JOIN evalkit_places USING (query_id, place)
         JOIN evalkit_product_texts USING (product_id)
         ORDER BY query_id, fused_rank
         """,
-        [settings.per_product, settings.per_product, settings.per_product],
+        [settings.per_product] * 4,
     ).to_arrow_table()
 
 
@@ -538,9 +588,7 @@ def _pairs(looked_at: pa.Table, connection: DuckDBPyConnection) -> pa.Table:
             query_type, family, split, rewrite, rewrite_place, fused_rank, fused_score, bm25_rank,
             dense_rank, probability, "check", reason
         FROM evalkit_decided
-        WHERE decision IN ('kept', 'negative') AND query_id IN (
-            SELECT query_id FROM evalkit_decided WHERE decision = 'kept'
-        )
+        WHERE decision IN ('kept', 'negative')
         ORDER BY query_id, label DESC, fused_rank
         """
     ).to_arrow_table()
