@@ -64,6 +64,7 @@ def rewrites(**chosen: Any) -> None:
     from evalkit.cli.train import reading_of
     from evalkit.errors import SettingsError
     from evalkit.relevance.rewrite_filter import filter_rewrites
+    from evalkit.rewriting.rules import RULES
 
     judges = [name for name in ("classifier", "llm", "rules_only") if chosen[name]]
     if len(judges) != 1:
@@ -101,7 +102,7 @@ def rewrites(**chosen: Any) -> None:
         model=model,
         models=models,
         threshold=threshold,
-        settings={"rules": 1},
+        settings={"rules": RULES},
         inputs={role: chosen[role] for role in roles if chosen[role] is not None},
         reading=reading_of(names, "rewrites", "queries"),
         format=chosen["output_format"],

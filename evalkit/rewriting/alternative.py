@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalkit.rewriting.drafts import Draft, choose, value_words
-from evalkit.rewriting.rules import reference_words
+from evalkit.rewriting.query_words import reference_words
 from evalkit.rewriting.wording import bag, fold, join, split, stems
 
 if TYPE_CHECKING:

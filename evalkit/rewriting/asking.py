@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalkit.rewriting.drafts import value_words
+from evalkit.rewriting.drafts import Sources, value_words
 from evalkit.rewriting.nearest import FILLER, Nearest
-from evalkit.rewriting.rules import excluded_words, kind_names, reference_words
-from evalkit.rewriting.selection import is_absent
-from evalkit.rewriting.titles import UNIT
+from evalkit.rewriting.query_words import excluded_words, kind_names, reference_words
+from evalkit.rewriting.selection import Selection, is_absent
+from evalkit.rewriting.titles import UNIT, TitleLanguage
 from evalkit.rewriting.wording import CONNECTORS, fold, split, stems
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evalkit.constraints import Condition
-    from evalkit.rewriting.drafts import Sources
+    from evalkit.knowledge import Catalogue
+    from evalkit.knowledge.graph import Graph
     from evalkit.rewriting.rewriter import TypedQuery
 
-__all__ = ["Asked", "Reader", "required_words"]
+__all__ = ["Asked", "Reader", "open_reader", "required_words"]
 
 _MOST_KINDS = 3
 _UNIT = re.compile(r"\b(\d+)([a-z]{1,4})\b")  # 28cm
@@ -60,6 +61,11 @@ class Asked:
     lead: tuple[str, ...]
     products: dict[str, NDArray[np.int64]]
     barred: dict[str, NDArray[np.int64]]
+
+
+def open_reader(catalogue: Catalogue, graph: Graph) -> Reader:
+    """Return a reader of queries against this catalogue and its titles."""
+    return Reader(Sources(graph, TitleLanguage(catalogue), Selection(catalogue, graph.words)))
 
 
 class Reader:

@@ -11,15 +11,13 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from evalkit.rewriting.alternative import rewrite_alternative
-from evalkit.rewriting.asking import Asked, Reader
-from evalkit.rewriting.drafts import Draft, Sources, choose
+from evalkit.rewriting.asking import Asked, open_reader
+from evalkit.rewriting.drafts import Draft, choose
 from evalkit.rewriting.general import rewrite_general
 from evalkit.rewriting.knowledge_needs import rewrite_need
 from evalkit.rewriting.negative import rewrite_negative
 from evalkit.rewriting.rewriter import Rewrite, TypedQuery
 from evalkit.rewriting.rules import breaks
-from evalkit.rewriting.selection import Selection
-from evalkit.rewriting.titles import TitleLanguage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,8 +41,7 @@ class CatalogueRewriter:
 
     def __init__(self, catalogue: Catalogue, graph: Graph, *, seed: int = 0) -> None:
         self._graph = graph
-        self._titles = TitleLanguage(catalogue)
-        self._reader = Reader(Sources(graph, self._titles, Selection(catalogue, graph.words)))
+        self._reader = open_reader(catalogue, graph)
         self._seed = seed
         self._counts: Counter[str] = Counter()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalkit.rewriting.rules import kind_names
+from evalkit.rewriting.query_words import kind_names
 from evalkit.rewriting.selection import is_absent
 from evalkit.rewriting.wording import CONNECTORS, bag, contains, fold, is_near, join, split, stems
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalkit.rewriting.drafts import Draft, choose
-from evalkit.rewriting.rules import excluded_words
+from evalkit.rewriting.query_words import excluded_words
 from evalkit.rewriting.wording import bag, join, split
 
 if TYPE_CHECKING:

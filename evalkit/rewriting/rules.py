@@ -8,20 +8,23 @@ among them, and the filters behind look at the products.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from evalkit.knowledge.words import read_words
+from evalkit.rewriting.query_words import excluded_words, kind_names, reference_words
 from evalkit.rewriting.wording import CONNECTORS, bag, contains, fold, is_near, split, stems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from evalkit.constraints import Condition, Structure
+    from evalkit.constraints import Structure
     from evalkit.knowledge.graph import Graph
     from evalkit.rewriting.rewriter import TypedQuery
 
 __all__ = [
     "MOST_WORDS",
+    "RULES",
     "breaks",
     "excluded_words",
     "filter_rule",
@@ -30,6 +33,7 @@ __all__ = [
 ]
 
 MOST_WORDS = 16
+RULES = 2  # raised when the same rewrite may be told otherwise, for manifests
 
 
 def breaks(
@@ -89,12 +93,21 @@ def filter_rule(
 ) -> Callable[[str, str, Structure | None, str, Sequence[str]], str]:
     """Return `breaks` in the form that a filter of rewrites takes.
 
-    The function gets query_id, query, structure (or None), the rewrite and those before it.
+    The function gets query_id, query, structure (or None), the rewrite and those before it. With a
+    graph it knows names as `evalkit.rewriting.catalogue` does, so that it takes what that writes.
     """
     from evalkit.constraints import Structure
+    from evalkit.rewriting.asking import open_reader
     from evalkit.rewriting.rewriter import TypedQuery
 
     plain = Structure("general")
+    reader = open_reader(graph.catalogue, graph) if graph is not None else None
+
+    @lru_cache(maxsize=1)  # the rewrites of a query stand together
+    def names(query: TypedQuery) -> Callable[[str], bool] | None:
+        if reader is None or query.structure.reference is None:
+            return None
+        return reader.name_of(reader.kinds(query))
 
     def rule(
         query_id: str,
@@ -104,29 +117,9 @@ def filter_rule(
         earlier: Sequence[str],
     ) -> str:
         asked = TypedQuery(query_id, query, structure or plain)
-        return breaks(asked, rewrite, earlier=earlier, graph=graph)
+        return breaks(asked, rewrite, earlier=earlier, graph=graph, is_name=names(asked))
 
     return rule
-
-
-def excluded_words(query: TypedQuery) -> tuple[str, ...]:
-    """Return the words that a query excludes, as texts.
-
-    A condition without values, or with the value `yes`, excludes the attribute itself.
-    """
-    found: dict[str, None] = {}
-    for condition in query.structure.excluded:
-        found.update(dict.fromkeys(_condition_words(condition)))
-    return tuple(found)
-
-
-def _condition_words(condition: Condition) -> list[str]:
-    values = [value for value in condition.values if value not in ("yes", "no", "none", "true")]
-    if values:
-        return values
-    if set(condition.values) & {"no", "none"}:
-        return []  # excluding those that lack it asks for it
-    return [condition.attribute.replace("_", " ")] if condition.attribute else []
 
 
 def states_excluded(query: TypedQuery, text: str, graph: Graph | None = None) -> str:
@@ -136,40 +129,6 @@ def states_excluded(query: TypedQuery, text: str, graph: Graph | None = None) ->
     """
     words = read_words() if graph is None else graph.words
     return next((word for word in excluded_words(query) if words.says(text, word)), "")
-
-
-def reference_words(
-    query: TypedQuery, is_name: Callable[[str], bool] | None = None
-) -> tuple[str, ...]:
-    """Return the names of what the query wants an alternative to: brand, whole name, model words.
-
-    Example:
-        >>> from evalkit.constraints import Reference, Structure
-        >>> from evalkit.rewriting import TypedQuery
-        >>> reference = Reference("dovane airloop", brand="Dovane")
-        >>> asked = Structure("alternative", ("multi-styler",), reference=reference)
-        >>> reference_words(TypedQuery("q1", "cheaper than a dovane airloop", asked))
-        ('dovane', 'dovane airloop', 'airloop')
-    """
-    reference = query.structure.reference
-    if reference is None:
-        return ()
-    wanted: set[str] = set()
-    for text in (*query.structure.kinds, *(v for c in query.structure.required for v in c.values)):
-        wanted.update(stems(text))
-    found: dict[str, None] = {}
-    if reference.brand:
-        found[fold(reference.brand)] = None
-    text = fold(reference.text)
-    if not set(stems(text)) <= wanted:
-        found[text] = None
-    for word in split(reference.text):
-        if set(stems(word)) <= wanted or word in CONNECTORS:
-            continue
-        mixed = any(letter.isdigit() for letter in word) and not word.isdigit()
-        if mixed or (len(word) >= 4 if is_name is None else is_name(word)):
-            found[word] = None
-    return tuple(found)
 
 
 def _names(rewrite: str, name: str) -> bool:
@@ -195,11 +154,6 @@ def _other_kind(query: TypedQuery, rewrite: str, graph: Graph) -> str:
             if end and core[-len(end) :] == end and len(name) > len(best):
                 best = kind
     return "" if best in wanted else best
-
-
-def kind_names(graph: Graph, kind: str) -> Sequence[str]:
-    """Return the words by which a kind goes: its own and the known others."""
-    return (kind, *graph.words.synonyms(kind))
 
 
 def _core(text: str) -> str:

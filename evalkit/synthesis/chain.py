@@ -115,7 +115,7 @@ def synthesize_all(
     from evalkit.relevance import open_classifier
     from evalkit.relevance.rewrite_filter import filter_rewrites
     from evalkit.rewriting.rewriting import RewriteSettings, rewrite_queries
-    from evalkit.rewriting.rules import filter_rule
+    from evalkit.rewriting.rules import RULES, filter_rule
     from evalkit.synthesis.queries import QuerySettings, synthesize_queries
     from evalkit.training.fitting import ClassifierSettings
     from evalkit.training.rewrite_pairs import train_on_constructed
@@ -184,7 +184,7 @@ def synthesize_all(
         rule=filter_rule(graph),
         model=opened,
         models=(opened.to_manifest("relevance"),),
-        settings={"rules": 1},
+        settings={"rules": RULES},
         inputs={"products": products},
         force=force,
         memory_limit=memory_limit,

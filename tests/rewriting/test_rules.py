@@ -4,7 +4,8 @@ import pytest
 
 from evalkit.constraints import Condition, Reference, Structure
 from evalkit.knowledge import Graph
-from evalkit.rewriting import TypedQuery, breaks
+from evalkit.rewriting import TypedQuery, breaks, open_rewriter
+from evalkit.rewriting.rules import filter_rule
 from tests.rewriting.shop import alternative, make_graph, negative
 
 NO_LEATHER = negative("jacket without leather", Condition("material", ("leather",)))
@@ -87,6 +88,24 @@ def test_words_of_a_reference_that_others_use_may_be_said_where_names_are_known(
     query = alternative("like the vantrel compact", Reference("vantrel compact", "Vantrel"))
     assert breaks(query, "compact kettle") != ""
     assert breaks(query, "compact kettle", is_name=lambda word: word == "vantrel") == ""
+
+
+def test_the_filter_knows_names_as_the_rewriter_does(graph: Graph) -> None:
+    query = alternative(
+        "cheaper than the vantrel aria glass kettle",
+        Reference("vantrel aria glass", "Vantrel"),
+        kinds=("kettle",),
+    )
+
+    def said(rule_graph: Graph | None, rewrite: str) -> str:
+        return filter_rule(rule_graph)("q1", query.query, query.structure, rewrite, ())
+
+    assert said(None, "hemi glass kettle") == "names 'glass', which the query wants to do without"
+    assert said(graph, "hemi glass kettle") == ""
+    assert said(graph, "aria kettle") == "names 'aria', which the query wants to do without"
+    written = open_rewriter("catalogue", catalogue=graph.catalogue, graph=graph).rewrite([query], 5)
+    assert written[0]
+    assert [said(graph, rewrite.text) for rewrite in written[0]] == [""] * len(written[0])
 
 
 def test_only_an_alternative_must_keep_its_reference_out() -> None:
