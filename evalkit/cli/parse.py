@@ -62,7 +62,8 @@ def queries(**chosen: Any) -> None:
     need. Without --products only general words of shops are known.
     """
     from evalkit.cli.options import column_names
-    from evalkit.constraints.parsing_stage import CatalogueFiles, parse_queries
+    from evalkit.constraints.parsing_stage import parse_queries
+    from evalkit.knowledge import CatalogueFiles
 
     columns = column_names(chosen["maps"])
     if chosen["products"] is None:

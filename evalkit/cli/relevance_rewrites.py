@@ -10,6 +10,7 @@ from evalkit.cli.llm_options import language_model_options, open_model
 from evalkit.cli.table_options import FORMATS, machine_options
 
 if TYPE_CHECKING:
+    from evalkit.knowledge import CatalogueFiles
     from evalkit.relevance.rewrite_filter import Rule
 
 __all__ = ["rewrites"]
@@ -93,17 +94,17 @@ def rewrites(**chosen: Any) -> None:
         model = RewriteAsker(judge)
         models = (judge.to_manifest(judge.rewrite),)
     names = column_names(chosen["maps"])
-    roles = ("products", "catalogue_settings", "triples")
+    shop = _shop(chosen)
     _, summary = filter_rewrites(
         chosen["output"],
         chosen["rewrites"],
         chosen["queries"],
-        rule=_rule(chosen),
+        rule=_rule(chosen, shop),
         model=model,
         models=models,
         threshold=threshold,
         settings={"rules": RULES},
-        inputs={role: chosen[role] for role in roles if chosen[role] is not None},
+        inputs=shop.paths() if shop is not None else {},
         reading=reading_of(names, "rewrites", "queries"),
         format=chosen["output_format"],
         force=chosen["force"],
@@ -114,24 +115,27 @@ def rewrites(**chosen: Any) -> None:
         click.echo(f"{count:>8,}  {kind:<12}  {reason or 'accepted'}")
 
 
-def _rule(chosen: dict[str, Any]) -> Rule:
+def _shop(chosen: dict[str, Any]) -> CatalogueFiles | None:
+    from evalkit.cli.options import column_names
+    from evalkit.knowledge import CatalogueFiles
+
+    if chosen["products"] is None:
+        return None
+    return CatalogueFiles(
+        chosen["products"],
+        chosen["catalogue_settings"],
+        chosen["triples"],
+        {"mapping": column_names(chosen["maps"]).mapping("products")},
+    )
+
+
+def _rule(chosen: dict[str, Any], shop: CatalogueFiles | None) -> Rule:
     """Return the rules of rewriting; with a catalogue they know kinds and brands."""
+    from evalkit.engines import open_engine
     from evalkit.rewriting.rules import filter_rule
 
-    graph = None
-    if chosen["products"] is not None:
-        from evalkit.cli.options import column_names
-        from evalkit.engines import open_engine
-        from evalkit.knowledge import build_graph, read_catalogue, read_settings, read_triples
-
-        mapping = column_names(chosen["maps"]).mapping("products")
-        with open_engine(chosen["memory_limit"], chosen["threads"]) as connection:
-            catalogue = read_catalogue(
-                chosen["products"],
-                connection,
-                read_settings(chosen["catalogue_settings"]),
-                reading={"mapping": mapping} if mapping else None,
-            )
-        known = read_triples(chosen["triples"]) if chosen["triples"] is not None else None
-        graph = build_graph(catalogue, known)
+    if shop is None:
+        return filter_rule(None)
+    with open_engine(chosen["memory_limit"], chosen["threads"]) as connection:
+        _, graph = shop.open(connection)
     return filter_rule(graph)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,51 +22,13 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from evalkit.constraints.parsing import Parser
-    from evalkit.knowledge.catalogue import Catalogue
-    from evalkit.knowledge.graph import Graph
+    from evalkit.knowledge import CatalogueFiles
     from evalkit.llm.messages import LanguageModel
 
-__all__ = ["RULES", "CatalogueFiles", "parse_queries"]
+__all__ = ["RULES", "parse_queries"]
 
 _BATCH = 256  # queries between two moves of the bar
 RULES = 1  # of `RuleParser`; raised when the same query may get another structure
-
-
-@dataclass(frozen=True)
-class CatalogueFiles:
-    """A catalogue and what is said about it.
-
-    Attributes:
-        products: the catalogue.
-        settings: YAML file of what is special about it, or None.
-        triples: CSV file of the user's own facts, or None.
-        reading: keyword arguments of `evalkit.tables.read`.
-    """
-
-    products: str
-    settings: str | None = None
-    triples: str | None = None
-    reading: Mapping[str, Any] = field(default_factory=dict)
-
-    def inputs(self) -> tuple[Input, ...]:
-        """Return the files as a manifest records them."""
-        files = {"products": self.products, "settings": self.settings, "triples": self.triples}
-        return tuple(
-            Input(role, path, fingerprint(path)) for role, path in files.items() if path is not None
-        )
-
-    def open(self, connection: DuckDBPyConnection) -> tuple[Catalogue, Graph]:
-        """Read the catalogue and build its graph."""
-        from evalkit.knowledge.catalogue import read_catalogue
-        from evalkit.knowledge.graph import build_graph
-        from evalkit.knowledge.settings import read_settings
-        from evalkit.knowledge.triples import read_triples
-
-        triples = read_triples(self.triples) if self.triples is not None else None
-        catalogue = read_catalogue(
-            self.products, connection, read_settings(self.settings), reading=self.reading
-        )
-        return catalogue, build_graph(catalogue, triples)
 
 
 def parse_queries(

@@ -4,6 +4,7 @@ from evalkit.knowledge.catalogue import Attribute, Catalogue, normalise, read_ca
 from evalkit.knowledge.graph import Graph, build_graph
 from evalkit.knowledge.kinds import kinds_from_titles
 from evalkit.knowledge.needs import Answer, Need
+from evalkit.knowledge.opening import CatalogueFiles
 from evalkit.knowledge.settings import TIERS, CatalogueSettings, read_settings
 from evalkit.knowledge.triples import RELATIONS, Triple, read_triples
 from evalkit.knowledge.wordnet import wordnet_synonyms
@@ -15,6 +16,7 @@ __all__ = [
     "Answer",
     "Attribute",
     "Catalogue",
+    "CatalogueFiles",
     "CatalogueSettings",
     "Graph",
     "Need",

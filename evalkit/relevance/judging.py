@@ -378,7 +378,7 @@ def _constraints(
 ) -> _Constraints:
     from evalkit.constraints.checking import Checker
     from evalkit.constraints.structure import Structure
-    from evalkit.knowledge import CatalogueSettings, build_graph, read_catalogue, read_settings
+    from evalkit.knowledge import CatalogueFiles
 
     if "structure" not in table.column_names:
         raise InputError(
@@ -402,14 +402,11 @@ def _constraints(
                     [Problem(str(error), column="structure", query_id=query_id)],
                     remedy="Make the column with evalkit parse queries.",
                 ) from error
-    understood = (
-        read_settings(catalogue_settings) if catalogue_settings is not None else CatalogueSettings()
-    )
     say("Reading the catalogue for the constraints.")
-    catalogue = read_catalogue(
-        products, connection, understood, reading=dict((reading or {}).get("products", {}))
+    shop = CatalogueFiles(
+        products, catalogue_settings, reading=dict((reading or {}).get("products", {}))
     )
-    return _Constraints(Checker(catalogue, build_graph(catalogue)), structures)
+    return _Constraints(Checker(*shop.open(connection)), structures)
 
 
 def _warnings(counts: Mapping[str, int]) -> tuple[str, ...]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evalkit.constraints.parsing_stage import RULES, CatalogueFiles
+from evalkit.constraints.parsing_stage import RULES
 from evalkit.constraints.structure import Structure
 from evalkit.errors import InputError, Problem, SettingsError
+from evalkit.knowledge import CatalogueFiles
 from evalkit.retrieval.retriever import DenseRetriever
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from evalkit.chunks import open_chunks
 from evalkit.constraints import QUERY_TYPES, QueryType, Structure
 from evalkit.engines import open_engine
 from evalkit.errors import InputError, Problem, SettingsError
+from evalkit.knowledge import CatalogueFiles
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
 from evalkit.rewriting.opening import open_rewriter
@@ -101,13 +102,10 @@ def rewrite_queries(
     if chosen.n < 1:
         raise SettingsError(f"--n is {chosen.n}; it must be 1 or more.")
     target = Path(output)
-    inputs = [
-        Input("queries", str(queries), fingerprint(queries)),
-        Input("products", str(products), fingerprint(products)),
-    ]
-    for role, path in (("settings", chosen.catalogue), ("triples", chosen.triples)):
-        if path is not None:
-            inputs.append(Input(role, path, fingerprint(path)))
+    shop = CatalogueFiles(
+        products, chosen.catalogue, chosen.triples, chosen.reading.get("products", {})
+    )
+    inputs = [Input("queries", str(queries), fingerprint(queries)), *shop.inputs()]
     models: tuple[Mapping[str, Any], ...] = ()
     if language_model is not None:
         models = (language_model.to_manifest("rewriter"), _prompt_model())
@@ -128,7 +126,7 @@ def rewrite_queries(
         say(f"{target} is up to date (same queries, catalogue, settings); --force makes it again.")
         return done
     with open_engine(memory_limit, threads) as connection:
-        catalogue, graph = _open_catalogue(products, chosen, connection)
+        catalogue, graph = shop.open(connection)
         asked = read_typed_queries(
             queries, connection, catalogue, graph, reading=chosen.reading.get("queries")
         )
@@ -244,23 +242,6 @@ def _text(table: Table, column: str) -> str:
         if column in table.columns
         else (f"CAST(NULL AS VARCHAR) AS {column}")
     )
-
-
-def _open_catalogue(
-    products: str | os.PathLike[str], chosen: RewriteSettings, connection: DuckDBPyConnection
-) -> tuple[Catalogue, Graph]:
-    from evalkit.knowledge import read_catalogue, read_settings
-    from evalkit.knowledge.graph import build_graph
-    from evalkit.knowledge.triples import read_triples
-
-    catalogue = read_catalogue(
-        products,
-        connection,
-        read_settings(chosen.catalogue),
-        reading=chosen.reading.get("products"),
-    )
-    facts = read_triples(chosen.triples) if chosen.triples is not None else None
-    return catalogue, build_graph(catalogue, facts)
 
 
 def _prompt_model() -> Mapping[str, Any]:

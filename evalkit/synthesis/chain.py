@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.engines import open_engine
 from evalkit.errors import SettingsError
+from evalkit.knowledge import CatalogueFiles
 from evalkit.progress import say
 from evalkit.synthesis.pairs import PairSettings, synthesize_pairs
 from evalkit.training.weak_labels import WEAK_GOOD
@@ -58,14 +59,16 @@ class ChainSettings:
 
 @dataclass(frozen=True)
 class _Shop:
-    """The catalogue, and how it is read in every step."""
+    """The catalogue, and how every step deals with it."""
 
-    products: Path_
-    settings: Path_ | None
-    triples: Path_ | None
-    reading: Mapping[str, Any]
+    files: CatalogueFiles
     memory_limit: str
     force: bool
+
+    def open(self) -> tuple[Catalogue, Graph]:
+        """Read the catalogue and build its graph."""
+        with open_engine(self.memory_limit) as connection:
+            return self.files.open(connection)
 
 
 def synthesize_all(
@@ -126,7 +129,8 @@ def synthesize_all(
         raise SettingsError("--judgments and --judged-queries belong together.")
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    shop = _Shop(products, catalogue_settings, triples, dict(reading or {}), memory_limit, force)
+    files = CatalogueFiles(products, catalogue_settings, triples, dict(reading or {}))
+    shop = _Shop(files, memory_limit, force)
     queries = place / "queries.parquet"
     _step(1, "Typed queries")
     synthesize_queries(
@@ -153,7 +157,7 @@ def synthesize_all(
             seed=chosen.seed,
             catalogue=None if catalogue_settings is None else str(catalogue_settings),
             triples=None if triples is None else str(triples),
-            reading={"products": shop.reading},
+            reading={"products": files.reading},
         ),
         force=force,
         memory_limit=memory_limit,
@@ -170,13 +174,13 @@ def synthesize_all(
             triples=triples,
             settings=ClassifierSettings(epochs=1, max_length=48, seed=chosen.seed),
             model=chosen.model,
-            reading={"products": shop.reading},
+            reading={"products": files.reading},
             force=force,
             memory_limit=memory_limit,
         )
     opened = open_classifier(rewrite_judge)
     accepted = place / "accepted.parquet"
-    _, graph = _knowledge(shop)
+    _, graph = shop.open()
     filter_rewrites(
         accepted,
         rewrites,
@@ -185,7 +189,7 @@ def synthesize_all(
         model=opened,
         models=(opened.to_manifest("relevance"),),
         settings={"rules": RULES},
-        inputs={"products": products},
+        inputs=files.paths(),
         force=force,
         memory_limit=memory_limit,
     )
@@ -234,27 +238,16 @@ def _index(shop: _Shop, place: Path, chosen: ChainSettings) -> list[Path]:
         (dense, VectorIndexSettings(), open_encoder(chosen.model)),
     ):
         index_products(
-            shop.products,
+            shop.files.products,
             target,
             method,
             encoder=encoder,
             fields=chosen.fields,
-            reading=shop.reading,
+            reading=shop.files.reading,
             force=shop.force,
             memory_limit=shop.memory_limit,
         )
     return [lexical, dense]
-
-
-def _knowledge(shop: _Shop) -> tuple[Catalogue, Graph]:
-    from evalkit.knowledge import build_graph, read_catalogue, read_settings, read_triples
-
-    with open_engine(shop.memory_limit) as connection:
-        catalogue = read_catalogue(
-            shop.products, connection, read_settings(shop.settings), reading=shop.reading
-        )
-    known = read_triples(shop.triples) if shop.triples is not None else None
-    return catalogue, build_graph(catalogue, known)
 
 
 def _train(
@@ -277,12 +270,12 @@ def _train(
         judge,
         judgments,
         judged_queries,
-        shop.products,
+        shop.files.products,
         good=good,
         fields=chosen.fields,
         settings=ClassifierSettings(epochs=epochs, seed=chosen.seed),
         model=chosen.model,
-        reading={"products": shop.reading},
+        reading={"products": shop.files.reading},
         force=shop.force,
         memory_limit=shop.memory_limit,
     )
@@ -317,7 +310,7 @@ def _weak_labels(shop: _Shop, place: Path, chosen: ChainSettings) -> tuple[Path,
     from evalkit.tables import write
     from evalkit.training.weak_labels import weak_judgments
 
-    catalogue, graph = _knowledge(shop)
+    catalogue, graph = shop.open()
     with open_engine(shop.memory_limit) as connection:
         typed = read_typed_queries(place / "queries.parquet", connection, catalogue, graph)
         queries, judgments = weak_judgments(

@@ -143,7 +143,7 @@ def synthesize_pairs(
         ModelError: a model cannot be opened.
     """
     from evalkit.constraints.checking import Checker
-    from evalkit.knowledge import build_graph, read_catalogue, read_settings, read_triples
+    from evalkit.knowledge import CatalogueFiles
     from evalkit.relevance import open_classifier
     from evalkit.rewriting.rewriting import read_typed_queries
     from evalkit.tables import write
@@ -154,14 +154,8 @@ def synthesize_pairs(
     judge = open_classifier(classifier)
     retrievers = _open_indexes(indexes, products)
     threshold = judge.threshold(chosen.precision) if chosen.threshold is None else chosen.threshold
-    files = {
-        "queries": queries,
-        "rewrites": rewrites,
-        "products": products,
-        "held_out": held_out,
-        "catalogue_settings": catalogue_settings,
-        "triples": triples,
-    }
+    shop = CatalogueFiles(products, catalogue_settings, triples, reading or {})
+    files = {"queries": queries, "rewrites": rewrites, "held_out": held_out}
     inputs = tuple(
         Input(role, str(path), fingerprint(path)) for role, path in files.items() if path
     )
@@ -176,7 +170,7 @@ def synthesize_pairs(
                 name: retriever.manifest.outputs for name, retriever in sorted(retrievers.items())
             },
         },
-        inputs=inputs,
+        inputs=(*inputs, *shop.inputs()),
         models=(judge.to_manifest("relevance"),),
         seeds={"split": chosen.seed},
     )
@@ -186,11 +180,7 @@ def synthesize_pairs(
         say(f"{target} is up to date (same inputs and settings); --force makes it again.")
         return done
     with open_engine(memory_limit, threads) as connection:
-        known = read_triples(triples) if triples is not None else None
-        catalogue = read_catalogue(
-            products, connection, read_settings(catalogue_settings), reading=reading
-        )
-        graph = build_graph(catalogue, known)
+        catalogue, graph = shop.open(connection)
         typed = read_typed_queries(queries, connection, catalogue, graph)
         accepted = _read_rewrites(rewrites, connection)
         warnings = _warnings(rewrites, accepted, {query.query_id for query in typed})

@@ -134,7 +134,7 @@ def synthesize_queries(
         InputError: a file cannot be used, or the catalogue gives no query.
         SettingsError: settings that do not fit.
     """
-    from evalkit.knowledge import build_graph, read_catalogue, read_settings, read_triples
+    from evalkit.knowledge import CatalogueFiles
     from evalkit.synthesis.queries_report import describe, summary, write_report
     from evalkit.tables import read, write
 
@@ -152,18 +152,14 @@ def synthesize_queries(
         check_target(report)
         if Path(report).suffix not in (".md", ".json"):
             raise SettingsError(f"--report {report}: its name must end in .md or .json.")
-    files = {
-        "products": products, "settings": catalogue_settings, "triples": triples,
-        "compare": compare,
-    }  # fmt: skip
+    shop = CatalogueFiles(products, catalogue_settings, triples, reading or {})
+    inputs = shop.inputs()
+    if compare is not None:
+        inputs += (Input("compare", str(compare), fingerprint(compare)),)
     wanted = Manifest(
         command="evalkit synthesize queries",
         settings={**asdict(chosen), "reading": dict(reading or {}), "format": format},
-        inputs=tuple(
-            Input(role, str(path), fingerprint(path))
-            for role, path in files.items()
-            if path is not None
-        ),
+        inputs=inputs,
         models=() if model is None else (model.to_manifest("writer"),),
         seeds={"seed": chosen.seed},
     )
@@ -171,17 +167,14 @@ def synthesize_queries(
     if done is not None and (report is None or Path(report).is_file()):
         say(f"{target} is up to date (same catalogue and settings); --force makes it again.")
         return done
-    understood = read_settings(catalogue_settings)
-    facts_of_user = () if triples is None else read_triples(triples)
     with open_engine(memory_limit, threads) as connection:
-        catalogue = read_catalogue(products, connection, understood, reading=reading)
+        catalogue, graph = shop.open(connection)
         if not catalogue.kinds:
             raise InputError(
                 str(products),
                 [Problem("no product has a kind")],
                 remedy="Name its column in the catalogue's settings (fields: {kind: ...}).",
             )
-        graph = build_graph(catalogue, facts_of_user)
         sources = open_sources(catalogue, graph, chosen, model)
         selection = select(sources, chosen)
         real = None

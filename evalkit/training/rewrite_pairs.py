@@ -360,36 +360,26 @@ def train_on_constructed(
         SettingsError: settings that do not fit, or no rewrite can be made.
         ModelError: the model cannot be found, trusted or loaded.
     """
+    from evalkit.knowledge import CatalogueFiles
     from evalkit.training.classifier import train_on_table
 
     seed = settings.seed if settings is not None else 0
     arguments = dict(reading or {})
+    shop = CatalogueFiles(products, catalogue_settings, triples, arguments.get("products", {}))
 
     def make(connection: DuckDBPyConnection) -> tuple[pa.Table, dict[str, int]]:
-        from evalkit.knowledge import build_graph, read_catalogue, read_settings, read_triples
         from evalkit.progress import say
         from evalkit.rewriting import open_rewriter
 
         typed = read_typed_queries(connection, queries, reading=arguments.get("queries"))
-        catalogue = read_catalogue(
-            products,
-            connection,
-            read_settings(catalogue_settings),
-            reading=arguments.get("products"),
-        )
-        graph = build_graph(catalogue, read_triples(triples) if triples is not None else None)
+        catalogue, graph = shop.open(connection)
         rewriter = open_rewriter("catalogue", catalogue=catalogue, graph=graph, seed=seed)
         say(f"Constructing rewrites of {len(typed):,} queries.")
         return construct_rewrites(typed, graph, rewriter, n=n, seed=seed)
 
-    files: dict[str, str | os.PathLike[str]] = {"queries": queries, "products": products}
-    if catalogue_settings is not None:
-        files["catalogue_settings"] = catalogue_settings
-    if triples is not None:
-        files["triples"] = triples
     return train_on_table(
         output,
-        files,
+        {"queries": queries, **shop.paths()},
         {
             "constructed": {"n": n, "rewriter": "catalogue"},
             "reading": {kind: dict(each) for kind, each in arguments.items()},
