@@ -34,8 +34,8 @@ _LEGEND = (
     "Shares and differences in points; the interval is over queries, 95%. Expected: what a system "
     "that is not led astray does. Accepted: share of the rewrites that the filter lets through, "
     "each looked at by itself, over those that the perturbation changes. Goodrates: over the "
-    "judged queries that it changes; unjudged products count as bad. Of an attack, bad: share of "
-    "the attacked bad products."
+    "judged queries that it changes; unjudged products count as bad. Where all queries move alike, "
+    "the interval has no width. Bad products are those that attack."
 )
 
 
@@ -232,12 +232,12 @@ def _lead(document: Document) -> str:
 
 
 def _grids(document: Document) -> list[Grid]:
-    """Return a table for each part; a perturbation is named where its figures begin."""
+    """Return a table for each part; a line names the perturbation above its figures."""
     from evalkit.reports import score_numbers as number
     from evalkit.reports.grids import Grid
     from evalkit.reports.terminal import plain
 
-    headers = ["figure", "index", "expected", "n", "before", "after", "difference", "interval",
+    headers = ["index", "expected", "n", "before", "after", "difference", "interval",
                "judged before", "judged after"]  # fmt: skip
     found = []
     for part, title in _PARTS.items():
@@ -247,10 +247,11 @@ def _grids(document: Document) -> list[Grid]:
         for row in document["results"]:
             if row["perturbation"] not in names:
                 continue
+            if row["perturbation"] != last:
+                lines.append([row["perturbation"], *[""] * len(headers)])
             lines.append(
                 [
-                    f"  {row['perturbation']}" if row["perturbation"] != last else "",
-                    plain(row["figure"]),
+                    f"  {plain(row['figure'])}",
                     plain(row["index"]),
                     row["expected"],
                     f"{row['units']:,} {row['unit']}",
@@ -289,9 +290,12 @@ def _remarks(document: Document) -> list[tuple[str, Sequence[str]]]:
             parts.append("“{}” → “{}”".format(*map(plain, each["example"])))
         if parts:
             changed.append(f"{each['name']}: {'; '.join(parts)}")
+    wanting: dict[tuple[str, str], list[str]] = {}
+    for row in document["not_measured"]:
+        wanting.setdefault((row["figure"], row["needs"]), []).append(row["perturbation"])
     missing = [
-        f"{row['perturbation']}, {row['figure']}: needs {row['needs']}"
-        for row in document["not_measured"]
+        f"{figure} ({', '.join(names)}): needs {needs}"
+        for (figure, needs), names in wanting.items()
     ]
     notes = [
         f"{row['perturbation']}, {row['figure']}: {row['note']}"
@@ -318,7 +322,7 @@ def _write_page(document: Document, path: str) -> None:
             element(
                 "section",
                 element("h2", title),
-                data_table(title, ["perturbation", *grid.headers[1:]], grid.lines),
+                data_table(title, ["figure", *grid.headers[1:]], grid.lines),
             )
         )
     parts += [

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from evalkit.relevance.classifier import Classifier
+    from evalkit.relevance.rewrite_filter import Scorer
     from evalkit.rewriting import TypedQuery
     from evalkit.synthesis.stress_texts import Others
     from evalkit.synthesis.stress_view import Truth, View
@@ -49,7 +49,7 @@ class Material:
     view: View
     truth: Truth | None
     others: Others
-    classifier: Classifier | None = None
+    classifier: Scorer | None = None
     threshold: float = 0.5
     at: int = 10
     rate: float = 0.2

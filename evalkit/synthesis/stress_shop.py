@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from evalkit.relevance.classifier import Classifier
+    from evalkit.relevance.rewrite_filter import Scorer
     from evalkit.rewriting import TypedQuery
     from evalkit.synthesis.stress_figures import Figure
     from evalkit.synthesis.stress_rewrites import Material
@@ -46,7 +46,7 @@ class PairJudge:
         after: the same of the changed shop.
     """
 
-    classifier: Classifier
+    classifier: Scorer
     threshold: float
     before: Sequence[str]
     after: Sequence[str]
@@ -81,13 +81,15 @@ def stress_shop(
         missing[f"Goodrates@{at}"] = "judged queries"
     else:
         moved = moved_truth(name, material.truth, typed, view, after)
-        figures.append(
-            share_change(
-                name, "queries with a good product",
-                *({key: key in good for key in graded} for good in map(_with_good, (
-                    material.truth, moved))),
+        if moved != material.truth:
+            figures.append(
+                share_change(
+                    name,
+                    "queries with a good product",
+                    _with_good(material.truth, graded),
+                    _with_good(moved, graded),
+                )
             )
-        )  # fmt: skip
     rewrites = {key: text for key, _, text in material.listed()}
     of_rewrite = {key: query.structure for key, query, _ in material.listed()}
     owner = {key: query.query_id for key, query, _ in material.listed()}
@@ -338,8 +340,10 @@ def _has_price(query: TypedQuery) -> bool:
     return structure.reference is not None or any(limit is not None for limit in limits)
 
 
-def _with_good(truth: Truth) -> frozenset[str]:
-    return frozenset(query_id for (query_id, _), good in truth.items() if good)
+def _with_good(truth: Truth, queries: Sequence[str]) -> dict[str, bool]:
+    """Tell which queries have a good product at all."""
+    found = {query_id for (query_id, _), good in truth.items() if good}
+    return {query_id: query_id in found for query_id in queries}
 
 
 def _place(seed: int, *keys: str) -> bytes:
