@@ -163,6 +163,13 @@ def test_rules_and_classifier_are_counted_apart(tmp_path: Path) -> None:
     assert outcome.missing == {"Goodrates@10": "--judgments"}
 
 
+def test_a_rewrite_is_not_refused_for_being_like_another_one(tmp_path: Path) -> None:
+    rewrites = {"q1": ["small glass kettle", "glass kettle small"]}
+    material = Material(TYPED, rewrites, view_of(tmp_path), None, Others())
+    found = stress_rewrites("offer-words", material).figures[0]
+    assert (found.units, found.before, found.after) == (2, 1.0, 1.0)
+
+
 def test_instructions_in_texts_lead_a_gullible_filter_astray(tmp_path: Path) -> None:
     view = view_of(tmp_path)
     material = Material(TYPED, {}, view, TRUTH, Others())
