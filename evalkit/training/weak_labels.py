@@ -10,7 +10,6 @@ judge of anything that the checker has decided.
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from evalkit.constraints import TypedQuery
     from evalkit.constraints.checking import Checker
     from evalkit.knowledge import Catalogue
-    from evalkit.rewriting import TypedQuery
 
 __all__ = ["WEAK_GOOD", "weak_judgments"]
 
@@ -41,8 +40,9 @@ def weak_judgments(
 ) -> tuple[pa.Table, pa.Table]:
     """Grade a few products of some queries by what the catalogue states.
 
-    Queries are asked by their positive part, and graded without their exclusions, since the
-    classifier is asked that way too. Needs and references are left out: their words say little.
+    Queries are asked by their positive part, and graded without their exclusions and prices,
+    since the classifier is asked that way too. Needs and references are left out: their words say
+    little.
 
     Args:
         typed: typed queries.
@@ -57,6 +57,7 @@ def weak_judgments(
     """
     import pyarrow as pa
 
+    from evalkit.constraints import Structure
     from evalkit.constraints.topic import topic
 
     drawn = random.Random(f"weak-{seed}")  # noqa: S311 - a choice, not a secret
@@ -71,9 +72,10 @@ def weak_judgments(
         if not text or text in seen or not query.structure.kinds:
             continue
         seen.add(text)
-        wanted = replace(query.structure, query_type="general", excluded=())
+        # what the text says: it names no exclusion, price or reference
+        wanted = Structure("general", query.structure.kinds, query.structure.required)
         verdict = checker.check(wanted).verdict
-        kind = checker.check(replace(wanted, required=(), price_max=None, price_min=None)).verdict
+        kind = checker.check(Structure("general", wanted.kinds)).verdict
         groups = (
             (2.0, np.flatnonzero(verdict == 1)),
             (1.0, np.flatnonzero((verdict == -1) & (kind == 1))),

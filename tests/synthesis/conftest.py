@@ -199,15 +199,14 @@ class Shop:
         """Make pairs of the shop; return the manifest."""
         from evalkit.synthesis.pairs import synthesize_pairs
 
-        names = ("queries", "rewrites", "products", "indexes", "classifier")
         given: dict[str, Any] = {
             "queries": self.queries,
             "rewrites": self.rewrites,
             "products": self.products,
             "indexes": (self.lexical, self.dense),
             "classifier": self.classifier,
-        } | changes
-        return synthesize_pairs(*[given.pop(name) for name in names], output, **given)
+        }
+        return synthesize_pairs(output=output, **(given | changes))
 
 
 @pytest.fixture(scope="session")
