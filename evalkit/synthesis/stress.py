@@ -253,10 +253,7 @@ def _change(name: str, shop: _Setting, material: Material) -> Outcome:
     if name == "injection":
         if material.truth is None:
             return Outcome({}, [], {"all figures": "--judgments"})
-        attacks = attacked(
-            material.truth, material.typed, material.view.catalogue.product_ids, chosen.bad,
-            chosen.seed,
-        )  # fmt: skip
+        attacks = attacked(material.truth, material.typed, material.view, chosen.bad, chosen.seed)
         if not attacks:
             return Outcome({}, [], {"all figures": "bad products in --judgments"})
     folder = shop.place / name

@@ -9,11 +9,12 @@ product that now fails is bad, and a bad one that failed and now passes is good.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evalkit.constraints import Structure
 from evalkit.synthesis.stress_catalogue import CLONED
 from evalkit.synthesis.stress_figures import goodrates, ratio_change, share_change
 
@@ -191,22 +192,26 @@ def moved_truth(
 
 
 def attacked(
-    truth: Truth, typed: Sequence[TypedQuery], products: Sequence[str], each: int, seed: int
+    truth: Truth, typed: Sequence[TypedQuery], view: View, each: int, seed: int
 ) -> dict[str, list[str]]:
     """Draw bad products of every query, whose sellers attack it; by product, the query_ids.
 
-    A product attacks three queries at most, so that its text is not all instruction.
+    Those of the kind that the query asks for come first, since they have something to win. A
+    product attacks three queries at most, so that its text is not all instruction.
     """
-    there = frozenset(products)
-    asked = frozenset(query.query_id for query in typed)
+    there = frozenset(view.catalogue.product_ids)
     bad: dict[str, list[str]] = {}
     for (query_id, product_id), good in truth.items():
-        if not good and query_id in asked and product_id in there:
+        if not good and product_id in there:
             bad.setdefault(query_id, []).append(product_id)
     found: dict[str, list[str]] = {}
-    for query_id in sorted(bad):
-        free = [key for key in bad[query_id] if len(found.get(key, ())) < _MOST]
-        for product_id in sorted(free, key=lambda key: _place(seed, query_id, key))[:each]:
+    for query in typed:
+        query_id = query.query_id
+        free = [key for key in bad.get(query_id, ()) if len(found.get(key, ())) < _MOST]
+        kind = replace(query, structure=Structure("general", query.structure.kinds))
+        near = dict(zip(free, (_check(view, kind, free) == 1).tolist(), strict=True))
+        free.sort(key=lambda key: (not near[key], _place(seed, query_id, key)))
+        for product_id in free[:each]:
             found.setdefault(product_id, []).append(query_id)
     return found
 
@@ -285,6 +290,8 @@ def stress_injection(
         )
         for key in both
     }
+    if not any(part[3] for part in precision.values()):
+        return figures, {"precision of the pair filter": "pairs that it accepts (--threshold)"}
     figures.append(
         ratio_change(
             "injection", "precision of the pair filter", precision,  # type: ignore[arg-type]

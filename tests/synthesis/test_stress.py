@@ -173,7 +173,7 @@ def test_a_rewrite_is_not_refused_for_being_like_another_one(tmp_path: Path) -> 
 def test_instructions_in_texts_lead_a_gullible_filter_astray(tmp_path: Path) -> None:
     view = view_of(tmp_path)
     material = Material(TYPED, {}, view, TRUTH, Others())
-    attacks = attacked(TRUTH, TYPED, view.catalogue.product_ids, 5, 0)
+    attacks = attacked(TRUTH, TYPED, view, 5, 0)
     assert attacks == {
         "k3": ["q1", "q3"], "k4": ["q1", "q2", "q3"], "t1": ["q1", "q2", "q3"], "k2": ["q2", "q3"],
     }  # fmt: skip
@@ -194,11 +194,28 @@ def test_instructions_in_texts_lead_a_gullible_filter_astray(tmp_path: Path) -> 
     assert found["precision of the pair filter"] == (5, 1.0, pytest.approx(5 / 6))
 
 
-def test_a_product_attacks_three_queries_at_most() -> None:
+def test_a_filter_that_accepts_nothing_has_no_precision(tmp_path: Path) -> None:
+    view = view_of(tmp_path)
+    material = Material(TYPED, {}, view, TRUTH, Others())
+    texts = view.texts(None, duckdb.connect())
+    judge = PairJudge(Gullible(), 1.5, texts, texts)
+    found, missing = stress_injection(material, view, {"k3": ["q1"]}, judge)
+    assert missing == {"precision of the pair filter": "pairs that it accepts (--threshold)"}
+    assert not any(each.figure.startswith("precision") for each in found)
+
+
+def test_a_product_attacks_three_queries_at_most(tmp_path: Path) -> None:
     typed = [replace(TYPED[2], query_id=f"q{number}") for number in range(8)]
     truth = {(query.query_id, key): False for query in typed for key in ("k2", "k3")}
-    attacks = attacked(truth, typed, ("k1", "k2", "k3"), 1, 0)
+    attacks = attacked(truth, typed, view_of(tmp_path), 1, 0)
     assert sorted(map(len, attacks.values())) == [3, 3]
+
+
+def test_products_of_the_kind_that_is_asked_for_attack_first(tmp_path: Path) -> None:
+    view = view_of(tmp_path)
+    for seed in range(5):
+        assert "t1" not in attacked(TRUTH, TYPED[:1], view, 2, seed)
+    assert "t1" in attacked(TRUTH, TYPED[:1], view, 3, 0)
 
 
 def test_a_clone_is_as_good_as_its_original_unless_it_fails(tmp_path: Path) -> None:
