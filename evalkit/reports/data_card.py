@@ -89,7 +89,7 @@ def write_card_page(document: Document, path: str | os.PathLike[str]) -> None:
             element(
                 "section",
                 element("h2", title, id=f"part-{number}"),
-                data_table(title, heads, rows),
+                data_table(title, heads, rows, "inputs"),  # words, which stand on the left
                 aria_labelledby=f"part-{number}",
             )
             for number, (title, heads, rows) in enumerate(_sections(document), start=1)
@@ -175,18 +175,22 @@ def _sections(document: Document) -> Iterable[tuple[str, list[str], list[list[st
 
 
 def _decisions(types: Sequence[Mapping[str, Any]]) -> Figure:
-    """Shares of the products looked at, by what the checker and the classifier said."""
+    """Shares of the products that the checker does not refuse, by what became of them.
+
+    It refuses nearly all that deep searches find, beside which nothing else could be seen.
+    """
     import plotly.graph_objects as go
 
     names = [label(row["query_type"]) for row in types]
+    left = [_left(row) for row in types]
     figure = go.Figure()
     for name, text, color, pattern in (
         ("kept", "kept", BETTER, ""),
+        ("beyond", "passes, but beyond a limit or a split", BETTER, "/"),
         ("doubted", "classifier doubts", WORSE, "/"),
         ("unknown", "checker cannot tell", NEITHER, "."),
-        ("failed", "checker refuses", NEITHER, ""),
     ):
-        shares = [100 * (row.get(name) or 0) / max(row.get("products") or 0, 1) for row in types]
+        shares = [100 * row[name] / max(sum(row.values()), 1) for row in left]
         figure.add_trace(
             go.Bar(
                 y=names,
@@ -197,13 +201,30 @@ def _decisions(types: Sequence[Mapping[str, Any]]) -> Figure:
                 hovertemplate="%{y}: %{x:.1f}% " + text + "<extra></extra>",
             )
         )
-    axes(figure, "% of the products looked at", None)
-    figure.update_layout(barmode="stack", showlegend=True, legend={"orientation": "h"})
-    summary = "; ".join(
-        f"{row['query_type']}: {row.get('kept') or 0:,} of {row.get('products') or 0:,} kept"
-        for row in types
+    axes(figure, "% of the products not refused", None)
+    figure.update_layout(
+        barmode="stack",
+        showlegend=True,
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
     )
-    return Figure(figure.to_plotly_json(), 120 + 40 * len(names), summary)
+    summary = "; ".join(
+        f"{row['query_type']}: {found['kept']:,} of {sum(found.values()):,} kept"
+        for row, found in zip(types, left, strict=True)
+    )
+    return Figure(figure.to_plotly_json(), 180 + 40 * len(names), summary)
+
+
+def _left(row: Mapping[str, Any]) -> dict[str, int]:
+    """Part the products that the checker does not refuse into what became of them."""
+    passed, kept, doubted, unknown = (
+        int(row.get(name) or 0) for name in ("passed", "kept", "doubted", "unknown")
+    )
+    return {
+        "kept": kept,
+        "beyond": passed - kept - doubted,
+        "doubted": doubted,
+        "unknown": unknown,
+    }
 
 
 def _share(value: float | None) -> str:
