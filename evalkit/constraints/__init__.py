@@ -7,5 +7,14 @@ from evalkit.constraints.structure import (
     Reference,
     Structure,
 )
+from evalkit.constraints.typed_queries import TypedQuery, read_typed_queries
 
-__all__ = ["QUERY_TYPES", "Condition", "QueryType", "Reference", "Structure"]
+__all__ = [
+    "QUERY_TYPES",
+    "Condition",
+    "QueryType",
+    "Reference",
+    "Structure",
+    "TypedQuery",
+    "read_typed_queries",
+]

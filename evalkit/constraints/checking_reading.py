@@ -128,7 +128,9 @@ class Reading:
         found = self._mentions.get(key)
         if found is None:
             unlike = self.words.unlike.get(stem(wanted), ())
-            found = self._mentions[key] = self.texts.mention(phrases, unlike)
+            own = {wanted, *self.words.synonyms(wanted)}
+            kinds = set(self.words.family(wanted)) - own
+            found = self._mentions[key] = self.texts.mention(phrases, unlike, kinds)
             if len(self._mentions) > self._most:
                 self._mentions.pop(next(iter(self._mentions)))
         return found

@@ -2,8 +2,9 @@
 
 Titles and descriptions are cut into words once. Every word gets its polarity from its
 surroundings: `no parabens, sulfates or silicones` denies three things, `leather-free`, `faux
-leather` and `leather look` deny leather, `lid not included` denies the lid. A mention is then a
-look-up in an inverted index, for all products at once.
+leather` and `leather look` deny leather, `lid not included` denies the lid. What stands within the
+reach of a negation but behind other words is doubtful: `no fuss leather bag`, `do not machine wash
+leather`. A mention is then a look-up in an inverted index, for all products at once.
 """
 
 from __future__ import annotations
@@ -50,12 +51,22 @@ _PAIRS = {
     ("alternative", "to"): (3, False),
     ("anything", "but"): (3, False), ("looks", "like"): (2, False), ("feels", "like"): (2, False),
 }  # fmt: skip
-_NO_NEGATION = _set("only just more less matter doubt need worries wonder problem")
+_NO_NEGATION = _set(
+    "only just more less matter doubt need worries wonder problem nothing fuss regret"
+)
 _BREAKS = _set(
     "but with only while yet so because when has have having comes is are was made gives gets "
     "keeps plus although though if which uses contains adds instead thanks"
 )
 _LIGHT = _set("a an the any of from in added real use made contain contains to be as")
+# Words through which a negation reaches what it denies: "no harsh chemicals", "not suitable for".
+_THROUGH = _LIGHT | _set(
+    "all other such and or nor like containing include includes included including feature "
+    "features featuring need needs needing require requires requiring using used support supports "
+    "supporting offer offers suitable suited compatible recommended intended designed meant for "
+    "on genuine actual animal artificial synthetic chemical harmful harsh toxic nasty strong "
+    "built integrated internal additional extra visible traces trace"
+)
 _FAKE = _set("faux fake imitation mock simulated pseudo ersatz")
 # "vegan chocolate" is chocolate; these are what the animal (or the plant) has no part in
 _VEGAN = frozenset(("vegan", "artificial", "synthetic", "eco", "pu", "based"))
@@ -68,6 +79,10 @@ _ABSENT = _set(
 )
 
 
+# What stands around a word does with it.
+_STATES, _DOUBTS, _DENIES, _IMITATES = range(4)
+
+
 @dataclass(frozen=True)
 class Mention:
     """Where texts state or deny something.
@@ -75,10 +90,12 @@ class Mention:
     Attributes:
         said: products whose text states it, bool[n].
         denied: products whose text denies it, bool[n]; both may hold.
+        doubtful: products whose text speaks of it and may mean either, bool[n]; not denied then.
     """
 
     said: NDArray[np.bool_]
     denied: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -91,8 +108,8 @@ class TextIndex:
         token: its number in `vocabulary`, int64[words].
         product: whose it is, int64[words], ascending.
         joined: whether nothing but a space or hyphen parts it from the one before, bool[words].
-        before: whether what stands before denies it, bool[words].
-        after: whether what stands after denies it, bool[words].
+        before: what the words before do: 0 state, 1 doubt, 2 deny, 3 imitate; int8[words].
+        after: what the words after do, in the same numbers; int8[words].
         vocabulary: stem to number.
         order: places of the words sorted by number, int64[words].
         starts: first place in `order` of each number, int64[vocabulary + 1].
@@ -103,8 +120,8 @@ class TextIndex:
     token: NDArray[np.int64]
     product: NDArray[np.int64]
     joined: NDArray[np.bool_]
-    before: NDArray[np.bool_]
-    after: NDArray[np.bool_]
+    before: NDArray[np.int8]
+    after: NDArray[np.int8]
     vocabulary: dict[str, int] = field(repr=False)
     order: NDArray[np.int64]
     starts: NDArray[np.int64]
@@ -124,14 +141,19 @@ class TextIndex:
                 found = found[self.joined[found + at]]
         return found
 
-    def mention(self, phrases: Iterable[str], unlike: Iterable[str] = ()) -> Mention:
+    def mention(
+        self, phrases: Iterable[str], unlike: Iterable[str] = (), kinds: Iterable[str] = ()
+    ) -> Mention:
         """Return which texts state or deny any of the phrases.
 
         Args:
             phrases: wordings of one thing.
             unlike: phrases that contain one of them and are something else.
+            kinds: those of the phrases that name kinds of the thing; to deny one of them does not
+                deny the thing (`no peanuts`, asked for nuts), to imitate it does.
         """
-        said, denied = np.zeros((2, self.products), dtype=np.bool_)
+        said, denied, doubtful = np.zeros((3, self.products), dtype=np.bool_)
+        narrower = frozenset(kinds)
         covered = [(self.places(phrase), len(split_text(phrase))) for phrase in unlike]
         for phrase in dict.fromkeys(phrases):
             size = len(split_text(phrase))
@@ -139,14 +161,16 @@ class TextIndex:
             for starts, length in covered:
                 for shift in range(length - size + 1):
                     found = found[~np.isin(found, starts + shift)]
+            least = _IMITATES if phrase in narrower else _DENIES
             if len(found):
-                against = self.before[found] | self.after[found + size - 1]
-                said[self.product[found[~against]]] = True
-                denied[self.product[found[against]]] = True
-            if size == 1:
+                around = np.maximum(self.before[found], self.after[found + size - 1])
+                said[self.product[found[around == _STATES]]] = True
+                denied[self.product[found[around >= least]]] = True
+                doubtful[self.product[found[(around > _STATES) & (around < least)]]] = True
+            if size == 1 and phrase not in narrower:
                 for opposite in _opposites(phrase):
                     denied[self.product[self.places(opposite)]] = True
-        return Mention(said, denied)
+        return Mention(said, denied & ~doubtful, doubtful)
 
     def quote(
         self, product: int, phrases: Iterable[str], kept: dict[str, NDArray[np.int64]] | None = None
@@ -195,8 +219,8 @@ def index_texts(texts: Sequence[str]) -> TextIndex:
     words: list[str] = []
     sizes = np.zeros(len(texts), dtype=np.int64)
     joined: list[bool] = []
-    before: list[bool] = []
-    after: list[bool] = []
+    before: list[int] = []
+    after: list[int] = []
     for number, text in enumerate(texts):
         found, gaps = _cut(text)
         sizes[number] = len(found)
@@ -216,8 +240,8 @@ def index_texts(texts: Sequence[str]) -> TextIndex:
         token,
         np.repeat(np.arange(len(texts)), sizes),
         np.array(joined, dtype=np.bool_),
-        np.array(before, dtype=np.bool_),
-        np.array(after, dtype=np.bool_),
+        np.array(before, dtype=np.int8),
+        np.array(after, dtype=np.int8),
         vocabulary,
         order.astype(np.int64),
         starts.astype(np.int64),
@@ -276,29 +300,37 @@ def _opposites(word: str) -> tuple[str, ...]:
     return (f"{word}less", f"un{word}", f"non{word}")
 
 
-def _denied_before(words: list[str], gaps: list[int]) -> list[bool]:
-    """Walk through a text with the reach of the last negation."""
+def _denied_before(words: list[str], gaps: list[int]) -> list[int]:
+    """Walk through a text with the reach of the last negation.
+
+    It denies what it stands before; behind a word that it does not reach through, it may have
+    been spent: in "no fuss leather bag" it is, in "no cowhide leather" it is not.
+    """
     result = []
-    left, chain, opened = 0, False, False
+    left, chain, opened, spent = 0, False, False, False
     for place, word in enumerate(words):
         following = words[place + 1] if place + 1 < len(words) else ""
         if gaps[place] == 2 or word in _BREAKS:
             left, opened = 0, False
         elif gaps[place] == 1:
-            left = 3 if opened and chain else 0
+            left, spent = (3 if opened and chain else 0), False
         if opened and (word in ("or", "nor") or (word == "and" and chain)):
-            left = 3
+            left, spent = 3, False
         elif word == "and":
             left, opened = 0, False
         previous = words[place - 1] if place and gaps[place] == 0 else ""
         fake = previous in _FAKE or (previous in _VEGAN and stem(word) in _ANIMAL)
-        result.append(left > 0 or fake)
+        denies = _DOUBTS if spent else _DENIES
+        result.append(_IMITATES if fake else denies if left > 0 else _STATES)
         if word not in _LIGHT:
             left = max(left - 1, 0)
+        spent = spent or word not in _THROUGH
         reach = _NEGATORS.get(word)
         if place and gaps[place] == 0:
             reach = _PAIRS.get((words[place - 1], word), reach)
         if reach is not None and following not in _NO_NEGATION and not following[:1].isdigit():
+            # "never made from anything but leather" says that it is
+            spent = opened and left > 0 and (previous, word) in _PAIRS
             left, opened = reach[0], True
             chain = reach[1] or _or_follows(words, gaps, place + 1)
     return result
@@ -314,8 +346,8 @@ def _or_follows(words: list[str], gaps: list[int], start: int) -> bool:
     return False
 
 
-def _denied_after(words: list[str], gaps: list[int]) -> list[bool]:
-    result = [False] * len(words)
+def _denied_after(words: list[str], gaps: list[int]) -> list[int]:
+    result = [_STATES] * len(words)
     for place in range(1, len(words)):
         if gaps[place] != 0:
             continue
@@ -323,13 +355,13 @@ def _denied_after(words: list[str], gaps: list[int]) -> list[bool]:
         following = words[place + 1] if place + 1 < len(words) and gaps[place + 1] < 2 else ""
         ahead = place - 1
         if word == "free":
-            result[ahead] = following not in _NOT_FREE
+            result[ahead] = _DENIES if following not in _NOT_FREE else _STATES
         elif word in _FAKE_AFTER:
-            result[ahead] = True
+            result[ahead] = _IMITATES
         elif word in ("not", "never") and following in _ABSENT:
             if words[ahead] in ("is", "are", "was") and ahead:
                 ahead -= 1
-            result[ahead] = True
+            result[ahead] = _DENIES
         elif word == "sold" and following == "separately":
-            result[ahead] = True
+            result[ahead] = _DENIES
     return result

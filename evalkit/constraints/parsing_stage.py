@@ -65,7 +65,7 @@ def parse_queries(
         SettingsError: settings that do not fit.
         ModelError: the language model cannot be used.
     """
-    from evalkit.tables import read, write
+    from evalkit.tables import need_column, read, write
 
     started = time.monotonic()
     target = Path(output)
@@ -88,12 +88,7 @@ def parse_queries(
         return done
     with open_engine(memory_limit, threads) as connection:
         table = read("queries", queries, connection, **(reading or {}))
-        if "query" not in table.columns:
-            raise InputError(
-                table.path,
-                [Problem(f"there is no column query; the file has: {', '.join(table.columns)}")],
-                remedy="Name the column of the text with --map query=COLUMN.",
-            )
+        need_column(table, "query")
         rows = table.relation.order("query_id").to_arrow_table()
         types = _kept_types(rows, table.path) if keep_type else [None] * rows.num_rows
         parser = _open_parser(catalogue, language_model, connection)

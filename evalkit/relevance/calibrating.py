@@ -3,10 +3,15 @@
 A classifier gives a score to every grade. Calibration turns those scores into probabilities on
 pairs that it was not trained on; what is learned is a handful of numbers, kept as JSON.
 
-**Temperature** divides the scores by one number before the softmax (Guo et al. 2017). It cannot
+**Stacked** is a logistic regression of the grade on the scores and on what else is known of a pair
+(`evalkit.relevance.pair_features`), with a pull towards 0 (Wolpert 1992). **Temperature** divides the scores by one number before the softmax (Guo et al. 2017). It cannot
 overfit a few hundred pairs. **Isotonic** learns a rising step curve for each P(grade ≥ g)
-(Zadrozny and Elkan 2002); scikit-learn's guide advises against it with far fewer than 1,000 pairs,
-which is where `choose_method` draws the line.
+(Zadrozny and Elkan 2002); scikit-learn's guide advises against it with far fewer than 1,000 pairs.
+
+Thresholds promise a precision on *new* queries. The pairs of a query are good or bad together, so a
+share of good ones over few queries says little. Hence the promise must be kept by a lower bound: the
+share minus its standard error times a factor, where whole queries are what varies (the linearised
+variance of a ratio over clusters, Cochran 1977).
 """
 
 from __future__ import annotations
@@ -26,8 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CALIBRATIONS",
-    "ENOUGH_FOR_ISOTONIC",
+    "SURE",
     "Calibration",
+    "Stack",
     "Threshold",
     "choose_method",
     "describe",
@@ -35,11 +41,69 @@ __all__ = [
     "fit_calibration",
 ]
 
-Method = Literal["none", "temperature", "isotonic"]
+Method = Literal["none", "temperature", "isotonic", "stacked"]
 _METHODS: tuple[Method, ...] = get_args(Method)
-CALIBRATIONS = ("auto", "temperature", "isotonic", "none")
-ENOUGH_FOR_ISOTONIC = 1_000
+CALIBRATIONS = ("auto", "stacked", "temperature", "isotonic", "none")
+SURE = 0.84  # standard errors: one-sided 80%
 _FEWEST_ACCEPTED = 10
+_PULL = 1.0  # towards 0; scikit-learn's C
+_NEVER = -30.0  # intercept of a grade that no held-out pair has
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A logistic regression in numbers.
+
+    Attributes:
+        mean: what is taken from each input.
+        scale: what it is divided by then.
+        weights: of the inputs, a row for each grade.
+        intercept: of each grade.
+    """
+
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[tuple[float, ...], ...]
+    intercept: tuple[float, ...]
+
+    def scores(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the score of every grade, float64[n, grades]."""
+        plain = (inputs - np.asarray(self.mean)) / np.asarray(self.scale)
+        return np.asarray(plain @ np.asarray(self.weights).T + np.asarray(self.intercept))
+
+    @staticmethod
+    def from_json(document: dict[str, Any], grades: int) -> Stack:
+        """Read what `dataclasses.asdict` gave.
+
+        Raises:
+            SettingsError: it is not of that form.
+        """
+        try:
+            found = Stack(
+                tuple(map(float, document["mean"])),
+                tuple(map(float, document["scale"])),
+                tuple(tuple(map(float, row)) for row in document["weights"]),
+                tuple(map(float, document["intercept"])),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise SettingsError("the calibration's stack is not lists of numbers") from error
+        width = len(found.mean)
+        every = [
+            *found.mean,
+            *found.scale,
+            *found.intercept,
+            *(x for row in found.weights for x in row),
+        ]
+        if (
+            not np.isfinite(every).all()
+            or min(found.scale, default=0) <= 0
+            or len(found.scale) != width
+            or len(found.intercept) != grades
+            or len(found.weights) != grades
+            or any(len(row) != width for row in found.weights)
+        ):
+            raise SettingsError(f"the calibration's stack needs {grades} rows of as many weights")
+        return found
 
 
 @dataclass(frozen=True)
@@ -47,26 +111,33 @@ class Calibration:
     """What turns a classifier's scores into probabilities.
 
     Attributes:
-        method: `temperature`, `isotonic` or `none` (a plain softmax).
+        method: `stacked`, `temperature`, `isotonic` or `none` (a plain softmax).
         temperature: what the scores are divided by.
         curves: for each grade but the lowest, the points (x, y) of the rising curve from the
             uncalibrated P(grade ≥ it) to the calibrated one; empty unless isotonic.
+        stack: the regression; None unless stacked.
     """
 
     method: Method
     temperature: float = 1.0
     curves: tuple[tuple[tuple[float, ...], tuple[float, ...]], ...] = ()
+    stack: Stack | None = None
 
-    def probabilities(self, logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    def probabilities(
+        self, logits: NDArray[np.floating[Any]], features: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
         """Return the probability of every grade, float64[n, grades]; each row sums to 1.
 
         Args:
             logits: the classifier's scores, float[n, grades], grades ascending.
+            features: what else is known of the pairs, float64[n, features]; only where stacked.
 
         Example:
             >>> Calibration("temperature", 2.0).probabilities(np.array([[0.0, 2 * np.log(3)]]))
             array([[0.25, 0.75]])
         """
+        if self.stack is not None:
+            return _softmax(self.stack.scores(_inputs(logits, features)), 1.0)
         plain = _softmax(logits, self.temperature)
         if self.method != "isotonic":
             return plain
@@ -81,7 +152,13 @@ class Calibration:
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON's values."""
         curves = [{"x": list(x), "y": list(y)} for x, y in self.curves]
-        return {"method": self.method, "temperature": self.temperature, "curves": curves}
+        stack = asdict(self.stack) if self.stack is not None else None
+        return {
+            "method": self.method,
+            "temperature": self.temperature,
+            "curves": curves,
+            "stack": stack,
+        }
 
     @staticmethod
     def from_json(document: dict[str, Any], grades: int) -> Calibration:
@@ -92,7 +169,7 @@ class Calibration:
         """
         method = document.get("method")
         temperature = document.get("temperature")
-        if method not in ("none", "temperature", "isotonic"):
+        if method not in _METHODS:
             raise SettingsError(f"the calibration's method is {method!r}")
         if not isinstance(temperature, int | float) or not 0 < temperature < 1e6:
             raise SettingsError(f"the calibration's temperature is {temperature!r}")
@@ -112,18 +189,23 @@ class Calibration:
             for x, y in curves
         ):
             raise SettingsError("a curve of the calibration does not rise from 0 to 1")
-        return Calibration(method, float(temperature), curves)
+        stack = document.get("stack") if method == "stacked" else None
+        if method == "stacked" and not isinstance(stack, dict):
+            raise SettingsError("the calibration has no stack")
+        return Calibration(
+            method, float(temperature), curves, Stack.from_json(stack, grades) if stack else None
+        )
 
 
-def choose_method(wanted: str, pairs: int) -> Method:
-    """Return the method for a number of held-out pairs; `auto` decides by it.
+def choose_method(wanted: str) -> Method:
+    """Return the method of a name; `auto` is `stacked`.
 
     Example:
-        >>> choose_method("auto", 400), choose_method("auto", 5_000)
-        ('temperature', 'isotonic')
+        >>> choose_method("auto"), choose_method("isotonic")
+        ('stacked', 'isotonic')
     """
     if wanted == "auto":
-        return "isotonic" if pairs >= ENOUGH_FOR_ISOTONIC else "temperature"
+        return "stacked"
     for known in _METHODS:
         if wanted == known:
             return known
@@ -131,7 +213,10 @@ def choose_method(wanted: str, pairs: int) -> Method:
 
 
 def fit_calibration(
-    logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], method: Method
+    logits: NDArray[np.floating[Any]],
+    labels: NDArray[np.integer[Any]],
+    method: Method,
+    features: NDArray[np.float64] | None = None,
 ) -> Calibration:
     """Learn a calibration from held-out pairs.
 
@@ -139,9 +224,13 @@ def fit_calibration(
         logits: the classifier's scores, float[n, grades].
         labels: the right grade of each pair as its place among the grades, int[n].
         method: which.
+        features: what else is known of the pairs, float64[n, features]; only where stacked.
     """
     if method == "none" or not len(labels):
         return Calibration("none")
+    if method == "stacked":
+        return Calibration("stacked", stack=_fit_stack(_inputs(logits, features), labels,
+                                                       logits.shape[1]))  # fmt: skip
     if method == "temperature":
         return Calibration("temperature", _fit_temperature(logits, labels))
     from sklearn.isotonic import IsotonicRegression
@@ -155,6 +244,38 @@ def fit_calibration(
             (tuple(map(float, model.X_thresholds_)), tuple(map(float, model.y_thresholds_)))
         )
     return Calibration("isotonic", 1.0, tuple(curves))
+
+
+def _inputs(
+    logits: NDArray[np.floating[Any]], features: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    """Put scores and features side by side; of scores only differences mean anything."""
+    scores = np.asarray(logits, dtype=np.float64)
+    scores = scores - scores.mean(axis=1, keepdims=True)
+    return scores if features is None else np.hstack([scores, features])
+
+
+def _fit_stack(inputs: NDArray[np.float64], labels: NDArray[Any], grades: int) -> Stack:
+    from sklearn.linear_model import LogisticRegression
+
+    mean, scale = inputs.mean(axis=0), inputs.std(axis=0)
+    scale = np.where(scale > 1e-9, scale, 1.0)  # what never varies weighs nothing
+    weights, intercept = np.zeros((grades, inputs.shape[1])), np.full(grades, _NEVER)
+    seen = np.unique(labels)
+    if len(seen) == 1:
+        intercept[seen[0]] = 0.0
+    else:
+        model = LogisticRegression(C=_PULL, max_iter=2_000)
+        model.fit((inputs - mean) / scale, labels)
+        # Of two grades scikit-learn keeps the difference only.
+        two = len(seen) == 2
+        weights[seen] = np.vstack([0 * model.coef_, model.coef_]) if two else model.coef_
+        intercept[seen] = np.append(0.0, model.intercept_) if two else model.intercept_
+
+    def plain(row: NDArray[np.float64]) -> tuple[float, ...]:
+        return tuple(map(float, row))
+
+    return Stack(plain(mean), plain(scale), tuple(map(plain, weights)), plain(intercept))
 
 
 def _fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> float:
@@ -191,6 +312,7 @@ class Threshold:
         precision: what was promised.
         threshold: pairs of this probability or more are accepted; None where it was not reached.
         reached: the precision at the threshold, or the best one where it was not reached.
+        bound: the lower bound of `reached` for new queries; what keeps the promise.
         recall: the share of the good pairs that are accepted; None without a threshold.
         accepted: how many pairs are accepted.
         pairs: how many pairs it was found on.
@@ -200,6 +322,7 @@ class Threshold:
     precision: float
     threshold: float | None
     reached: float
+    bound: float
     recall: float | None
     accepted: int
     pairs: int
@@ -211,6 +334,7 @@ def find_threshold(
     good: NDArray[np.bool_],
     precision: float,
     *,
+    groups: Sequence[str] | None = None,
     fewest: int = _FEWEST_ACCEPTED,
 ) -> Threshold:
     """Find the lowest threshold whose accepted pairs are good with a promised precision.
@@ -219,6 +343,8 @@ def find_threshold(
         probability: of being good, float[n].
         good: the truth.
         precision: what is promised, 0 to 1.
+        groups: the query of each pair. With it the lower bound for new queries must keep the
+            promise (see the top of this module), without it the share itself.
         fewest: a threshold that accepts fewer pairs than this is luck and not taken.
 
     Example:
@@ -236,27 +362,67 @@ def find_threshold(
     ends &= count >= fewest
     if not ends.any():
         note = f"fewer than {fewest} held-out pairs"
-        return Threshold(precision, None, 0.0, None, 0, len(value), note)
-    shares = np.where(ends, hits / count, -1.0)
-    fit = np.flatnonzero(shares >= precision)
+        return Threshold(precision, None, 0.0, 0.0, None, 0, len(value), note)
+    shares = hits / count
+    bounds = shares
+    if groups is not None:
+        names = np.array(groups, dtype=object).astype(str)[order]
+        bounds = np.maximum(shares - SURE * _standard_errors(good[order], names), 0.0)
+    fit = np.flatnonzero(ends & (bounds >= precision))
     if not len(fit):
-        best = int(np.argmax(shares))
+        best = int(np.argmax(np.where(ends, bounds, -1.0)))
         note = (
             f"precision {precision:g} was not reached with {fewest} pairs or more; the best is "
             f"{shares[best]:.3f} from {value[order][best]:.3f}"
         )
+        if groups is not None:
+            note += f", which promises {bounds[best]:.3f} on new queries"
         return Threshold(
-            precision, None, float(shares[best]), None, int(count[best]), len(value), note
+            precision,
+            None,
+            float(shares[best]),
+            float(bounds[best]),
+            None,
+            int(count[best]),
+            len(value),
+            note,
         )
     last = int(fit[-1])
     return Threshold(
         precision,
         float(value[order][last]),
         float(shares[last]),
+        float(bounds[last]),
         float(hits[last] / hits[-1]) if hits[-1] else None,
         int(count[last]),
         len(value),
     )
+
+
+def _standard_errors(good: NDArray[np.bool_], groups: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the standard error of the share of good pairs among the first 1, 2, ... pairs.
+
+    Whole groups vary: with h good ones of m pairs of a group, the error's square is the sum of
+    (h - share m)² over the groups, times k / (k - 1) for k of them. Infinite for one group.
+    """
+    _, place = np.unique(groups, return_inverse=True)
+    order = np.argsort(place, kind="stable")
+    first = np.append(True, np.diff(place[order]) != 0)
+    start = np.flatnonzero(first)[np.cumsum(first) - 1]
+    hit = good[order].astype(np.float64)
+    before = np.cumsum(hit) - hit
+    m, h = np.empty(len(good)), np.empty(len(good))  # of the pair's group before the pair
+    m[order] = np.arange(len(good)) - start
+    h[order] = before - before[start]
+    one = good.astype(np.float64)
+    # The three sums of the square grow with every pair by what it adds to its group's.
+    hh, hm, mm = (np.cumsum(each) for each in (one * (2 * h + 1), h + one * (m + 1), 2 * m + 1))
+    count, k = np.arange(1, len(good) + 1), np.cumsum(m == 0)
+    share = np.cumsum(one) / count
+    squares = np.maximum(hh - 2 * share * hm + share**2 * mm, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        errors = np.sqrt(squares * k / (k - 1)) / count
+    return np.where(k > 1, errors, np.inf)
 
 
 def describe(
@@ -264,7 +430,7 @@ def describe(
     after: NDArray[np.floating[Any]],
     good: NDArray[np.bool_],
     precisions: Sequence[float],
-    final: NDArray[np.floating[Any]],
+    groups: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Return the figures of a calibration for its file.
 
@@ -272,13 +438,15 @@ def describe(
         before: probability of being good before calibration.
         after: the same from calibrations that did not see the pair (cross-fitted).
         good: the truth.
-        precisions: targets for thresholds.
-        final: the probabilities that the classifier will give; thresholds are theirs.
+        precisions: targets for thresholds, which are sought on `after`.
+        groups: the query of each pair, for thresholds that hold on new queries.
     """
     return {
         "heldout": {"pairs": len(good), "good": int(good.sum())},
         "reliability": {"before": _reliability(before, good), "after": _reliability(after, good)},
-        "thresholds": [asdict(find_threshold(final, good, each)) for each in precisions],
+        "thresholds": [
+            asdict(find_threshold(after, good, each, groups=groups)) for each in precisions
+        ],
     }
 
 

@@ -2,7 +2,8 @@
 
 The seam is `RelevanceModel`; `open_classifier` is its factory. A classifier is a folder that
 `evalkit train classifier` wrote: a cross-encoder of sentence-transformers (safetensors),
-`calibration.json` and a manifest. Nothing in it is a pickle, and one that holds a pickle is
+`calibration.json` and a manifest. Where the calibration weighs more of a pair than the scores, it
+names the encoder that is needed for it. Nothing in it is a pickle, and one that holds a pickle is
 refused. Opening checks the files and is quick; the weights are loaded at the first pair.
 """
 
@@ -23,6 +24,7 @@ import numpy as np
 from evalkit.errors import ModelError, SettingsError
 from evalkit.models import ModelFiles, locate_encoder, require_models_extra
 from evalkit.relevance.calibrating import Calibration
+from evalkit.relevance.pair_features import PairFeatures, encoder_of, open_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +45,7 @@ __all__ = [
 
 CALIBRATION_FILE = "calibration.json"
 CALIBRATION_FORMAT = 1
+_WEIGHTS: dict[str, Any] = {"use_safetensors": True}
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib")
 
 
@@ -122,6 +125,12 @@ def open_classifier(
         }
     except (KeyError, TypeError, ValueError, SettingsError) as error:
         raise ModelError(f"{file} cannot be used ({error}); train the classifier again.") from error
+    features = None
+    if document.get("features"):
+        try:
+            features = open_features(encoder_of(document["features"]), device)
+        except ModelError as error:
+            raise ModelError(f"{file} cannot be used: {error}") from error
     digest = hashlib.sha256(f"{files.fingerprint}\n{text}".encode()).hexdigest()
     return Classifier(
         files,
@@ -134,6 +143,7 @@ def open_classifier(
         document,
         device,
         batch_size,
+        features,
     )
 
 
@@ -153,6 +163,7 @@ class Classifier:
         document: all that `calibration.json` says.
         device: where it runs.
         batch_size: pairs a batch.
+        features: what else the calibration reads of a pair; None where it reads the scores alone.
     """
 
     files: ModelFiles
@@ -165,6 +176,7 @@ class Classifier:
     document: Mapping[str, Any]
     device: str = "auto"
     batch_size: int = 32
+    features: PairFeatures | None = None
     _model: CrossEncoder | None = field(default=None, init=False, repr=False)
 
     @property
@@ -229,7 +241,8 @@ class Classifier:
         if not len(pairs):
             return np.zeros((0, len(self.grades)), dtype=np.float32)
         logits = score_pairs(self._loaded(), pairs, self.batch_size, progress)
-        return np.asarray(self.calibration.probabilities(logits), dtype=np.float32)
+        known = self.features.of(pairs) if self.features is not None else None
+        return np.asarray(self.calibration.probabilities(logits, known), dtype=np.float32)
 
     def _loaded(self) -> CrossEncoder:
         if self._model is None:
@@ -253,6 +266,9 @@ def load_cross_encoder(
 ) -> CrossEncoder:
     """Load a cross-encoder in float32; with `labels`, make one of any encoder.
 
+    One made of a sentence encoder with mean pooling keeps the pooling under a fresh linear layer:
+    the token that a sequence classifier reads has never been trained there.
+
     Args:
         files: of the model.
         max_length: tokens of a pair that are read.
@@ -273,6 +289,8 @@ def load_cross_encoder(
     torch.manual_seed(seed)
     try:
         with quiet_transformers():
+            if labels is not None and _pools_by_mean(files.folder):
+                return _on_mean_pooling(files.folder, max_length, labels, chosen)
             model: CrossEncoder = CrossEncoder(
                 str(files.folder),
                 num_labels=labels,
@@ -280,12 +298,41 @@ def load_cross_encoder(
                 device=chosen,
                 local_files_only=True,
                 trust_remote_code=False,
-                model_kwargs={"dtype": torch.float32, "use_safetensors": True},
+                model_kwargs=_WEIGHTS | {"dtype": torch.float32},
             )
     except Exception as error:  # loaders of all kinds of files raise all kinds of errors
         raise ModelError(f"{files.id} ({files.folder}) could not be loaded: {error}") from error
     model.eval()
     return model
+
+
+def _pools_by_mean(folder: Path) -> bool:
+    """Tell whether a folder holds a sentence encoder that takes the mean of its tokens."""
+    pooling = folder / "1_Pooling" / "config.json"
+    if not (folder / "modules.json").is_file() or not pooling.is_file():
+        return False
+    document = json.loads(pooling.read_text("utf-8"))
+    return bool(document.get("pooling_mode_mean_tokens") or document.get("pooling_mode") == "mean")
+
+
+def _on_mean_pooling(folder: Path, max_length: int, labels: int, device: str) -> CrossEncoder:
+    import torch
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.base.modules import Dense, Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+
+    body = Transformer(
+        str(folder),
+        model_kwargs=_WEIGHTS | {"dtype": torch.float32},
+        processor_kwargs={"model_max_length": max_length},
+    )
+    width = body.get_embedding_dimension()
+    head = Dense(
+        width, labels, activation_function=torch.nn.Identity(), module_output_name="scores"
+    )
+    made = CrossEncoder(modules=[body, Pooling(width, pooling_mode="mean"), head], device=device)
+    made.eval()
+    return made
 
 
 def score_pairs(

@@ -377,7 +377,7 @@ def _constraints(
     reading: Mapping[str, Mapping[str, Any]] | None,
 ) -> _Constraints:
     from evalkit.constraints.checking import Checker
-    from evalkit.constraints.structure import Structure
+    from evalkit.constraints.typed_queries import stated_structures
     from evalkit.knowledge import CatalogueFiles
 
     if "structure" not in table.column_names:
@@ -386,22 +386,12 @@ def _constraints(
             [Problem("there is no column structure, which --constraints reads")],
             remedy="Make it with evalkit parse queries.",
         )
-    structures = {}
     texts = dict(
         zip(
             table.column("query_id").to_pylist(), table.column("structure").to_pylist(), strict=True
         )
     )
-    for query_id, text in texts.items():
-        if text:
-            try:
-                structures[query_id] = Structure.from_json(str(text))
-            except SettingsError as error:
-                raise InputError(
-                    str(queries),
-                    [Problem(str(error), column="structure", query_id=query_id)],
-                    remedy="Make the column with evalkit parse queries.",
-                ) from error
+    structures = stated_structures(list(texts), list(texts.values()), str(queries))
     say("Reading the catalogue for the constraints.")
     shop = CatalogueFiles(
         products, catalogue_settings, reading=dict((reading or {}).get("products", {}))

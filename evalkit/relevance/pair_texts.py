@@ -51,16 +51,11 @@ def join_texts(
     Raises:
         InputError: a file cannot be used, or no pair has both texts.
     """
-    from evalkit.tables import read
+    from evalkit.tables import need_column, read
 
     arguments = dict(reading or {})
     asked = read("queries", queries, connection, **arguments.get("queries", {}))
-    if "query" not in asked.columns:
-        raise InputError(
-            asked.path,
-            [Problem(f"there is no column query; the file has: {', '.join(asked.columns)}")],
-            remedy="Name the column of the text with --map query=COLUMN.",
-        )
+    need_column(asked, "query")
     catalogue = read("products", products, connection, **arguments.get("products", {}))
     chosen = choose_fields(catalogue.columns, fields)
     texts, _, _ = store_texts(connection, catalogue, chosen)

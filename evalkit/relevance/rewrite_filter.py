@@ -248,17 +248,13 @@ def _joined(
     queries: str | os.PathLike[str],
     reading: Mapping[str, Mapping[str, Any]] | None,
 ) -> pa.Table:
-    from evalkit.tables import read
+    from evalkit.constraints.typed_queries import stated_structures
+    from evalkit.tables import need_column, read
 
     arguments = dict(reading or {})
     found = read("rewrites", rewrites, connection, **arguments.get("rewrites", {}))
     asked = read("queries", queries, connection, **arguments.get("queries", {}))
-    if "query" not in asked.columns:
-        raise InputError(
-            asked.path,
-            [Problem(f"there is no column query; the file has: {', '.join(asked.columns)}")],
-            remedy="Name the column of the text with --map query=COLUMN.",
-        )
+    need_column(asked, "query")
     found.relation.create_view("evalkit_rewrites_judged", replace=True)
     asked.relation.create_view("evalkit_rewrites_queries", replace=True)
     new = {
@@ -282,6 +278,14 @@ def _joined(
             ],
             remedy="Give the queries that were rewritten.",
         )
+    texts = dict(
+        zip(
+            table.column("query_id").to_pylist(),
+            table.column("_structure").to_pylist(),
+            strict=True,
+        )
+    )
+    stated_structures(list(texts), list(texts.values()), asked.path)  # before a model is asked
     return table
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalkit.constraints.parsing_stage import RULES
-from evalkit.constraints.structure import Structure
-from evalkit.errors import InputError, Problem, SettingsError
+from evalkit.constraints.typed_queries import stated_structures
+from evalkit.errors import SettingsError
 from evalkit.knowledge import CatalogueFiles
 from evalkit.retrieval.retriever import DenseRetriever
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
+    from evalkit.constraints.structure import Structure
     from evalkit.manifest import Input
     from evalkit.retrieval.retriever import LexicalRetriever
 
@@ -216,20 +217,7 @@ def open_heeding(
     stated: Sequence[str | None] = [None] * len(ids)
     if "structure" in queries.column_names:
         stated = queries.column("structure").to_pylist()
-    structures, problems = {}, []
-    for query_id, text in zip(ids, stated, strict=True):
-        try:
-            if text and text.strip():
-                structures[query_id] = Structure.from_json(text)
-        except SettingsError as error:
-            problems.append(Problem(str(error), column="structure", query_id=query_id))
-    if problems:
-        raise InputError(
-            path,
-            problems[:10],
-            total=len(problems),
-            remedy="Write the structures with evalkit parse queries.",
-        )
+    structures = stated_structures(ids, stated, path)
     missing = [place for place, query_id in enumerate(ids) if query_id not in structures]
     if missing:
         if catalogue is None:

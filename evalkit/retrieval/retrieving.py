@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.engines import open_engine
-from evalkit.errors import InputError, Problem, SettingsError
+from evalkit.errors import SettingsError
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
 from evalkit.retrieval.constrained import ConstraintSettings, open_heeding
@@ -190,12 +190,9 @@ def _kind(built: Manifest) -> str:
 
 def _texts(table: Table) -> Any:
     """Return query_id, query and the structure, if there, of queries with a text, by query_id."""
-    if "query" not in table.columns:
-        raise InputError(
-            table.path,
-            [Problem(f"there is no column query; the file has: {', '.join(table.columns)}")],
-            remedy="Name the column of the text with --map query=COLUMN.",
-        )
+    from evalkit.tables import need_column
+
+    need_column(table, "query")
     known = ", CAST(structure AS VARCHAR) AS structure" if "structure" in table.columns else ""
     return (
         table.relation.select(f"query_id, CAST(query AS VARCHAR) AS query{known}")

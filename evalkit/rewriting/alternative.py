@@ -20,8 +20,8 @@ from evalkit.rewriting.wording import bag, fold, join, split, stems
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from evalkit.constraints import TypedQuery
     from evalkit.rewriting.asking import Asked, Reader
-    from evalkit.rewriting.rewriter import TypedQuery
 
 __all__ = ["find_reference", "rewrite_alternative"]
 

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from evalkit.constraints import Condition
+    from evalkit.constraints import Condition, TypedQuery
     from evalkit.knowledge import Catalogue
     from evalkit.knowledge.graph import Graph
-    from evalkit.rewriting.rewriter import TypedQuery
 
 __all__ = ["Asked", "Reader", "open_reader", "required_words"]
 

@@ -16,12 +16,13 @@ from evalkit.rewriting.drafts import Draft, choose
 from evalkit.rewriting.general import rewrite_general
 from evalkit.rewriting.knowledge_needs import rewrite_need
 from evalkit.rewriting.negative import rewrite_negative
-from evalkit.rewriting.rewriter import Rewrite, TypedQuery
+from evalkit.rewriting.rewriter import Rewrite
 from evalkit.rewriting.rules import breaks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evalkit.constraints import TypedQuery
     from evalkit.knowledge import Catalogue
     from evalkit.knowledge.graph import Graph
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from evalkit.constraints import TypedQuery
     from evalkit.knowledge.graph import Graph
-    from evalkit.rewriting.rewriter import Method, TypedQuery
+    from evalkit.rewriting.rewriter import Method
     from evalkit.rewriting.selection import Selection
     from evalkit.rewriting.titles import TitleLanguage
 

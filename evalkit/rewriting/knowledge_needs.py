@@ -21,10 +21,10 @@ from evalkit.rewriting.wording import CONNECTORS, stems
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from evalkit.constraints import TypedQuery
     from evalkit.knowledge.graph import Graph
     from evalkit.knowledge.needs import Answer
     from evalkit.rewriting.asking import Asked, Reader
-    from evalkit.rewriting.rewriter import TypedQuery
 
 __all__ = ["known_answers", "rewrite_need"]
 

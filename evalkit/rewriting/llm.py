@@ -12,17 +12,16 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from evalkit.rewriting.asking import Reader
-from evalkit.rewriting.drafts import Sources
-from evalkit.rewriting.rewriter import Rewrite, TypedQuery
+from evalkit.rewriting.asking import open_reader
+from evalkit.rewriting.rewriter import Rewrite
 from evalkit.rewriting.rules import MOST_WORDS, breaks
-from evalkit.rewriting.selection import Selection, is_absent
-from evalkit.rewriting.titles import TitleLanguage
+from evalkit.rewriting.selection import is_absent
 from evalkit.rewriting.wording import CONNECTORS, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from evalkit.constraints import TypedQuery
     from evalkit.knowledge import Catalogue
     from evalkit.knowledge.graph import Graph
     from evalkit.llm import LanguageModel
@@ -64,8 +63,8 @@ class LanguageModelRewriter:
 
         self._model = model
         self._graph = graph
-        self._titles = TitleLanguage(catalogue)
-        self._reader = Reader(Sources(graph, self._titles, Selection(catalogue, graph.words)))
+        self._reader = open_reader(catalogue, graph)
+        self._titles = self._reader.sources.titles
         self._prompt = load_prompt("rewrite")
         self._seed = seed
         self._temperature = temperature

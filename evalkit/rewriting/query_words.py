@@ -9,9 +9,8 @@ from evalkit.rewriting.wording import CONNECTORS, fold, split, stems
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from evalkit.constraints import Condition
+    from evalkit.constraints import Condition, TypedQuery
     from evalkit.knowledge.graph import Graph
-    from evalkit.rewriting.rewriter import TypedQuery
 
 __all__ = ["excluded_words", "kind_names", "reference_words"]
 
@@ -42,8 +41,7 @@ def reference_words(
     """Return the names of what the query wants an alternative to: brand, whole name, model words.
 
     Example:
-        >>> from evalkit.constraints import Reference, Structure
-        >>> from evalkit.rewriting import TypedQuery
+        >>> from evalkit.constraints import Reference, Structure, TypedQuery
         >>> reference = Reference("dovane airloop", brand="Dovane")
         >>> asked = Structure("alternative", ("multi-styler",), reference=reference)
         >>> reference_words(TypedQuery("q1", "cheaper than a dovane airloop", asked))

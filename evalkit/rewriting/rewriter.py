@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from evalkit.constraints import Structure
+    from evalkit.constraints import TypedQuery
 
-__all__ = ["METHODS", "Method", "Rewrite", "Rewriter", "TypedQuery"]
+__all__ = ["METHODS", "Method", "Rewrite", "Rewriter"]
 
 Method = Literal[
     "paraphrase", "lexical", "synonym", "specification", "positive", "cheaper", "llm", "policy"
@@ -22,21 +22,6 @@ Method = Literal[
 METHODS: tuple[Method, ...] = (
     "paraphrase", "lexical", "synonym", "specification", "positive", "cheaper", "llm", "policy",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class TypedQuery:
-    """A query and what it asks for.
-
-    Attributes:
-        query_id: its id; with the seed it decides every choice between equals.
-        query: its words.
-        structure: its type and conditions.
-    """
-
-    query_id: str
-    query: str
-    structure: Structure
 
 
 @dataclass(frozen=True)

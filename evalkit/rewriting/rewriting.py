@@ -8,31 +8,26 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from evalkit.chunks import open_chunks
-from evalkit.constraints import QUERY_TYPES, QueryType, Structure
+from evalkit.constraints import QUERY_TYPES, TypedQuery, read_typed_queries
 from evalkit.engines import open_engine
-from evalkit.errors import InputError, Problem, SettingsError
+from evalkit.errors import SettingsError
 from evalkit.knowledge import CatalogueFiles
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
 from evalkit.rewriting.opening import open_rewriter
-from evalkit.rewriting.rewriter import METHODS, TypedQuery
+from evalkit.rewriting.rewriter import METHODS
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-    from duckdb import DuckDBPyConnection
-
-    from evalkit.knowledge import Catalogue
-    from evalkit.knowledge.graph import Graph
     from evalkit.llm import LanguageModel
     from evalkit.rewriting.rewriter import Rewriter
-    from evalkit.tables import Table
 
-__all__ = ["RewriteSettings", "read_typed_queries", "rewrite_queries"]
+__all__ = ["RewriteSettings", "rewrite_queries"]
 
 _CHUNK = 200
 _CHUNK_OF_MODEL = 16
@@ -172,76 +167,6 @@ def rewrite_queries(
     )
     say(f"Wrote {target}: {table.num_rows:,} rewrites of {len(asked):,} queries ({by_type}).")
     return finished
-
-
-def read_typed_queries(
-    path: str | os.PathLike[str],
-    connection: DuckDBPyConnection,
-    catalogue: Catalogue | None = None,
-    graph: Graph | None = None,
-    *,
-    reading: Mapping[str, Any] | None = None,
-) -> list[TypedQuery]:
-    """Read queries with their structures, by query_id; queries without text are left out.
-
-    A query without a structure is read by rules, in the words of the catalogue if there is one.
-
-    Raises:
-        InputError: there is no column query, or a structure is not understood.
-    """
-    from evalkit.tables import read
-
-    table = read("queries", path, connection, **(reading or {}))
-    if "query" not in table.columns:
-        raise InputError(
-            table.path,
-            [Problem(f"there is no column query; the file has: {', '.join(table.columns)}")],
-            remedy="Name the column of the text with --map query=COLUMN.",
-        )
-    rows = (
-        table.relation.select(
-            f"query_id, CAST(query AS VARCHAR) AS query, {_text(table, 'structure')}, "
-            f"{_text(table, 'query_type')}"
-        )
-        .filter("trim(query) <> ''")
-        .order("query_id")
-        .fetchall()
-    )
-    unread = [place for place, row in enumerate(rows) if not (row[2] or "").strip()]
-    structures: dict[int, Structure] = {}
-    if unread:
-        from evalkit.constraints.parsing import RuleParser
-
-        parser = RuleParser(catalogue, graph)
-        found = parser.parse([rows[place][1] for place in unread])
-        structures.update(zip(unread, found, strict=True))
-    problems = []
-    result = []
-    for place, (query_id, query, text, query_type) in enumerate(rows):
-        try:
-            structure = structures.get(place) or Structure.from_json(text)
-        except SettingsError as error:
-            problems.append(Problem(str(error), column="structure", query_id=query_id))
-            continue
-        if query_type in get_args(QueryType) and query_type != structure.query_type:
-            structure = replace(structure, query_type=query_type)
-        result.append(TypedQuery(query_id, query, structure))
-    if problems:
-        raise InputError(
-            table.path,
-            problems[:10],
-            remedy="Write the structures with evalkit parse queries, or leave the column out.",
-            total=len(problems),
-        )
-    return result
-
-
-def _text(table: Table, column: str) -> str:
-    return (
-        f"CAST({column} AS VARCHAR) AS {column}"
-        if column in table.columns
-        else (f"CAST(NULL AS VARCHAR) AS {column}")
-    )
 
 
 def _prompt_model() -> Mapping[str, Any]:

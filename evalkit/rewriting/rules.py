@@ -18,9 +18,8 @@ from evalkit.rewriting.wording import CONNECTORS, bag, contains, fold, is_near, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from evalkit.constraints import Structure
+    from evalkit.constraints import Structure, TypedQuery
     from evalkit.knowledge.graph import Graph
-    from evalkit.rewriting.rewriter import TypedQuery
 
 __all__ = [
     "MOST_WORDS",
@@ -56,8 +55,7 @@ def breaks(
             a reference of four letters or more that is no wanted word counts as a name.
 
     Example:
-        >>> from evalkit.constraints import Condition, Structure
-        >>> from evalkit.rewriting import TypedQuery
+        >>> from evalkit.constraints import Condition, Structure, TypedQuery
         >>> asked = Structure("negative", ("jacket",), excluded=(Condition(None, ("leather",)),))
         >>> query = TypedQuery("q1", "jacket without leather", asked)
         >>> breaks(query, "lambskin biker jacket")
@@ -96,9 +94,8 @@ def filter_rule(
     The function gets query_id, query, structure (or None), the rewrite and those before it. With a
     graph it knows names as `evalkit.rewriting.catalogue` does, so that it takes what that writes.
     """
-    from evalkit.constraints import Structure
+    from evalkit.constraints import Structure, TypedQuery
     from evalkit.rewriting.asking import open_reader
-    from evalkit.rewriting.rewriter import TypedQuery
 
     plain = Structure("general")
     reader = open_reader(graph.catalogue, graph) if graph is not None else None

@@ -305,8 +305,8 @@ def _reachable(judge: Path, wanted: PairSettings) -> PairSettings:
 
 
 def _weak_labels(shop: _Shop, place: Path, chosen: ChainSettings) -> tuple[Path, Path]:
+    from evalkit.constraints import read_typed_queries
     from evalkit.constraints.checking import Checker
-    from evalkit.rewriting.rewriting import read_typed_queries
     from evalkit.tables import write
     from evalkit.training.weak_labels import weak_judgments
 

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
+    from evalkit.constraints import TypedQuery
     from evalkit.constraints.checking import Checker
     from evalkit.knowledge import Catalogue
     from evalkit.relevance.classifier import Classifier
     from evalkit.retrieval import Retriever
     from evalkit.retrieval.retriever import DenseRetriever, LexicalRetriever
-    from evalkit.rewriting import TypedQuery
 
 __all__ = ["PairSettings", "synthesize_pairs"]
 
@@ -142,10 +142,10 @@ def synthesize_pairs(
         SettingsError: settings that do not fit.
         ModelError: a model cannot be opened.
     """
+    from evalkit.constraints import read_typed_queries
     from evalkit.constraints.checking import Checker
     from evalkit.knowledge import CatalogueFiles
     from evalkit.relevance import open_classifier
-    from evalkit.rewriting.rewriting import read_typed_queries
     from evalkit.tables import write
 
     started = time.monotonic()
@@ -187,11 +187,11 @@ def synthesize_pairs(
         for warning in warnings:
             say(f"Warning: {warning}")
         asked = _asked(typed, accepted)
-        names = _families(queries, typed, connection)
+        names = [families(query.structure, query.family) for query in typed]
         outside: set[str] = set()
         if held_out is not None:
             reported = read_typed_queries(held_out, connection, catalogue, graph)
-            outside.update(*_families(held_out, reported, connection))
+            outside.update(*(families(query.structure, query.family) for query in reported))
         checker = Checker(catalogue, graph)
         texts = _product_texts(products, connection, fields or judge.fields, reading, catalogue)
         decider = _Judge(catalogue, checker, judge, threshold, texts)
@@ -469,19 +469,6 @@ def _limit(
     doubted = np.flatnonzero((verdict == 1) & (probability < threshold / 2))
     worst = doubted[np.argsort(probability[doubted], kind="stable")]
     decision[here[worst[: max(missing, 0)]]] = "negative"
-
-
-def _families(
-    path: str | os.PathLike[str], typed: Sequence[TypedQuery], connection: DuckDBPyConnection
-) -> list[tuple[str, ...]]:
-    """Name the families of each query, by its structure and the column `family`."""
-    from evalkit.tables import read
-
-    table = read("queries", path, connection)
-    stated: dict[str, str | None] = {}
-    if "family" in table.columns:
-        stated = dict(table.relation.select("query_id, CAST(family AS VARCHAR)").fetchall())
-    return [families(query.structure, stated.get(query.query_id) or "") for query in typed]
 
 
 def _finish(

@@ -1,7 +1,7 @@
 """Reading, checking and writing the tables that every stage takes and makes."""
 
-from evalkit.tables.readers import Table, read
+from evalkit.tables.readers import Table, need_column, read
 from evalkit.tables.schema import FORMATS, KINDS, Format, Kind, Order
 from evalkit.tables.writers import write
 
-__all__ = ["FORMATS", "KINDS", "Format", "Kind", "Order", "Table", "read", "write"]
+__all__ = ["FORMATS", "KINDS", "Format", "Kind", "Order", "Table", "need_column", "read", "write"]

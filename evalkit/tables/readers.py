@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
-__all__ = ["Table", "read"]
+__all__ = ["Table", "need_column", "read"]
 
 _FIX_ROWS: Mapping[Format, str] = {
     "trec": "Fields are apart by spaces or tabs, so ids and tags must hold none.",
@@ -129,6 +129,25 @@ def read(
         known = recognise_format(kind, source, format)
         request = Request(kind, connection, source, known, mapping, on_duplicate, order)
         return _load(request, make_plan(request))
+
+
+def need_column(table: Table, name: str, *, remedy: str | None = None) -> None:
+    """Refuse a table that lacks a column which its kind may have, but need not.
+
+    Args:
+        table: what was read.
+        name: the column.
+        remedy: what to do; None says how to name the file's column.
+
+    Raises:
+        InputError: it is not there.
+    """
+    if name not in table.columns:
+        raise InputError(
+            table.path,
+            [Problem(f"there is no column {name}; the file has: {', '.join(table.columns)}")],
+            remedy=remedy or f"Name the file's column with --map {name}=COLUMN.",
+        )
 
 
 def _load(request: Request, plan: Plan) -> Table:

@@ -282,7 +282,8 @@ def _train(
         else:
             say(
                 f"Precision {row['precision']:g} from probability {row['threshold']:.3f}: recall "
-                f"{row['recall']:.3f}, {row['accepted']:,} of {row['pairs']:,} pairs accepted."
+                f"{row['recall']:.3f}, {row['accepted']:,} of {row['pairs']:,} pairs accepted, "
+                f"{row['reached']:.3f} of them good."
             )
     return finished
 
@@ -297,9 +298,11 @@ def _fit_and_write(
     use: str,
 ) -> dict[str, Any]:
     from evalkit.relevance.classifier import open_classifier
+    from evalkit.relevance.pair_features import encoder_beside, open_features
 
     model = fit_cross_encoder(base, learned, settings, watched=heldout)
-    calibration = calibrate_model(model, heldout, settings)
+    features = open_features(encoder_beside(base), settings.device)
+    calibration = calibrate_model(model, heldout, settings, features)
     with quiet_transformers():
         model.save_pretrained(str(folder), create_model_card=False)
     document = {
@@ -463,19 +466,16 @@ def read_labelled_rewrites(
     Raises:
         InputError: a column is missing or a label is neither 0 nor 1.
     """
-    from evalkit.tables import read
+    from evalkit.tables import need_column, read
 
     arguments = dict(reading or {})
     table = read("rewrites", rewrites, connection, **arguments.get("rewrites", {}))
     relation = table.relation
     columns = set(table.columns)
     rows = {"rewrites": table.rows}
-    if "label" not in columns:
-        raise InputError(
-            table.path,
-            [Problem(f"there is no column label; the file has: {', '.join(table.columns)}")],
-            remedy="Add it: 1 where the rewrite keeps what the query asks for, else 0.",
-        )
+    need_column(
+        table, "label", remedy="Add it: 1 where the rewrite keeps what the query asks for, else 0."
+    )
     if queries is not None:
         asked = read("queries", queries, connection, **arguments.get("queries", {}))
         new = [name for name in ("query", "family") if name in asked.columns]

@@ -20,7 +20,6 @@ from evalkit.models import require_models_extra
 from evalkit.progress import progress_bar
 from evalkit.relevance.calibrating import (
     CALIBRATIONS,
-    ENOUGH_FOR_ISOTONIC,
     Calibration,
     choose_method,
     describe,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
     from evalkit.models import ModelFiles
+    from evalkit.relevance.pair_features import PairFeatures
 
 __all__ = [
     "ClassifierSettings",
@@ -104,7 +104,7 @@ class ClassifierSettings:
             calibration, thresholds and figures.
         balance: `none`; `weights` weighs every grade's loss by its rarity; `sampling` draws every
             grade equally often.
-        calibration: `auto`, `temperature`, `isotonic` or `none`.
+        calibration: `auto` (which is `stacked`), `temperature`, `isotonic` or `none`.
         precisions: targets for which thresholds are sought.
         patience: epochs without a better held-out loss before training stops and the best epoch
             is taken; 0 trains all epochs.
@@ -338,7 +338,11 @@ def _require_trainer() -> None:
 
 
 def cross_fit(
-    logits: NDArray[np.float64], examples: Examples, method: str, seed: int
+    logits: NDArray[np.float64],
+    examples: Examples,
+    method: str,
+    seed: int,
+    features: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return probabilities of grades from calibrations that did not see the pair's query.
 
@@ -350,21 +354,34 @@ def cross_fit(
     folds = min(_FOLDS, len(names))
     part = np.empty(len(names), dtype=np.int64)
     part[np.random.default_rng(seed).permutation(len(names))] = np.arange(len(names)) % folds
+    chosen = choose_method(method)
+
+    def of(places: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+        return features[places] if features is not None else None
+
     for fold in range(folds):
         inside = part[place] == fold
         if folds == 1:
-            learned = Calibration("none")
-        else:
-            chosen = choose_method(method, len(logits))
-            learned = fit_calibration(logits[~inside], examples.label[~inside], chosen)
-        result[inside] = learned.probabilities(logits[inside])
+            result[inside] = Calibration("none").probabilities(logits[inside])
+            continue
+        learned = fit_calibration(logits[~inside], examples.label[~inside], chosen, of(~inside))
+        result[inside] = learned.probabilities(logits[inside], of(inside))
     return result
 
 
 def calibrate_model(
-    model: CrossEncoder, heldout: Examples, settings: ClassifierSettings
+    model: CrossEncoder,
+    heldout: Examples,
+    settings: ClassifierSettings,
+    features: PairFeatures | None = None,
 ) -> dict[str, Any]:
     """Calibrate a trained model on held-out pairs; return what `calibration.json` holds of it.
+
+    Args:
+        model: gives scores.
+        heldout: pairs that it has not learned from.
+        settings: how.
+        features: what else the calibration may read of a pair; only `stacked` does.
 
     Raises:
         SettingsError: the held-out pairs are all good or all not.
@@ -377,20 +394,20 @@ def calibrate_model(
         )
     with progress_bar(len(heldout), "Scoring held-out pairs", "pairs") as moved:
         logits = score_pairs(model, heldout.pairs(), settings.batch_size, moved)
-    method = choose_method(settings.calibration, len(heldout))
-    calibration = fit_calibration(logits, heldout.label, method)
+    method = choose_method(settings.calibration)
+    used = features if method == "stacked" else None
+    known = used.of(heldout.pairs()) if used is not None else None
+    calibration = fit_calibration(logits, heldout.label, method, known)
     wanted = np.asarray(heldout.grades) >= heldout.good
+    unseen = cross_fit(logits, heldout, settings.calibration, settings.seed, known)
     # What is compared with a threshold later is float32.
-    final = calibration.probabilities(logits).astype(np.float32)
+    after = unseen[:, wanted].sum(axis=1).clip(0.0, 1.0).astype(np.float32)
     figures = describe(
         Calibration("none").probabilities(logits)[:, wanted].sum(axis=1),
-        cross_fit(logits, heldout, settings.calibration, settings.seed)[:, wanted].sum(axis=1),
+        after,
         good,
         settings.precisions,
-        final.astype(np.float64)[:, wanted].sum(axis=1).clip(0.0, 1.0).astype(np.float32),
+        heldout.group,
     )
-    reason = {
-        "auto": f"isotonic from {ENOUGH_FOR_ISOTONIC:,} held-out pairs, else temperature, which "
-        "cannot overfit a few",
-    }.get(settings.calibration, "asked for")
-    return {**calibration.to_json(), "method_reason": reason, **figures}
+    read = {"features": used.to_json()} if used is not None else {}
+    return {**calibration.to_json(), **read, **figures}

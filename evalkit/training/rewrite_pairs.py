@@ -24,7 +24,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evalkit.errors import InputError, Problem, SettingsError
+from evalkit.errors import SettingsError
 
 if TYPE_CHECKING:
     import os
@@ -33,14 +33,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-    from evalkit.constraints import Condition
+    from evalkit.constraints import Condition, TypedQuery
     from evalkit.knowledge import Graph
     from evalkit.manifest import Manifest
-    from evalkit.rewriting import Rewriter, TypedQuery
+    from evalkit.rewriting import Rewriter
     from evalkit.training.fitting import ClassifierSettings
 
-__all__ = ["CORRUPTIONS", "construct_rewrites", "corruptions", "read_typed_queries",
-           "train_on_constructed"]  # fmt: skip
+__all__ = ["CORRUPTIONS", "construct_rewrites", "corruptions", "train_on_constructed"]
 
 CORRUPTIONS = (
     "negation dropped", "other kind", "other value", "names the reference", "dearer", "kind lost",
@@ -57,7 +56,7 @@ class _Draft:
 
 
 def construct_rewrites(
-    queries: Sequence[tuple[TypedQuery, str]],
+    queries: Sequence[TypedQuery],
     graph: Graph,
     rewriter: Rewriter,
     *,
@@ -67,7 +66,7 @@ def construct_rewrites(
     """Write right and wrong rewrites of typed queries.
 
     Args:
-        queries: typed queries, each with its family.
+        queries: typed queries; one without a family is a family of its own.
         graph: of the catalogue.
         rewriter: writes the right ones.
         n: right ones, and wrong ones, of a query at most.
@@ -80,14 +79,13 @@ def construct_rewrites(
     import pyarrow as pa
 
     rows: list[dict[str, Any]] = []
-    typed = [query for query, _ in queries]
-    for (query, family), found in zip(queries, rewriter.rewrite(typed, n), strict=True):
+    for query, found in zip(queries, rewriter.rewrite(queries, n), strict=True):
         right = [rewrite for rewrite in found if rewrite.text.strip()]
         shared = {
             "query_id": query.query_id,
             "query": query.query,
             "query_type": query.structure.query_type,
-            "family": family,
+            "family": query.family or query.query_id,
         }
         known = {_bag(rewrite.text) for rewrite in right}
         texts = [(each.text, str(each.method)) for each in right]
@@ -115,8 +113,7 @@ def corruptions(query: TypedQuery, graph: Graph, *, seed: int = 0) -> Iterator[_
     """Yield wrong rewrites of a query, each with what is wrong about it.
 
     Example:
-        >>> from evalkit.constraints import Condition, Structure
-        >>> from evalkit.rewriting import TypedQuery
+        >>> from evalkit.constraints import Condition, Structure, TypedQuery
         >>> [(draft.text, draft.corruption) for draft in corruptions(TypedQuery(
         ...     "q", "jacket without leather",
         ...     Structure("negative", ("jacket",), excluded=(Condition("material", ("leather",)),))
@@ -278,50 +275,6 @@ def _random(query: TypedQuery, seed: int) -> random.Random:
     return random.Random(int.from_bytes(digest[:8], "big"))  # noqa: S311 - no secret
 
 
-def read_typed_queries(
-    connection: DuckDBPyConnection,
-    queries: str | os.PathLike[str],
-    *,
-    reading: Mapping[str, Any] | None = None,
-) -> list[tuple[TypedQuery, str]]:
-    """Read typed queries with their families (the query_id where there is none), by query_id.
-
-    Raises:
-        InputError: there is no column structure, or one cannot be read.
-    """
-    from evalkit.constraints import Structure
-    from evalkit.rewriting import TypedQuery
-    from evalkit.tables import read
-
-    table = read("queries", queries, connection, **(reading or {}))
-    for name in ("query", "structure"):
-        if name not in table.columns:
-            raise InputError(
-                table.path,
-                [Problem(f"there is no column {name}; the file has: {', '.join(table.columns)}")],
-                remedy="Make it with evalkit synthesize queries or evalkit parse queries.",
-            )
-    family = "coalesce(family, query_id)" if "family" in table.columns else "query_id"
-    rows = (
-        table.relation.filter("trim(query) <> '' AND structure IS NOT NULL")
-        .select(f"query_id, query, structure, CAST({family} AS VARCHAR) AS family")
-        .order("query_id")
-        .fetchall()
-    )
-    found = []
-    for query_id, query, text, group in rows:
-        try:
-            structure = Structure.from_json(text)
-        except SettingsError as error:
-            raise InputError(
-                table.path,
-                [Problem(str(error), column="structure", query_id=query_id)],
-                remedy="Make the column with evalkit parse queries.",
-            ) from error
-        found.append((TypedQuery(query_id, query, structure), group))
-    return found
-
-
 def train_on_constructed(
     output: str | os.PathLike[str],
     queries: str | os.PathLike[str],
@@ -368,10 +321,13 @@ def train_on_constructed(
     shop = CatalogueFiles(products, catalogue_settings, triples, arguments.get("products", {}))
 
     def make(connection: DuckDBPyConnection) -> tuple[pa.Table, dict[str, int]]:
+        from evalkit.constraints import read_typed_queries
         from evalkit.progress import say
         from evalkit.rewriting import open_rewriter
 
-        typed = read_typed_queries(connection, queries, reading=arguments.get("queries"))
+        typed = read_typed_queries(
+            queries, connection, reading=arguments.get("queries"), stated=True
+        )
         catalogue, graph = shop.open(connection)
         rewriter = open_rewriter("catalogue", catalogue=catalogue, graph=graph, seed=seed)
         say(f"Constructing rewrites of {len(typed):,} queries.")

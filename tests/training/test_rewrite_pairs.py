@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -12,18 +13,12 @@ from click.testing import CliRunner
 from small_bert import save_small_bert
 
 from evalkit.cli import cli
-from evalkit.constraints import Condition, Reference, Structure
-from evalkit.errors import InputError
+from evalkit.constraints import Condition, Reference, Structure, TypedQuery
 from evalkit.knowledge import Graph, build_graph, read_catalogue
 from evalkit.manifest import read_manifest
 from evalkit.relevance import open_classifier
-from evalkit.rewriting import Rewrite, TypedQuery, breaks, open_rewriter
-from evalkit.training.rewrite_pairs import (
-    CORRUPTIONS,
-    construct_rewrites,
-    corruptions,
-    read_typed_queries,
-)
+from evalkit.rewriting import Rewrite, breaks, open_rewriter
+from evalkit.training.rewrite_pairs import CORRUPTIONS, construct_rewrites, corruptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +121,7 @@ def test_the_reference_is_named_by_the_corruption_only(graph: Graph) -> None:
 
 def constructed(graph: Graph, queries: list[TypedQuery], **changes: Any) -> list[dict[str, Any]]:
     rewriter = open_rewriter("catalogue", catalogue=graph.catalogue, graph=graph)
-    typed = [(query, f"family of {query.query_id}") for query in queries]
+    typed = [replace(query, family=f"family of {query.query_id}") for query in queries]
     return construct_rewrites(typed, graph, rewriter, **changes)[0].to_pylist()
 
 
@@ -158,7 +153,7 @@ def test_a_text_that_is_right_is_no_corruption_too(graph: Graph) -> None:
             return {}
 
     for seed in range(10):
-        table, _ = construct_rewrites([(GENERAL, "f")], graph, Fixed(), seed=seed)
+        table, _ = construct_rewrites([GENERAL], graph, Fixed(), seed=seed)
         wrong = {row["rewrite"] for row in table.to_pylist() if row["label"] == 0}
         assert wrong
         assert not wrong & {"red lamp", "black lamp"}
@@ -177,16 +172,6 @@ def test_n_bounds_the_corruptions_of_a_query(graph: Graph) -> None:
     wrong = [row for row in rows if row["label"] == 0]
     assert len(wrong) == 2
     assert len({row["corruption"] for row in wrong}) == 2
-
-
-def test_queries_need_a_structure(tmp_path: Path) -> None:
-    path = tmp_path / "queries.csv"
-    path.write_text("query_id,query\nq1,red jacket\n", "utf-8")
-    with duckdb.connect() as connection, pytest.raises(InputError, match="no column structure"):
-        read_typed_queries(connection, path)
-    path.write_text("query_id,query,structure\nq1,red jacket,{}\n", "utf-8")
-    with duckdb.connect() as connection, pytest.raises(InputError, match="query_type"):
-        read_typed_queries(connection, path)
 
 
 def test_a_classifier_is_trained_on_them_and_keeps_them(products: Path, tmp_path: Path) -> None:
