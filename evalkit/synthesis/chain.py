@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.engines import open_engine
 from evalkit.errors import SettingsError
 from evalkit.knowledge import CatalogueFiles
+from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import say
 from evalkit.synthesis.pairs import PairSettings, synthesize_pairs
 from evalkit.training.weak_labels import WEAK_GOOD
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evalkit.knowledge import Catalogue, Graph
-    from evalkit.manifest import Manifest
 
     Path_ = str | os.PathLike[str]
 
@@ -305,18 +305,37 @@ def _reachable(judge: Path, wanted: PairSettings) -> PairSettings:
 
 
 def _weak_labels(shop: _Shop, place: Path, chosen: ChainSettings) -> tuple[Path, Path]:
+    """Write grades that the catalogue states, and their queries; keep those that are there."""
     from evalkit.constraints import read_typed_queries
     from evalkit.constraints.checking import Checker
     from evalkit.tables import write
     from evalkit.training.weak_labels import weak_judgments
 
+    started = time.monotonic()
+    typed_queries = place / "queries.parquet"
+    asked, graded = place / "graded-queries.parquet", place / "grades.parquet"
+    wanted = Manifest(
+        command="evalkit synthesize all: weak labels",
+        settings={"queries": _WEAK_QUERIES, "reading": dict(shop.files.reading)},
+        inputs=(
+            Input("queries", str(typed_queries), fingerprint(typed_queries)),
+            *shop.files.inputs(),
+        ),
+        seeds={"weak_labels": chosen.seed},
+    )
+    if not shop.force and all(finished_before(path, wanted) for path in (asked, graded)):
+        say(f"{graded} is up to date (same queries, catalogue and seed).")
+        return graded, asked
     catalogue, graph = shop.open()
     with open_engine(shop.memory_limit) as connection:
-        typed = read_typed_queries(place / "queries.parquet", connection, catalogue, graph)
+        typed = read_typed_queries(typed_queries, connection, catalogue, graph)
         queries, judgments = weak_judgments(
             typed, catalogue, Checker(catalogue, graph), queries=_WEAK_QUERIES, seed=chosen.seed
         )
-        asked, graded = place / "graded-queries.parquet", place / "grades.parquet"
         write(queries, asked, kind="queries", connection=connection)
         write(judgments, graded, kind="judgments", connection=connection)
+    counts = {"queries": queries.num_rows, "judgments": judgments.num_rows}
+    for path in (asked, graded):
+        replace(wanted, counts=counts).write(path, started=started)
+    say(f"Wrote {graded}: {counts['judgments']:,} grades of {counts['queries']:,} queries.")
     return graded, asked

@@ -146,6 +146,7 @@ def synthesize_pairs(
     from evalkit.constraints.checking import Checker
     from evalkit.knowledge import CatalogueFiles
     from evalkit.relevance import open_classifier
+    from evalkit.retrieval.retriever import index_fingerprint
     from evalkit.tables import write
 
     started = time.monotonic()
@@ -167,7 +168,8 @@ def synthesize_pairs(
             "fields": list(fields) if fields is not None else None,
             "reading": dict(reading or {}),
             "indexes": {
-                name: retriever.manifest.outputs for name, retriever in sorted(retrievers.items())
+                name: index_fingerprint(retriever.manifest)
+                for name, retriever in sorted(retrievers.items())
             },
         },
         inputs=(*inputs, *shop.inputs()),

@@ -98,7 +98,7 @@ UNKNOWN = {"boots": set(), "jacket": {"j9"}, "kettle": set(), "lamp": {"l6"}, "t
 WORDS = sorted({word for title in TITLES.values() for word in title.split()} | {"for", "tea"})
 
 
-def save_small_model(folder: Path, labels: int | None = None) -> Path:
+def save_small_model(folder: Path, labels: int | None = None, words: Sequence[str] = WORDS) -> Path:
     """Save a very small BERT of random weights: an encoder, or with labels a cross-encoder."""
     import torch
     from transformers import (
@@ -109,11 +109,11 @@ def save_small_model(folder: Path, labels: int | None = None) -> Path:
     )
 
     folder.mkdir(parents=True)
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    (folder / "vocab.txt").write_text("\n".join(words) + "\n", "utf-8")
+    known = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    (folder / "vocab.txt").write_text("\n".join(known) + "\n", "utf-8")
     torch.manual_seed(6)
     config = BertConfig(
-        vocab_size=len(words),
+        vocab_size=len(known),
         hidden_size=32,
         num_hidden_layers=2,
         num_attention_heads=2,
