@@ -6,7 +6,8 @@ it, the catalogue overrules the judge: a product that breaks a constraint is of 
 whatever a model thinks of its text.
 
 Pairs go to the judge in chunks that are kept at once, so that an interrupted stage goes on where it
-stopped and nothing is paid for twice.
+stopped and nothing is paid for twice. A file that lacks pairs because the judge gave them no grade
+(its budget, its server) is not finished: the same command judges again.
 """
 
 from __future__ import annotations
@@ -212,9 +213,11 @@ def judge_results(
         models=judge.models,
     )
     done = None if force else finished_before(target, wanted)
-    if done is not None:
+    if done is not None and not done.counts["not_judged"]:
         say(f"{target} is up to date (same inputs, judge and settings); --force judges again.")
         return done
+    if done is not None:
+        say(f"{target} lacks {done.counts['not_judged']:,} pairs without a grade; judging again.")
     with open_engine(memory_limit, threads) as connection:
         asked = _asked(connection, runs, pairs, at, reading)
         table, counts, _ = join_texts(
@@ -409,5 +412,8 @@ def _warnings(counts: Mapping[str, int]) -> tuple[str, ...]:
             "without a product's."
         )
     if counts["not_judged"]:
-        found.append(f"The judge gave no grade to {counts['not_judged']:,} pairs.")
+        found.append(
+            f"The judge gave no grade to {counts['not_judged']:,} pairs; the same command judges "
+            "again."
+        )
     return tuple(found)
