@@ -12,7 +12,7 @@ from evalkit.manifest import read_manifest
 from evalkit.relevance.judging import judge_results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import pytest
@@ -27,7 +27,7 @@ class Moody:
     source: str = "llm"
     name: str = "moody"
     lowest: float = 0.0
-    models: Sequence[dict[str, Any]] = ()
+    models: tuple[Mapping[str, Any], ...] = ()
 
     def judge_pairs(self, pairs: pa.Table, progress: Callable[[int], object]) -> pa.Table:
         self.asked.append(pairs.num_rows)
