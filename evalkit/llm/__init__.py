@@ -12,7 +12,7 @@ Every answer is in the cache as soon as it is there; asking again costs nothing.
 
 from evalkit.llm.budget import BUDGET_REACHED, Budget
 from evalkit.llm.cache import AnswerCache, open_cache
-from evalkit.llm.messages import Answer, Counts, LanguageModel, Message, Usage
+from evalkit.llm.messages import Answer, Counts, LanguageModel, Message, Usage, need_answers
 from evalkit.llm.opening import answers_file, open_language_model
 from evalkit.llm.prompting import Prompt, PromptVersion, as_data, load_prompt
 
@@ -30,6 +30,7 @@ __all__ = [
     "answers_file",
     "as_data",
     "load_prompt",
+    "need_answers",
     "open_cache",
     "open_language_model",
 ]

@@ -70,11 +70,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """What became of a question: a text, or a reason why there is none."""
+    """What became of a question: a text, or a reason why there is none.
+
+    A final one is the model's last word: the same question will never get a text.
+    """
 
     stored: Stored | None
     cached: bool = False
     error: str = ""
+    final: bool = False
 
 
 class Backend(Protocol):
@@ -150,6 +154,7 @@ class _Outcome:
     usage: Usage
     cached: bool
     error: str
+    missing: bool = False
 
 
 def _settle_all(
@@ -230,7 +235,7 @@ def _ask(
 def _judged(reply: Reply, schema: Mapping[str, Any] | None) -> tuple[_Outcome, str]:
     """Return what a reply is worth, and what is wrong with its text, if there is one."""
     if reply.stored is None:
-        return _Outcome("", None, Usage(), False, reply.error), ""
+        return _Outcome("", None, Usage(), False, reply.error, not reply.final), ""
     stored = reply.stored
     value, problem = _checked(stored.text, schema)
     if problem and stored.finish == "length":
@@ -268,6 +273,7 @@ def _answer(outcomes: Sequence[_Outcome]) -> Answer:
         usage,
         all(outcome.cached for outcome in outcomes),
         f"{some}{errors[0]}" if errors else "",
+        sum(outcome.missing for outcome in outcomes),
     )
 
 

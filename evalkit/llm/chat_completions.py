@@ -29,6 +29,8 @@ LONGEST_RETRY_AFTER = 120.0
 _AGAIN = {408, 409, 429}  # and every 5xx
 _HOPELESS = {401, 403, 404}  # a wrong key, model or address is wrong for every request
 _REFUSALS = {400, 422}
+_FINAL = _REFUSALS | {413}  # too long, or against the server's rules: it stays so
+_UNPAID = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 _CAN_GO = ("response_format", "max_tokens", "temperature", "seed")
 
 
@@ -44,6 +46,7 @@ class Failure(Exception):  # noqa: N818
         billed: the server may have worked for it.
         silent: nothing came from the server at all.
         hopeless: every other request will fare the same.
+        final: this question will fare the same whenever it is asked.
     """
 
     reason: str
@@ -53,6 +56,7 @@ class Failure(Exception):  # noqa: N818
     billed: bool = False
     silent: bool = False
     hopeless: bool = False
+    final: bool = False
 
 
 def parameters(model: str, asked: Asked, left_out: Collection[str]) -> dict[str, Any]:
@@ -126,7 +130,7 @@ def read_refusal(
         sent: the body of the request.
     """
     reason = f"the server answered {status}: {message}"
-    if status in _HOPELESS or "insufficient_quota" in codes:
+    if status in _HOPELESS or _UNPAID & {code for code in codes if code}:
         return Failure(reason, hopeless=True)
     if status in _AGAIN or status >= 500:
         after = _retry_after(headers)
@@ -137,8 +141,8 @@ def read_refusal(
         named = [name for name in _CAN_GO if name in sent and (name in message or name in codes)]
         # Some servers do not say what they refuse; structured output is the likeliest.
         guess = [name for name in _CAN_GO[:1] if name in sent]
-        return Failure(reason, refused=next(iter(named or guess), ""))
-    return Failure(reason)
+        return Failure(reason, refused=next(iter(named or guess), ""), final=True)
+    return Failure(reason, final=status in _FINAL)
 
 
 def most(asked: Asked) -> Usage:

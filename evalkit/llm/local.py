@@ -170,7 +170,7 @@ class LocalModel:
         batch: list[int] = []
         for place in order:
             limit = Usage(len(rows[place]), asked[place].request.max_tokens)
-            refusal = self._too_long(limit)
+            refusal = too_long = self._too_long(limit)
             if not refusal:
                 state = self.meter.reserve(limit)
                 if state == "wait":  # what the batch leaves of its reservation may be enough
@@ -178,7 +178,7 @@ class LocalModel:
                     batch, state = [], self.meter.reserve(limit)
                 refusal = "" if state == "yes" else BUDGET_REACHED
             if refusal:
-                arrived(place, Reply(None, error=refusal))
+                arrived(place, Reply(None, error=refusal, final=bool(too_long)))
                 continue
             batch.append(place)
             if len(batch) == self.settings.batch_size:

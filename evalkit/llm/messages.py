@@ -10,12 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from evalkit.errors import ModelError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from evalkit.llm.prompting import PromptVersion
 
-__all__ = ["Answer", "Counts", "LanguageModel", "Message", "Role", "Usage"]
+__all__ = ["Answer", "Counts", "LanguageModel", "Message", "Role", "Usage", "need_answers"]
 
 Role = Literal["system", "user", "assistant"]
 
@@ -70,6 +72,9 @@ class Answer:
         cached: nothing had to be computed or paid for it in this run.
         error: "" when everything is well, else in one line what is wrong; good texts among the n
             are there all the same.
+        missing: how many of the n never came, or not their repairs, and may come when they are
+            asked for again: a server was away, a budget was used up. What a model answered in a
+            wrong form, or will never answer, is not among them.
     """
 
     texts: tuple[str, ...] = ()
@@ -77,6 +82,34 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     cached: bool = False
     error: str = ""
+    missing: int = 0
+
+
+def need_answers(answers: Sequence[Answer], asked: str) -> None:
+    """Refuse to go on without answers that may still come.
+
+    Every stage calls it on what it got, so that no artefact counts as finished that lacks what the
+    next run would bring. An answer that came and cannot be used is the stage's own matter.
+
+    Args:
+        answers: of one call of `generate`.
+        asked: what the questions were about, in the plural.
+
+    Raises:
+        ModelError: an answer never came.
+
+    Example:
+        >>> late = Answer(("",), error="out of time", missing=1)
+        >>> need_answers([Answer(("yes",)), late], "pairs")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        evalkit.errors.ModelError: 1 of 2 pairs got no answer (out of time). Answers that came ...
+    """
+    missing = [answer.error for answer in answers if answer.missing]
+    if missing:
+        raise ModelError(
+            f"{len(missing):,} of {len(answers):,} {asked} got no answer ({missing[0]}). Answers "
+            "that came are in the cache; run it again to ask for the rest."
+        )
 
 
 @dataclass

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["EndpointSettings", "OpenAIEndpoint", "open_endpoint", "waits"]
 
 _VENDOR = "https://api.openai.com/v1"
+_PORTS = {"http": 80, "https": 443}
 _POLL = 0.2
 
 
@@ -96,8 +97,8 @@ def open_endpoint(
         cache: where answers are kept.
         budget: what may be spent by this object.
         settings: how it is asked.
-        family: what stands for the server in the cache's keys; None is its host and port. Give
-            one to keep answers when the same model moves to another address.
+        family: what stands for the server in the cache's keys; None is its address. Give one to
+            keep answers when the same model moves to another address.
 
     Raises:
         ModelError: the package openai or the key is missing.
@@ -112,7 +113,8 @@ def open_endpoint(
     address = (base_url or os.environ.get("OPENAI_BASE_URL") or _VENDOR).rstrip("/")
     try:
         parts = urlsplit(address)
-        host = f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"
+        port = "" if parts.port in (None, _PORTS.get(parts.scheme)) else f":{parts.port}"
+        host = f"{parts.hostname}{port}"
     except ValueError as error:
         raise SettingsError(f"The server's address is not one ({error}).") from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -132,7 +134,8 @@ def open_endpoint(
     return OpenAIEndpoint(
         model,
         address,
-        family or f"openai-chat@{host}",
+        # Behind one host there may be several gateways, told apart by the path.
+        family or f"openai-chat@{host}{parts.path}",
         cache,
         Meter(budget or Budget()),
         settings or EndpointSettings(),
@@ -302,7 +305,7 @@ class _Round:
             if not found.again or attempt >= self.settings.attempts:
                 self.note(found)
                 times = f" ({attempt} times)" if attempt > 1 else ""
-                return Reply(None, error=f"{reason}{times}")
+                return Reply(None, error=f"{reason}{times}", final=found.final)
             wait = next(pauses) if found.after is None else found.after
             if time.monotonic() + wait > self.deadline:
                 return Reply(None, error=f"out of time after: {reason}")
@@ -344,12 +347,18 @@ class _Round:
                 content = response.content
         except (TimeoutError, openai.APITimeoutError) as error:
             raise Failure(
-                f"no answer within {seconds:.3g} s", again=True, billed=True, silent=True
+                f"no answer within {seconds:.3g} s",
+                again=True,
+                billed=_was_sent(error),
+                silent=True,
             ) from error
         except openai.APIConnectionError as error:
             cause = type(error.__cause__).__name__ if error.__cause__ else "connection"
             raise Failure(
-                f"no connection, or a broken one ({cause})", again=True, silent=True
+                f"no connection, or a broken one ({cause})",
+                again=True,
+                billed=_was_sent(error),
+                silent=True,
             ) from error
         except openai.APIStatusError as error:
             body = error.body if isinstance(error.body, dict) else {}
@@ -368,6 +377,12 @@ class _Round:
         if self.key:
             line = line.replace(self.key, "***")
         return line if len(line) <= 200 else line[:197] + "..."
+
+
+def _was_sent(error: Exception) -> bool:
+    """Tell whether a server may have seen a request that failed, and may have worked for it."""
+    # By name: which HTTP package raises it depends on the version of openai.
+    return type(error.__cause__).__name__ not in ("ConnectError", "ConnectTimeout")
 
 
 def waits(settings: EndpointSettings, seed: int, key: str) -> Iterator[float]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evalkit.errors import ModelError, SettingsError
-from evalkit.llm import BUDGET_REACHED, Answer, Budget, Message, PromptVersion
+from evalkit.llm import BUDGET_REACHED, Answer, Budget, Message, PromptVersion, need_answers
 from evalkit.llm.openai_endpoint import EndpointSettings, open_endpoint, waits
 from tests.llm.conftest import KEY, Opened, ask
 from tests.llm.fake_server import Action, Drip, Drop, Hang, Raw, Say, Status, answer_to, fake_server
@@ -370,6 +370,7 @@ def test_a_refusal_with_another_reason_is_an_error_of_its_question(opened: Opene
         model = opened(server.url, concurrency=1)
         answers = model.generate(ask("question 0", "question 1"), schema=GRADES)
     assert answers[0].error == "the server answered 400: the context is too long"
+    need_answers(answers, "questions")  # what will never be answered is worth no second run
     assert answers[1].parsed == ({"grade": 2},)
     assert model.left_out == set()
     assert server.requests == 3
@@ -382,7 +383,47 @@ def test_an_empty_answer_is_an_error(opened: Opened) -> None:
     assert server.requests == 1
 
 
+def test_answers_that_may_still_come_are_missing(opened: Opened) -> None:
+    with fake_server(lambda question, _: Say("fine" if number(question) else "")) as server:
+        model = opened(server.url, budget=Budget(max_requests=2), concurrency=1)
+        answers = model.generate(ask("question 0", "question 1", "question 2"))
+        assert [answer.missing for answer in answers] == [0, 0, 1]
+        with pytest.raises(ModelError, match=r"1 of 3 queries got no answer \(budget reached"):
+            need_answers(answers, "queries")
+    gone = opened(server.url, attempts=1).generate(ask("question 3"), n=2)
+    assert gone[0].missing == 2
+
+
+def test_a_repair_that_may_still_come_is_missing_too(opened: Opened) -> None:
+    with fake_server(lambda *_: Say("no idea")) as server:
+        model = opened(server.url, budget=Budget(max_requests=1))
+        [answer] = model.generate(ask("question 0"), schema=GRADES)
+        assert (answer.texts, answer.missing) == (("no idea",), 1)
+        [answer] = opened(server.url).generate(ask("question 0"), schema=GRADES)
+    assert answer.missing == 0  # it came, and is as bad as the first
+    assert answer.error.startswith("invalid also after a repair")
+
+
 # budget
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_a_connection_that_breaks_may_have_been_paid(opened: Opened, within: bool) -> None:
+    with fake_server(lambda *_: Drop(within)) as server:
+        model = opened(server.url, budget=Budget(max_tokens=300), attempts=6, concurrency=1)
+        answers = model.generate(ask(*QUESTIONS[:4]), max_tokens=130)
+    assert server.requests == 2
+    assert model.meter.spent.tokens > 260
+    assert all(BUDGET_REACHED in answer.error for answer in answers)
+
+
+def test_a_connection_that_was_never_made_costs_nothing(opened: Opened) -> None:
+    with fake_server() as server:
+        pass
+    model = opened(server.url, budget=Budget(max_tokens=300), attempts=6, concurrency=1)
+    model.generate(ask(*QUESTIONS[:4]), max_tokens=200)
+    assert model.counts.requests == 24
+    assert model.meter.spent.tokens == 0
 
 
 def test_a_budget_of_requests_is_kept_to_the_request(opened: Opened) -> None:
@@ -468,6 +509,19 @@ def test_a_manifest_tells_models_and_prompts_apart(opened: Opened) -> None:
     prompts = [PromptVersion("judge", version, "abc") for version in (1, 2)]
     found = {model.to_manifest("judge", [prompt])["fingerprint"] for prompt in prompts}
     assert len(found | {entry["fingerprint"]}) == 3
+
+
+def test_gateways_behind_one_host_share_no_answers() -> None:
+    hosts = (
+        "http://gw:8000/team-a/v1",
+        "http://gw:8000/team-b/openai/v1",
+        "http://gw/v1",
+        "https://gw:8000/v1",
+        "http://gw:80/v1/",
+    )
+    found = [open_endpoint("m", base_url=host).identity["family"] for host in hosts]
+    assert len(set(found)) == 4
+    assert found[2] == found[4]  # 80 is what http means
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,7 @@ def test_a_question_that_is_too_long_stops_no_other(folder: Path) -> None:
     long, short = model.generate(ask("kettle " * 600, "kettle"), max_tokens=8)
     assert long.error.startswith("too long: ")
     assert long.error.endswith("the model reads 512")
+    assert long.missing == 0  # it will never be answered
     assert short.texts[0]
 
 
@@ -147,6 +148,7 @@ def test_a_budget_of_texts_is_kept(folder: Path) -> None:
     )
     answers = model.generate(ask(*QUESTIONS), max_tokens=4)
     assert [answer.error for answer in answers].count(BUDGET_REACHED) == 2
+    assert sum(answer.missing for answer in answers) == 2
     assert model.counts.requests == 3
 
 
