@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.llm_options import language_model_options, open_model
-from evalkit.cli.table_options import FORMATS, listed, machine_options
+from evalkit.cli.table_options import (
+    FORMATS,
+    columns_option,
+    listed,
+    machine_options,
+    reading_of,
+)
 
 if TYPE_CHECKING:
     from evalkit.relevance.judging import Judge
@@ -73,9 +79,7 @@ __all__ = ["judge"]
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @click.option("--output-format", type=FORMATS, help="Of the judgments; by its ending otherwise.")
-@click.option(
-    "--map", "maps", metavar="NAME=COLUMN", multiple=True, help="Name a column. Repeatable."
-)
+@columns_option
 @machine_options
 def judge(**chosen: Any) -> None:
     """Judge what runs show and write judgments.
@@ -87,7 +91,6 @@ def judge(**chosen: Any) -> None:
     on where it stopped.
     """
     from evalkit.cli.options import column_names
-    from evalkit.cli.train import reading_of
     from evalkit.errors import SettingsError
     from evalkit.relevance.judging import judge_results
 

@@ -7,7 +7,12 @@ from typing import Any
 import click
 
 from evalkit.cli.llm_options import language_model_options, open_model
-from evalkit.cli.table_options import FORMATS, machine_options
+from evalkit.cli.table_options import (
+    FORMATS,
+    catalogue_options,
+    columns_option,
+    machine_options,
+)
 from evalkit.errors import SettingsError
 
 __all__ = ["parse"]
@@ -27,13 +32,7 @@ def parse() -> None:
 )
 @click.option("--queries", required=True, type=click.Path(), help="Columns query_id and query.")
 @click.option("--products", type=click.Path(), help="The catalogue, whose words come first.")
-@click.option(
-    "--settings",
-    "catalogue_settings",
-    type=click.Path(),
-    help="YAML file of what is special about the catalogue.",
-)
-@click.option("--triples", type=click.Path(), help="CSV file of your own facts about words.")
+@catalogue_options
 @click.option("-o", "--output", required=True, type=click.Path(), help="The queries to write.")
 @click.option(
     "--parser",
@@ -45,9 +44,7 @@ def parse() -> None:
 )
 @language_model_options
 @click.option("--keep-type", is_flag=True, help="Keep the query_type that the file has.")
-@click.option(
-    "--map", "maps", metavar="NAME=COLUMN", multiple=True, help="Name a column. Repeatable."
-)
+@columns_option
 @click.option(
     "--input-format", type=FORMATS, help="Format of the queries; by their ending otherwise."
 )

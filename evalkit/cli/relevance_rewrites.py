@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.llm_options import language_model_options, open_model
-from evalkit.cli.table_options import FORMATS, machine_options
+from evalkit.cli.table_options import (
+    FORMATS,
+    catalogue_options,
+    columns_option,
+    machine_options,
+    reading_of,
+)
 
 if TYPE_CHECKING:
     from evalkit.knowledge import CatalogueFiles
@@ -26,13 +32,7 @@ __all__ = ["rewrites"]
 @click.option(
     "--products", type=click.Path(), help="The catalogue: the rules then know kinds and brands."
 )
-@click.option(
-    "--settings",
-    "catalogue_settings",
-    type=click.Path(),
-    help="YAML file: what is special about the catalogue.",
-)
-@click.option("--triples", type=click.Path(), help="CSV file: what else is known.")
+@catalogue_options
 @click.option("--classifier", type=click.Path(), help="Folder of a query-rewrite classifier.")
 @language_model_options
 @click.option("--rules-only", is_flag=True, help="Ask no model.")
@@ -49,9 +49,7 @@ __all__ = ["rewrites"]
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=64, show_default=True)
 @click.option("--output-format", type=FORMATS, help="Of the output; by its ending otherwise.")
-@click.option(
-    "--map", "maps", metavar="NAME=COLUMN", multiple=True, help="Name a column. Repeatable."
-)
+@columns_option
 @machine_options
 def rewrites(**chosen: Any) -> None:
     """Tell which rewrites keep what their query asks for.
@@ -62,7 +60,6 @@ def rewrites(**chosen: Any) -> None:
     type of query and reason.
     """
     from evalkit.cli.options import column_names
-    from evalkit.cli.train import reading_of
     from evalkit.errors import SettingsError
     from evalkit.relevance.rewrite_filter import filter_rewrites
     from evalkit.rewriting.rules import RULES
@@ -125,7 +122,7 @@ def _shop(chosen: dict[str, Any]) -> CatalogueFiles | None:
         chosen["products"],
         chosen["catalogue_settings"],
         chosen["triples"],
-        {"mapping": column_names(chosen["maps"]).mapping("products")},
+        reading_of(column_names(chosen["maps"]), "products").get("products", {}),
     )
 
 

@@ -8,6 +8,7 @@ import click
 
 from evalkit.cli.table_options import (
     FORMATS,
+    catalogue_options,
     listed,
     machine_options,
     numbers,
@@ -148,13 +149,7 @@ def index(**chosen: Any) -> None:
     type=click.IntRange(min=1),
     help="Search this many times --k, for --filter-constraints.  [default: 5]",
 )
-@click.option(
-    "--settings",
-    "catalogue_settings",
-    type=click.Path(),
-    help="YAML file of what is special about the catalogue, for reading and checking queries.",
-)
-@click.option("--triples", type=click.Path(), help="CSV file of your own facts about words.")
+@catalogue_options
 @click.option("--model", help="Refuse an index of another model than this.")
 @click.option("--revision", help="Of --model.")
 @click.option("--query-prefix", help="Put before queries; as the index says otherwise.")

@@ -7,7 +7,13 @@ from typing import Any
 import click
 
 from evalkit.cli.llm_options import language_model_options, open_model
-from evalkit.cli.table_options import FORMATS, machine_options
+from evalkit.cli.table_options import (
+    FORMATS,
+    catalogue_options,
+    columns_option,
+    machine_options,
+    reading_of,
+)
 
 __all__ = ["rewrite"]
 
@@ -35,17 +41,9 @@ __all__ = ["rewrite"]
     help="catalogue: from what the catalogue says, offline; llm: a language model.",
 )
 @language_model_options
-@click.option(
-    "--settings",
-    "catalogue_settings",
-    type=click.Path(),
-    help="YAML file of what is special about the catalogue.",
-)
-@click.option("--triples", type=click.Path(), help="CSV file of your own facts about words.")
+@catalogue_options
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option(
-    "--map", "maps", metavar="NAME=COLUMN", multiple=True, help="Name a column. Repeatable."
-)
+@columns_option
 @click.option("--output-format", type=FORMATS, help="Of the rewrites; by its ending otherwise.")
 @machine_options
 def rewrite(**chosen: Any) -> None:
@@ -59,12 +57,6 @@ def rewrite(**chosen: Any) -> None:
     from evalkit.cli.options import column_names
     from evalkit.rewriting.rewriting import RewriteSettings, rewrite_queries
 
-    columns = column_names(chosen["maps"])
-    reading = {
-        kind: {"mapping": mapping}
-        for kind in ("queries", "products")
-        if (mapping := columns.mapping(kind))
-    }
     name, model = _rewriter(chosen)
     rewrite_queries(
         chosen["queries"],
@@ -76,7 +68,7 @@ def rewrite(**chosen: Any) -> None:
             seed=chosen["seed"],
             catalogue=chosen["catalogue_settings"],
             triples=chosen["triples"],
-            reading=reading,
+            reading=reading_of(column_names(chosen["maps"]), "queries", "products"),
             format=chosen["output_format"],
         ),
         language_model=model,

@@ -10,6 +10,7 @@ from evalkit.cli.lazy import LazyGroup
 from evalkit.cli.llm_options import language_model_options, open_model
 from evalkit.cli.table_options import (
     FORMATS,
+    catalogue_options,
     listed,
     machine_options,
     reading_options,
@@ -40,15 +41,7 @@ def synthesize() -> None:
 )
 @click.option("--products", required=True, type=click.Path(), help="The catalogue.")
 @click.option("-o", "--output", required=True, type=click.Path(), help="The queries to write.")
-@click.option(
-    "--settings",
-    "catalogue_settings",
-    type=click.Path(),
-    help="YAML file of what is special about the catalogue.",
-)
-@click.option(
-    "--triples", type=click.Path(), help="CSV of what else is known: subject, relation, object."
-)
+@catalogue_options
 @click.option(
     "--per-type",
     type=click.IntRange(min=1),

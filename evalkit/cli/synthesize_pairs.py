@@ -7,7 +7,13 @@ from typing import Any
 import click
 
 from evalkit.cli.output import check_outputs
-from evalkit.cli.table_options import listed, options, reading_options, reading_settings
+from evalkit.cli.table_options import (
+    catalogue_options,
+    listed,
+    options,
+    reading_options,
+    reading_settings,
+)
 
 __all__ = ["all_", "pairs"]
 
@@ -80,17 +86,7 @@ _settings_options = options(
 
 _catalogue_options = options(
     click.option("--products", required=True, type=click.Path(), help="The catalogue."),
-    click.option(
-        "--settings",
-        "catalogue_settings",
-        type=click.Path(),
-        help="YAML file: what is special about the catalogue.",
-    ),
-    click.option(
-        "--triples",
-        type=click.Path(),
-        help="CSV file with columns subject, relation, object: what else is known.",
-    ),
+    catalogue_options,
     click.option(
         "--fields",
         metavar="A,B,...",

@@ -1,4 +1,8 @@
-"""Options of the commands that read tables: naming columns, formats, limits."""
+"""Options of the commands that read tables: naming columns, formats, the catalogue, limits.
+
+A command that reads one kind of table has `reading_options`; one that reads several has
+`columns_option`, where `--map queries.query=text` is of one of them.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,17 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from evalkit.scoring import Columns
+
 __all__ = [
     "FORMATS",
+    "catalogue_options",
+    "columns_option",
     "listed",
     "machine_options",
     "numbers",
     "options",
+    "reading_of",
     "reading_options",
     "reading_settings",
 ]
@@ -76,6 +85,22 @@ reading_options = options(
         "--input-format", type=FORMATS, help="Format of the input; by its ending otherwise."
     ),
 )
+columns_option = click.option(
+    "--map", "maps", metavar="NAME=COLUMN", multiple=True, help="Name a column. Repeatable."
+)
+catalogue_options = options(
+    click.option(
+        "--settings",
+        "catalogue_settings",
+        type=click.Path(),
+        help="YAML file: what is special about the catalogue.",
+    ),
+    click.option(
+        "--triples",
+        type=click.Path(),
+        help="CSV file of your own facts: subject, relation, object.",
+    ),
+)
 machine_options = options(
     click.option("--force", is_flag=True, help="Do it again even if nothing has changed."),
     click.option("--memory-limit", default="600MB", show_default=True, help="For tables."),
@@ -86,3 +111,9 @@ machine_options = options(
 def reading_settings(chosen: dict[str, Any]) -> dict[str, Any]:
     """Return what `reading_options` chose as keyword arguments of `evalkit.tables.read`."""
     return {"format": chosen["input_format"], "mapping": chosen["mapping"]}
+
+
+def reading_of(columns: Columns, *kinds: Any) -> dict[str, dict[str, Any]]:
+    """Return what `--map` says of each kind of table, for those that it says something of."""
+    found = {kind: columns.mapping(kind) for kind in kinds}
+    return {kind: {"mapping": mapping} for kind, mapping in found.items() if mapping}
