@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Words", "broader", "family", "read_words", "says", "stem", "synonyms"]
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+# a number is one word with its decimals: "2" does not stand in "2.5"
+_WORD = re.compile(r"[^\W_]*\d(?:\.\d+)+[^\W_]*|[^\W_]+(?:['’][^\W_]+)*")
+_NUMBER = re.compile(r"(?<![\d.,])\d+(?:[.,]\d+)+")
 _CLAUSE = re.compile(r"[,;:()\[\]|]|\.\s|\n|\bbut\b|\bplus\b|\bwith\b|\bexcept\b| - ")
 # How many words a negation reaches: "non" only the next, "not suitable for induction" further.
 _NEGATIONS = {
@@ -53,6 +55,8 @@ class Words:
         unlike: phrases that contain a word and are something else, by the word's stems
             (`wood wool` is no wool).
         loose: what a short name may mean, by its stems (`toner`: toner cartridge, toner lotion).
+        whole: words that state a word only where they are the whole value, by its stems (a coating
+            that is `ceramic` is non-stick; a ceramic hob says nothing of it).
     """
 
     same: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -60,6 +64,7 @@ class Words:
     wider: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unlike: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     loose: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    whole: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def synonyms(self, word: str) -> tuple[str, ...]:
         """Return other words for the same thing; empty where none is known."""
@@ -89,13 +94,14 @@ class Words:
     def states(self, text: str, wanted: str) -> int:
         """Return 1 where a text states the wanted thing, -1 where it denies it, 0 where neither.
 
-        A text that does both, in different places, states it.
+        A text that does both, in different places, states it. What denies a kind of the thing
+        does not deny the thing: without peanuts is not without nuts.
         """
         plain = " ".join(text.lower().replace("w/o", "without").split())
         wish = " ".join(wanted.lower().split())
         if not wish or not plain:
             return 0
-        if plain == wish:
+        if plain == wish or stem(plain) in map(stem, self.whole.get(stem(wish), ())):
             return 1
         denied = _denied(wish)
         if denied is not None:
@@ -103,11 +109,13 @@ class Words:
             same = any(_search(plain, sought) == 1 for sought in _sought(self, wish, False))
             return 1 if same else -self.states(plain, denied)
         best = 0
+        own = _sought(self, wish, False)
         for sought in _sought(self, wish, True):
             found = _search(plain, sought)
             if found == 1:
                 return 1
-            best = found or best
+            if sought in own:
+                best = found or best
         return best
 
     def says(self, value: str, wanted: str) -> bool:
@@ -183,7 +191,8 @@ def _read(triples: tuple[Triple, ...]) -> Words:
     for word, names in document["loose"].items():
         for name in names:
             loose[stem(name)] = (*loose.get(stem(name), ()), word)
-    return Words(same, narrower, wider, unlike, loose)
+    whole = {stem(word): tuple(names) for word, names in document["whole"].items()}
+    return Words(same, narrower, wider, unlike, loose, whole)
 
 
 def _joined(groups: Iterable[Sequence[str]]) -> dict[str, tuple[str, ...]]:
@@ -243,7 +252,22 @@ def stem(text: str) -> str:
 
 @lru_cache(1 << 17)
 def _stems(text: str) -> tuple[str, ...]:
-    return tuple(_stem_word(word) for word in _WORD.findall(text.lower().replace("’", "'")))
+    found = _WORD.findall(_plain_numbers(text.lower().replace("’", "'")))
+    return tuple(_stem_word(word) for word in found)
+
+
+def _plain_numbers(text: str) -> str:
+    """Write numbers in one way: 2,500 as 2500, 2,5 and 2.50 as 2.5; "38,39,40" is a list."""
+    return _NUMBER.sub(_plain_number, text)
+
+
+def _plain_number(match: re.Match[str]) -> str:
+    number = match.group()
+    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", number):
+        number = number.replace(",", "")
+    if number.count(",") + number.count(".") != 1:
+        return number
+    return number.replace(",", ".").rstrip("0").rstrip(".")
 
 
 @lru_cache(1 << 18)
@@ -301,7 +325,7 @@ class _Sought:
 
 @lru_cache(1 << 12)
 def _sought(words: Words, wish: str, with_family: bool) -> tuple[_Sought, ...]:
-    names = words.names(wish) if with_family else words.synonyms(wish)
+    names = words.names(wish) if with_family else (wish, *words.synonyms(wish))
     found: dict[_Sought, None] = {}
     for name in names:
         keys = dict.fromkeys((stem(wish), stem(name)))
@@ -316,7 +340,8 @@ def _clauses(
     text: str,
 ) -> tuple[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...], frozenset[str]]:
     """Return the clauses of a text, each its words and their stems, and all stems."""
-    found = [_WORD.findall(part.replace("’", "'")) for part in _CLAUSE.split(text) if part]
+    parts = _CLAUSE.split(_plain_numbers(text.replace("’", "'")))
+    found = [_WORD.findall(part) for part in parts if part]
     clauses = tuple(
         (tuple(words), tuple(_stem_word(word) for word in words)) for words in found if words
     )

@@ -32,6 +32,16 @@ from evalkit.knowledge import Triple, broader, family, read_words, says, stem, s
         ("s/ftp (s-stp)", "s/ftp"),
         ("none", "none"),
         ("yes", "yes"),
+        ("ptfe", "non-stick"),
+        ("teflon coated", "non-stick"),
+        ("ceramic", "non-stick"),
+        ("trackball", "mouse"),
+        ("2.5 mm balanced", "2.5"),
+        ("2,5 mm balanced", "2.5 mm"),
+        ("2.50 mm balanced", "2.5 mm"),
+        ("1,400 mah pack", "1400 mah"),
+        ("usb 3.0 hub", "usb 3.0"),
+        ("sizes 38,39,40", "39"),
     ],
 )
 def test_a_value_says_a_word(value: str, wanted: str) -> None:
@@ -66,6 +76,13 @@ def test_a_value_says_a_word(value: str, wanted: str) -> None:
         ("memory foam", "ram"),
         ("charcoal", "black"),
         ("fragrance-free", "perfume"),
+        ("for gas and ceramic hobs", "non-stick"),
+        ("ptfe-free", "non-stick"),
+        ("2.5 mm balanced", "2"),
+        ("2.5 mm balanced", "5 mm"),
+        ("2,5 mm balanced", "5 mm"),
+        ("12,500 pages a month", "500 pages"),
+        ("802.11 network", "11"),
         ("", "leather"),
         ("leather", ""),
     ],
@@ -92,6 +109,15 @@ def test_a_text_states_denies_or_is_silent() -> None:
     assert words.states("A jacket of soft nappa. No fur.", "hood") == 0
     assert words.states("Soft nappa", "leather-free") == -1
     assert words.states("A warm jacket", "leather-free") == 0
+
+
+def test_to_deny_a_kind_of_a_thing_does_not_deny_the_thing() -> None:
+    words = read_words()
+    assert words.states("no peanuts", "nuts") == 0
+    assert words.states("no peanuts", "peanut") == -1
+    assert words.states("no nuts", "nuts") == -1
+    assert words.states("ptfe-free", "non-stick") == 0
+    assert not words.says("no peanuts", "nut-free")
 
 
 def test_spelling_and_names_are_synonyms_and_a_word_is_not_its_own() -> None:
