@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalkit.errors import InputError, Problem, SettingsError
-from evalkit.knowledge.kinds import kinds_from_titles
+from evalkit.knowledge.kinds import kinds_of
+from evalkit.knowledge.prices import price_sql, usable_prices
 from evalkit.knowledge.settings import CatalogueSettings
 
 if TYPE_CHECKING:
@@ -138,8 +139,9 @@ def read_catalogue(
     """Read a catalogue and understand its fields.
 
     The kind is a column kind, product_type, category or categories (the last part of a path
-    `A > B`), or else the head noun of the title; the price a column price, price_cents,
-    list_price or sale_price; attributes stand in an object called attributes, specs or features.
+    `A > B`), or else, of products without one, the head noun of the title; the price a column
+    price, price_cents, list_price or sale_price; attributes stand in an object called attributes,
+    specs or features.
 
     Args:
         products: the file, in any format that `evalkit.tables.read` takes.
@@ -177,27 +179,22 @@ def read_catalogue(
         f"coalesce({_text(column, types[column])}, '') AS {name}" if column else f"'' AS {name}"
         for name, column in texts.items()
     ]
-    value = f"TRY_CAST({_quoted(price)} AS DOUBLE) * {scale!r}" if price else "NULL"
+    value, priced = "CAST(NULL AS DOUBLE)", "false"
+    if price is not None:
+        value = f"{price_sql(_quoted(price), types[price])} * {scale!r}"
+        priced = f"coalesce(trim(CAST({_quoted(price)} AS VARCHAR)), '') <> ''"
     rows = table.relation.select(
-        f"product_id, {', '.join(parts)}, CAST({value} AS DOUBLE) AS price"
+        f"product_id, {', '.join(parts)}, {value} AS price, {priced} AS priced"
     ).order("product_id")
     found = rows.to_arrow_table()
     titles = tuple(found.column("title").to_pylist())
     brands = tuple(part.strip() for part in found.column("brand").to_pylist())
     prices = np.asarray(found.column("price").to_numpy(zero_copy_only=False), dtype=np.float64)
-    prices = np.where(prices > 0, prices, np.nan)
+    priced_rows = np.asarray(found.column("priced").to_numpy(zero_copy_only=False), dtype=np.bool_)
+    prices = usable_prices(prices, priced_rows, str(table.path))
     attributes = _attributes(table, connection, chosen)
-    if kind is not None:
-        stated = [_last_part(text) for text in found.column("kind").to_pylist()]
-        distinct = tuple(sorted({text for text in stated if text}))
-        place = {text: number for number, text in enumerate(distinct)}
-        numbers = np.fromiter((place.get(text, -1) for text in stated), np.int64, len(stated))
-        confidence = np.where(numbers >= 0, 1.0, 0.0)
-    else:
-        stated, hints = _hints(attributes, len(titles))
-        distinct, numbers, confidence = kinds_from_titles(
-            titles, brands, stated=stated, hints=hints
-        )
+    column = [_last_part(text) for text in found.column("kind").to_pylist()]
+    distinct, numbers, confidence = kinds_of(column, titles, brands, attributes)
     return Catalogue(
         table.path,
         table.fingerprint,
@@ -212,21 +209,6 @@ def read_catalogue(
         attributes,
         chosen,
     )
-
-
-def _hints(attributes: Mapping[str, Attribute], products: int) -> tuple[list[str], list[list[str]]]:
-    """Return what each product says its type is, and the names of the attributes it states."""
-    stated = [""] * products
-    for name in ("type", "product_type"):
-        if name in attributes:
-            found = attributes[name]
-            for product, value in zip(found.product.tolist(), found.value.tolist(), strict=True):
-                stated[product] = found.values[value]
-    hints: list[list[str]] = [[] for _ in range(products)]
-    for name in sorted(attributes):
-        for product in attributes[name].stated().tolist():
-            hints[product].append(name)
-    return stated, hints
 
 
 def _column(

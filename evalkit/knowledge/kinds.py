@@ -19,11 +19,13 @@ import numpy as np
 from evalkit.knowledge.words import read_words, stem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["kinds_from_titles"]
+    from evalkit.knowledge.catalogue import Attribute
+
+__all__ = ["kinds_from_titles", "kinds_of"]
 
 # What ends the part of a title that names the product itself.
 _CUT = re.compile(
@@ -93,6 +95,55 @@ def kinds_from_titles(
     confidence = np.array(sure, dtype=np.float64)
     _vote(titles, brands, hints, len(names), kind, confidence)
     return names, kind, confidence
+
+
+def kinds_of(
+    column: Sequence[str],
+    titles: Sequence[str],
+    brands: Sequence[str],
+    attributes: Mapping[str, Attribute],
+) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the distinct kinds, each product's (-1: unknown) and a confidence.
+
+    A stated kind has confidence 1; products without one get that of their title.
+
+    Args:
+        column: the kinds that the catalogue states, or empty texts; one a product.
+        titles: one a product.
+        brands: one a product.
+        attributes: of the catalogue, by name.
+    """
+    stated = np.array([bool(text) for text in column], dtype=np.bool_)
+    found: tuple[str, ...] = ()
+    kind, confidence = np.full(len(column), -1), np.zeros(len(column))
+    if not stated.all():
+        types, hints = _hints(attributes, len(titles))
+        types = [text or other for text, other in zip(column, types, strict=True)]
+        found, kind, confidence = kinds_from_titles(titles, brands, stated=types, hints=hints)
+    # "kettle" in a title is what the column calls "kettles"
+    same = {stem(text): text for text in sorted(set(column) - {""})}
+    names = [same.get(stem(text), text) for text in found]
+    of_title = [names[number] if number >= 0 else "" for number in kind.tolist()]
+    each = [text or other for text, other in zip(column, of_title, strict=True)]
+    distinct = tuple(sorted(set(each) - {""}))
+    place = {text: number for number, text in enumerate(distinct)}
+    numbers = np.fromiter((place.get(text, -1) for text in each), np.int64, len(each))
+    return distinct, numbers, np.where(stated, 1.0, confidence)
+
+
+def _hints(attributes: Mapping[str, Attribute], products: int) -> tuple[list[str], list[list[str]]]:
+    """Return what each product says its type is, and the names of the attributes it states."""
+    stated = [""] * products
+    for name in ("type", "product_type"):
+        if name in attributes:
+            found = attributes[name]
+            for product, value in zip(found.product.tolist(), found.value.tolist(), strict=True):
+                stated[product] = found.values[value]
+    hints: list[list[str]] = [[] for _ in range(products)]
+    for name in sorted(attributes):
+        for product in attributes[name].stated().tolist():
+            hints[product].append(name)
+    return stated, hints
 
 
 def _read_title(title: str, brand: str, nouns: _Nouns) -> tuple[str, list[str]]:

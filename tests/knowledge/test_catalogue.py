@@ -191,6 +191,54 @@ def test_columns_prefixes_and_equal_names_follow_the_settings(file: Path) -> Non
     assert stated(found, "tags") == {"no talc": ["a"], "vegan": ["a"]}
 
 
+def test_a_product_without_a_kind_in_the_column_gets_it_from_its_title(file: Path) -> None:
+    found = catalogue(
+        file,
+        [
+            {"product_id": "a", "title": "Copper kettle", "kind": "kettles"},
+            {"product_id": "b", "title": "Steel kettle", "kind": ""},
+            {"product_id": "c", "title": "Wireless keyboard"},
+            {"product_id": "d", "title": "X1 42"},
+        ],
+    )
+    assert found.kinds == ("kettles", "keyboard")
+    assert found.kind.tolist() == [0, 0, 1, -1]
+    assert found.kind_confidence[0] == 1
+    assert 0 < found.kind_confidence[1] < 1
+    assert found.kind_confidence[3] == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "price"),
+    [
+        ("19.99", 19.99),
+        ("$1,299.00", 1299.0),
+        ("19,99 €", 19.99),
+        ("1.299,00", 1299.0),
+        ("CHF 1'299.50", 1299.5),
+        (" £5 ", 5.0),
+        ({"value": 3, "currency": "USD"}, 3.0),
+        ({"amount": "4,50"}, 4.5),
+    ],
+)
+def test_prices_are_read_as_shops_write_them(file: Path, written: Any, price: float) -> None:
+    found = catalogue(file, [{"product_id": "a", "title": "Kettle", "price": written}])
+    assert found.prices.tolist() == [price]
+
+
+def test_prices_that_cannot_be_read_are_unknown_and_counted(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prices = ["on request", "inf", "3.50", "", "0"]
+    products = [
+        {"product_id": str(number), "title": "Kettle", "price": price}
+        for number, price in enumerate(prices)
+    ]
+    found = catalogue(file, products)
+    assert np.isnan(found.prices).tolist() == [True, True, False, True, True]
+    assert "2 of 4 prices" in capsys.readouterr().err
+
+
 def test_a_catalogue_without_kinds_gets_them_from_titles_and_stated_types(file: Path) -> None:
     found = catalogue(
         file,
