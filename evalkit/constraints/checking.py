@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from evalkit.knowledge.graph import Graph
     from evalkit.knowledge.words import Words
 
-__all__ = ["PLACES", "VERDICTS", "Checker", "Checks", "ConditionCheck"]
+__all__ = ["CHECKS", "PLACES", "VERDICTS", "Checker", "Checks", "ConditionCheck"]
 
+CHECKS = 2  # raised when the same structure and product may get another verdict
 VERDICTS = {1: "pass", 0: "unknown", -1: "fail"}
 
 
@@ -166,7 +167,10 @@ class Checker:
             high = structure.price_max
             limits.append((f"the price is at most {high:g}", 0.0, high, False))
         reference = structure.reference
-        if structure.price_share is not None and reference is not None:
+        if structure.price_share is not None and reference is None:
+            label = f"the price is at most {structure.price_share:g} of one that nobody names"
+            limits.append((label, 0.0, float("nan"), False))
+        elif structure.price_share is not None and reference is not None:
             most = structure.price_share * self._reference_price(reference, structure)
             label = f"the price is at most {structure.price_share:g} of that of {reference.text}"
             limits.append((label, 0.0, most, False))

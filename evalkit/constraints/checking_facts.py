@@ -19,6 +19,7 @@ from evalkit.constraints.checking_offers import Offers
 from evalkit.constraints.checking_reading import Reading
 from evalkit.constraints.checking_values import (
     asks_for_absence,
+    denies_any,
     is_presence,
     quantity,
     states_any,
@@ -90,11 +91,15 @@ class Facts:
         )
 
     def excluded(self, condition: Condition) -> Finding:
-        """Return whether products have none of the values, or lack the thing itself."""
+        """Return whether products have none of the values, or lack the thing itself.
+
+        Other values of an attribute do not outweigh a text that speaks of the thing: a flavour of
+        caramel does not answer for peanuts that the description states.
+        """
         name, values = self._asked(condition)
         return self._once(
             ("excluded", name, values),
-            lambda: any_of([self._has(name, value) for value in values]).opposite(),
+            lambda: any_of([self._undisputed(name, value) for value in values]).opposite(),
         )
 
     def kind(self, kinds: tuple[str, ...]) -> Finding:
@@ -139,6 +144,42 @@ class Facts:
         if quantity(value) is not None:
             return finding
         return nothing_known(self.size)
+
+    def _undisputed(self, name: str | None, value: str) -> Finding:
+        finding = self._has(name, value)
+        # of the rest, what is stated is the presence of the thing, or a list of what is absent
+        of_values = name is None or (name not in (*_BRAND_NAMES, *_LACKS) and name[-5:] != "_free")
+        whole = not value or asks_for_absence(value)
+        whole = whole or (is_presence(value) and name not in (*_CONTENT, None))
+        if self.reading is None or whole or not of_values:
+            return finding
+        other = (finding.verdict == -1) & (finding.place == ATTRIBUTE)
+        if not other.any():
+            return finding
+        spoken = self.reading.speaks(name, value)
+        return finding.without(other & spoken & ~self._explicitly_without(name, value))
+
+    def _explicitly_without(self, name: str | None, value: str) -> NDArray[np.bool_]:
+        """Return the products of which an attribute says in so many words that they lack it."""
+        own = [name] if name in self.attributes else self._candidates(value)
+        found = np.zeros(self.size, dtype=np.bool_)
+        for other in own:
+            if other is not None and other not in self.ignored and other not in _LACKS:
+                found |= denies_any(
+                    self.attributes[other], value, self.words, self.size, nothing=other == name
+                )
+        for other in self._telling(stem(value)):
+            if other in self.ignored:
+                continue
+            attribute = self.attributes[other]
+            if other in _LACKS:
+                found |= states_any(attribute, value, self.words, self.size) == 1
+            elif other in _CONTENT:
+                found |= denies_any(attribute, value, self.words, self.size, nothing=True)
+            else:
+                there = states_thing(attribute, self.size)
+                found |= there == (1 if other.endswith("_free") else -1)
+        return found
 
     def _name(self, attribute: str | None) -> str | None:
         if attribute is None or attribute in self.attributes:
@@ -296,7 +337,7 @@ class Facts:
                     for word in stem(stated).split():
                         self._by_word.setdefault(word, {})[name] = None
         found: dict[str, None] = {}
-        for name in self.words.names(value):
+        for name in (*self.words.names(value), *self.words.whole.get(stem(value), ())):
             first = stem(name).split()[:1]
             if first:
                 found.update(self._by_word.get(first[0], {}))

@@ -66,10 +66,11 @@ class Offers:
         catalogue = self.catalogue
         verdict = np.ones(self.size, dtype=np.int8)
         place = np.full(self.size, BRAND, dtype=np.int8)
+        number = -1
         if reference.product_id is not None:
             number = int(catalogue.numbers_of([reference.product_id])[0])
-            if number >= 0:
-                verdict[number] = -1
+        if number >= 0:
+            verdict[number] = -1
         elif reference.brand is not None:
             same = self.brands == normalise(reference.brand)
             if stem(reference.text) != stem(reference.brand):
@@ -145,10 +146,15 @@ class Offers:
         return Finding(verdict, place, why)
 
     def of_brand(self, value: str) -> Finding:
-        """Return whether products are of a brand, whose name may be part of the stated one."""
+        """Return whether products are of a brand, whose name may be part of the stated one.
+
+        An empty value is any brand; a product that states none is unknown.
+        """
         distinct = sorted(set(self.brands.tolist()))
         wanted = f" {stem(value)} "
-        same = {brand: wanted in f" {stem(brand)} " or brand == value for brand in distinct}
+        same = {
+            brand: not value or wanted in f" {stem(brand)} " or brand == value for brand in distinct
+        }
         verdict = np.fromiter(
             (0 if not brand else 1 if same[brand] else -1 for brand in self.brands),
             np.int8,

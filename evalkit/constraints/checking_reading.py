@@ -65,13 +65,7 @@ class Reading:
         """
         spoken = (name or "").replace("_", " ")
         thing = not value
-        if thing:
-            phrases = list(self._phrases(spoken))
-        elif quantity(value) is not None and not (quantity(value) or (0, ""))[1]:
-            # a bare number means something beside the attribute's words only
-            phrases = [f"{value} {word}" for word in spoken.split()]
-        else:
-            phrases = list(self._phrases(value))
+        phrases = self._wordings(spoken, value)
         larger = name is not None and takes_larger(name)
         truth = None
         if attribute is not None and thing:
@@ -114,6 +108,21 @@ class Reading:
             return f"the text says “{self.texts.quote(product, used, kept)}”"
 
         return verdict.astype(np.int8), proven, quote
+
+    def speaks(self, name: str | None, value: str) -> NDArray[np.bool_]:
+        """Return the products whose text speaks of a value without denying it, trusted or not."""
+        found = self._mention(self._wordings((name or "").replace("_", " "), value), value)
+        return (found.said & ~found.denied) | found.doubtful
+
+    def _wordings(self, spoken: str, value: str) -> list[str]:
+        """Return the phrases for a value of an attribute (in words), or for the attribute."""
+        if not value:
+            return list(self._phrases(spoken))
+        number = quantity(value)
+        if number is not None and not number[1]:
+            # a bare number means something beside the attribute's words only
+            return [f"{value} {word}" for word in spoken.split()]
+        return list(self._phrases(value))
 
     def _phrases(self, value: str) -> Iterable[str]:
         """Return the wordings of a value: the parts of `low smoke zero halogen (lszh)`, and kin."""

@@ -51,6 +51,7 @@ _PAIRS = {
     ("alternative", "to"): (3, False),
     ("anything", "but"): (3, False), ("looks", "like"): (2, False), ("feels", "like"): (2, False),
 }  # fmt: skip
+_EXCEPT = frozenset((("anything", "but"), ("other", "than")))  # denied themselves, they state
 _NO_NEGATION = _set(
     "only just more less matter doubt need worries wonder problem nothing fuss regret"
 )
@@ -330,7 +331,9 @@ def _denied_before(words: list[str], gaps: list[int]) -> list[int]:
             reach = _PAIRS.get((words[place - 1], word), reach)
         if reach is not None and following not in _NO_NEGATION and not following[:1].isdigit():
             # "never made from anything but leather" says that it is
-            spent = opened and left > 0 and (previous, word) in _PAIRS
+            spent = (previous, word) in _EXCEPT and any(
+                near in _NEGATORS or near == "nothing" for near in words[max(0, place - 6) : place]
+            )
             left, opened = reach[0], True
             chain = reach[1] or _or_follows(words, gaps, place + 1)
     return result

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "asks_for_absence",
+    "denies_any",
     "is_absence",
     "is_presence",
     "quantity",
@@ -55,6 +56,7 @@ _NOTHING = frozenset(
 _QUANTITY = re.compile(
     r"(?P<number>\d[\d.,]*)\s*(?P<unit>[a-zµ\"″%°]+(?:/[a-z]+)?|)(?P<rest>.*)", re.DOTALL
 )
+_EQUAL, _ROUNDED = 1e-9, 0.005
 # Unit to (family, factor); a unit that is not here only equals itself.
 _UNITS = {
     "mm": ("length", 0.001), "cm": ("length", 0.01), "m": ("length", 1.0), "km": ("length", 1e3),
@@ -124,20 +126,26 @@ def quantity(text: str) -> tuple[float, str] | None:
 
 
 def same_quantity(one: tuple[float, str], other: tuple[float, str]) -> bool:
-    """Tell whether two quantities are the same to half a percent; a missing unit fits any.
+    """Tell whether two quantities are the same; a missing unit fits any.
+
+    Half a percent is allowed where one unit was turned into another: people round then.
 
     Example:
-        >>> same_quantity((28, "cm"), (0.28, "m")), same_quantity((28, "cm"), (28, "w"))
-        (True, False)
+        >>> same_quantity((28, "cm"), (0.28, "m")), same_quantity((11, "inch"), (28, "cm"))
+        (True, True)
+        >>> same_quantity((28, "cm"), (28, "w")), same_quantity((2023, ""), (2025, ""))
+        (False, False)
     """
     number, unit = one
     wanted, wanted_unit = other
+    allowed = _EQUAL
     if unit != wanted_unit and unit and wanted_unit:
         known, wish = _UNITS.get(unit), _UNITS.get(wanted_unit)
         if known is None or wish is None or known[0] != wish[0]:
             return False
-        number, wanted = number * known[1], wanted * wish[1]
-    return abs(number - wanted) <= 0.005 * max(abs(number), abs(wanted))
+        if known[1] != wish[1]:
+            number, wanted, allowed = number * known[1], wanted * wish[1], _ROUNDED
+    return abs(number - wanted) <= allowed * max(abs(number), abs(wanted))
 
 
 def takes_larger(name: str) -> bool:
@@ -185,6 +193,31 @@ def states_thing(attribute: Attribute, products: int) -> NDArray[np.int8]:
         (not is_absence(value) for value in attribute.values), np.bool_, len(attribute.values)
     )
     return _of_products(attribute, there, products)
+
+
+def denies_any(
+    attribute: Attribute, wanted: str, words: Words, products: int, *, nothing: bool
+) -> NDArray[np.bool_]:
+    """Return the products of which an attribute says in so many words that the thing is absent.
+
+    Args:
+        attribute: the attribute.
+        wanted: the thing.
+        words: which words mean what.
+        products: how many there are.
+        nothing: whether `none` and the like speak of this thing.
+    """
+    absent = np.fromiter(
+        (
+            (nothing and is_absence(value)) or words.states(value, wanted) == -1
+            for value in attribute.values
+        ),
+        np.bool_,
+        len(attribute.values),
+    )
+    result = np.zeros(products, dtype=np.bool_)
+    result[attribute.product[absent[attribute.value]]] = True
+    return result
 
 
 def _of_products(attribute: Attribute, said: NDArray[np.bool_], products: int) -> NDArray[np.int8]:

@@ -100,7 +100,9 @@ class ConstraintSettings:
         if self.weight is not None:
             found["lambda"] = self.weight
         if self.filter:
-            found |= {"filter_constraints": True, "depth": self.depth}
+            from evalkit.constraints.checking import CHECKS
+
+            found |= {"filter_constraints": True, "depth": self.depth, "checks": CHECKS}
         return found
 
     def inputs(self, products: str | None) -> tuple[Input, ...]:

@@ -130,6 +130,21 @@ def test_quantities_are_compared_across_units(make: Make) -> None:
     assert verdicts(checker, wanted("diameter", "28 cm")) == [1, 1, -1]
 
 
+def test_years_sizes_and_counts_are_met_exactly(make: Make) -> None:
+    checker = make({"year": "2023"}, {"year": "2025"})
+    assert verdicts(checker, wanted("year", "2025")) == [-1, 1]
+    assert verdicts(checker, without("year", "2023")) == [-1, 1]
+    checker = make({"storage": "256 GB"}, {"storage": "257 GB"}, {"storage": "0.256 TB"})
+    assert verdicts(checker, wanted("storage", "256 gb")) == [1, -1, 1]
+    checker = make({"length": "10 in"}, {"length": "10.02 inch"}, {"length": "10 inches"})
+    assert verdicts(checker, wanted("length", "10 inch")) == [1, -1, 1]
+
+
+def test_a_whole_number_does_not_stand_inside_another(make: Make) -> None:
+    checker = make({"plug": "2.5 mm balanced"}, {"plug": "2 pins"})
+    assert verdicts(checker, wanted("plug", "2")) == [-1, 1]
+
+
 def test_a_number_without_a_unit_fits_any(make: Make) -> None:
     checker = make({"screen": 17.3}, {"screen": 15.6})
     assert verdicts(checker, wanted("screen", '17.3"')) == [1, -1]
@@ -145,6 +160,20 @@ def test_required_aa_is_not_refuted_by_an_attribute_that_never_says_such_things(
 ) -> None:
     checker = make({"battery_type": "rechargeable battery"}, {"battery_type": "single-use"})
     assert verdicts(checker, wanted("battery_type", "aa")) == [0, 0]
+
+
+def test_a_coating_of_ceramic_or_ptfe_is_non_stick_and_a_ceramic_hob_says_nothing(
+    make: Make,
+) -> None:
+    checker = make(
+        {"coating": "ceramic"},
+        {"coating": "PTFE"},
+        {"coating": "enamel"},
+        {"title": "Pan for ceramic hobs"},
+        {"title": "PTFE-free pan"},
+    )
+    assert verdicts(checker, wanted("coating", "non-stick")) == [1, 1, -1, 0, 0]
+    assert verdicts(checker, without("coating", "non-stick")) == [-1, -1, 1, 0, 0]
 
 
 # -- lists --------------------------------------------------------------------------------------
@@ -221,6 +250,12 @@ def test_a_brand_can_be_excluded_and_required(make: Make) -> None:
     assert verdicts(checker, wanted("brand", "pavo")) == [1, -1, 0]
 
 
+def test_no_brand_fails_what_has_one_and_any_brand_passes_it(make: Make) -> None:
+    checker = make({"brand": "Pavo"}, {"brand": ""})
+    assert verdicts(checker, without("brand")) == [-1, 0]
+    assert verdicts(checker, wanted("brand")) == [1, 0]
+
+
 def test_price_limits_are_inclusive_and_an_unknown_price_is_unknown(make: Make) -> None:
     checker = make({"price": 50.0}, {"price": 50.01}, {"price": None}, {"price": 20.0})
     assert verdicts(checker, Structure("general", price_max=50)) == [1, -1, 0, 1]
@@ -281,6 +316,19 @@ def test_a_negative_query_with_a_reference_must_be_cheaper_too(make: Make) -> No
         reference=Reference("airloop", "Dovane", "p00"),
     )
     assert verdicts(make(*KETTLES), structure) == [-1, 1, 1, -1, -1, 0]
+
+
+def test_a_product_that_the_catalogue_does_not_know_leaves_its_brand(make: Make) -> None:
+    structure = alternative(Reference("dovane", "Dovane", "gone"), price_max=200.0)
+    assert verdicts(make(*KETTLES), structure) == [-1, -1, 1, 1, -1, 0]
+    unknown = alternative(Reference("dovane", None, "gone"), price_max=200.0)
+    assert verdicts(make(*KETTLES), unknown) == [0, 0, 0, 0, -1, 0]
+
+
+def test_half_the_price_of_nothing_is_unknown(make: Make) -> None:
+    checks = make(*KETTLES).check(Structure("alternative", ("kettle",), price_share=0.5))
+    assert checks.verdict.tolist() == [0, 0, 0, 0, -1, 0]
+    assert "0.5" in checks.explain(0)
 
 
 def test_a_reference_without_a_price_leaves_unknown(make: Make) -> None:
@@ -348,6 +396,48 @@ def test_what_attribute_and_text_dispute_is_unknown(make: Make) -> None:
     products: list[Any] = [{"title": f"Coat {n} with hood", "hood": "fixed"} for n in range(8)]
     products += [{"title": "Coat, storm hood", "hood": "none"}, {"title": "Coat", "hood": "none"}]
     assert last_ones(make(*products), without("hood"), 2) == [0, 1]
+
+
+PEANUTS = (
+    {"title": "Caramel bar", "description": "Contains peanuts.", "flavour": "caramel"},
+    {"title": "Peanut bar", "flavour": "peanut"},
+    {"title": "Dark bar", "flavour": "dark"},
+    {"title": "Nougat bar", "description": "Free of peanuts.", "flavour": "nougat"},
+)
+
+
+def test_another_flavour_does_not_answer_for_peanuts_in_the_text(make: Make) -> None:
+    checker = make(*PEANUTS)
+    assert verdicts(checker, without("flavour", "peanut")) == [0, -1, 1, 1]
+    assert verdicts(checker, without(None, "peanuts")) == [0, -1, 1, 1]
+    # a wish is still answered by the attribute
+    assert verdicts(checker, wanted("flavour", "peanut")) == [-1, 1, -1, -1]
+
+
+def test_peanuts_in_many_texts_stay_unknown_though_flavours_do_not_bear_them_out(
+    make: Make,
+) -> None:
+    products = [{**PEANUTS[0], "title": f"Bar {number}"} for number in range(9)]
+    checker = make(*products, *PEANUTS[1:3])
+    assert verdicts(checker, without("flavour", "peanut")) == [*[0] * 9, -1, 1]
+
+
+def test_what_attributes_deny_in_so_many_words_outweighs_a_mention(make: Make) -> None:
+    cup = "Cup of Peanut"
+    checker = make(
+        {"title": cup, "free_from": "peanuts", "flavour": "cocoa"},
+        {"title": cup, "peanut_free": True, "flavour": "cocoa"},
+        {"title": cup, "flavour": "cocoa"},
+        {"title": cup, "flavour": "peanut-free cocoa"},
+        {"flavour": "peanut"},
+    )
+    assert verdicts(checker, without("flavour", "peanut")) == [1, 1, 0, 1, -1]
+
+
+def test_a_text_without_peanuts_is_not_one_without_nuts(make: Make) -> None:
+    checker = make("Bar, no peanuts", "Bar, no nuts")
+    assert verdicts(checker, without(None, "nuts")) == [0, 1]
+    assert verdicts(checker, without(None, "peanuts")) == [1, 0]
 
 
 # -- answers ------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from evalkit.constraints.checking_text import index_texts, split_text
 
 def reading(text: str, thing: str) -> str:
     found = index_texts([text]).mention([thing])
+    if found.doubtful[0] and not found.said[0]:
+        return "doubtful"
     return {
         (True, False): "said",
         (False, True): "denied",
@@ -44,6 +46,8 @@ def reading(text: str, thing: str) -> str:
         "Contains neither wool nor leather",
         "leather not included",
         "0% leather",
+        "no genuine leather",
+        "does not include any leather",
     ],
 )
 def test_absence_and_imitation_are_denials(text: str) -> None:
@@ -65,10 +69,42 @@ def test_absence_and_imitation_are_denials(text: str) -> None:
         "No. 4 leather jacket",
         "more than leather",
         "100% leather",
+        "No fuss leather bag",
+        "You will not regret this leather bag",
+        "Lacks nothing, leather inside",
+        "Non-slip leather bag",
     ],
 )
 def test_a_negation_ends_where_its_clause_does(text: str) -> None:
     assert reading(text, "leather") == "said"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Do not machine wash leather",
+        "No-sew leather patch bag",
+        "No stain leather",
+        "never made from anything but leather",
+        "made of nothing other than leather",
+        "No pig leather",
+    ],
+)
+def test_what_stands_behind_the_word_that_a_negation_denies_is_doubtful(text: str) -> None:
+    assert reading(text, "leather") == "doubtful"
+
+
+def test_a_doubtful_word_takes_the_denial_away() -> None:
+    assert reading("No leather. Do not machine wash leather.", "leather") == "doubtful"
+
+
+def test_to_deny_a_kind_leaves_the_thing_in_doubt_and_to_imitate_one_denies_it() -> None:
+    index = index_texts(["No peanuts", "no nuts", "Faux suede", "no suede"])
+    nuts = index.mention(["nuts", "peanuts"], kinds=["peanuts"])
+    assert nuts.denied.tolist() == [False, True, False, False]
+    assert nuts.doubtful.tolist() == [True, False, False, False]
+    leather = index.mention(["leather", "suede"], kinds=["suede"])
+    assert leather.denied.tolist() == [False, False, True, False]
 
 
 def test_hoodless_and_unscented_deny() -> None:

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 
 from evalkit.constraints import Condition, Structure
-from evalkit.constraints.checking import Checker
+from evalkit.constraints.checking import CHECKS, Checker
 from evalkit.knowledge import read_catalogue
+from evalkit.retrieval.constrained import ConstraintSettings
 from evalkit.retrieval.filtering import filter_run
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ ROWS = [
     ("q1", "elsewhere", 5, 0.5),
     ("q2", "a", 1, 0.4),
 ]
+
+
+def test_a_filtered_run_is_made_again_when_the_rules_of_checking_change() -> None:
+    assert ConstraintSettings(filter=True).to_manifest()["checks"] == CHECKS
+    assert "checks" not in ConstraintSettings(weight=0.4).to_manifest()
 
 
 def test_what_fails_goes_and_ranks_are_numbered_anew(checker: Checker) -> None:
