@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["near_duplicates", "word_set"]
+__all__ = ["near_duplicates", "repeated", "word_set"]
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:'[a-z]+)?", re.UNICODE)
 
@@ -55,23 +55,67 @@ def near_duplicates(texts: Sequence[str], threshold: float = 0.8) -> NDArray[np.
         >>> near_duplicates(["red boots no laces", "no laces red boot", "red boots"]).tolist()
         [-1, 0, -1]
     """
-    if not 0 < threshold <= 1:
-        raise SettingsError(f"The threshold is {threshold}; it must be above 0 and at most 1.")
-    sets = [word_set(text) for text in texts]
-    frequency = Counter(word for words in sets for word in words)
+    index = _Nearby([word_set(text) for text in texts], threshold)
     result = np.full(len(texts), -1, dtype=np.int64)
-    holders: dict[str, list[int]] = {}
-    for number, words in enumerate(sets):
-        ordered = sorted(words, key=lambda word: (frequency[word], word))
-        # Two sets that are similar enough share a word among the first of either.
-        prefix = ordered[: len(ordered) - math.ceil(threshold * len(ordered) - 1e-9) + 1]
-        nearby = sorted({other for word in prefix for other in holders.get(word, ())})
-        for other in nearby:
-            shared = len(words & sets[other])
-            if shared >= threshold * (len(words) + len(sets[other]) - shared) - 1e-9:
-                result[number] = other
-                break
+    for number in range(len(texts)):
+        result[number] = index.find(number)
         if result[number] < 0:
-            for word in prefix:
-                holders.setdefault(word, []).append(number)
+            index.add(number)
     return result
+
+
+def repeated(
+    texts: Sequence[str], others: Sequence[str], threshold: float = 0.8
+) -> NDArray[np.int64]:
+    """Return for each text the place of the first of other texts that it repeats, or -1.
+
+    Args:
+        texts: which may repeat something; they are not compared with each other.
+        others: which may be repeated.
+        threshold: as in `near_duplicates`.
+
+    Raises:
+        SettingsError: the threshold is not in that range.
+
+    Example:
+        >>> repeated(["blue boots", "red boot"], ["green boots", "red boots"]).tolist()
+        [-1, 1]
+    """
+    index = _Nearby([word_set(text) for text in (*others, *texts)], threshold)
+    for number in range(len(others)):
+        index.add(number)
+    found = [index.find(number) for number in range(len(others), len(others) + len(texts))]
+    return np.array(found, dtype=np.int64)
+
+
+class _Nearby:
+    """Sets of words, of which those that were added are found by a similar one."""
+
+    def __init__(self, sets: Sequence[frozenset[str]], threshold: float) -> None:
+        if not 0 < threshold <= 1:
+            raise SettingsError(f"The threshold is {threshold}; it must be above 0 and at most 1.")
+        self.sets = sets
+        self.threshold = threshold
+        self.frequency = Counter(word for words in sets for word in words)
+        self.holders: dict[str, list[int]] = {}
+
+    def add(self, number: int) -> None:
+        """Let a set be found."""
+        for word in self._prefix(number):
+            self.holders.setdefault(word, []).append(number)
+
+    def find(self, number: int) -> int:
+        """Return the first added set that is similar enough, or -1."""
+        words = self.sets[number]
+        nearby = {other for word in self._prefix(number) for other in self.holders.get(word, ())}
+        for other in sorted(nearby):
+            shared = len(words & self.sets[other])
+            if shared >= self.threshold * (len(words) + len(self.sets[other]) - shared) - 1e-9:
+                return other
+        return -1
+
+    def _prefix(self, number: int) -> list[str]:
+        """The rarest words: two sets that are similar enough share one of either's."""
+        words = self.sets[number]
+        ordered = sorted(words, key=lambda word: (self.frequency[word], word))
+        return ordered[: len(ordered) - math.ceil(self.threshold * len(ordered) - 1e-9) + 1]

@@ -124,7 +124,8 @@ def synthesize_pairs(
         output: the pairs; see docs/synthesis.md for the columns.
         candidates: where every product that was looked at goes, with its decision; None for
             nowhere.
-        held_out: typed queries, such as those of the evaluation, whose families must not occur.
+        held_out: queries, such as those of the evaluation, that must not occur, nor others like
+            them; see `evalkit.synthesis.held_out`.
         catalogue_settings: YAML file; see `evalkit.knowledge.settings`.
         triples: CSV file with what else is known; see `evalkit.knowledge.triples`.
         settings: what is kept.
@@ -144,9 +145,11 @@ def synthesize_pairs(
     """
     from evalkit.constraints import read_typed_queries
     from evalkit.constraints.checking import Checker
+    from evalkit.constraints.parsing_stage import RULES
     from evalkit.knowledge import CatalogueFiles
     from evalkit.relevance import open_classifier
     from evalkit.retrieval.retriever import index_fingerprint
+    from evalkit.synthesis.held_out import GUARD, HeldOut
     from evalkit.tables import write
 
     started = time.monotonic()
@@ -167,6 +170,8 @@ def synthesize_pairs(
             "threshold": threshold,
             "fields": list(fields) if fields is not None else None,
             "reading": dict(reading or {}),
+            "rules": RULES,  # by which queries without a structure and positive parts are read
+            "guard": None if held_out is None else GUARD,
             "indexes": {
                 name: index_fingerprint(retriever.manifest)
                 for name, retriever in sorted(retrievers.items())
@@ -190,10 +195,10 @@ def synthesize_pairs(
             say(f"Warning: {warning}")
         asked = _asked(typed, accepted)
         names = [families(query.structure, query.family) for query in typed]
-        outside: set[str] = set()
+        outside = [""] * len(typed)
         if held_out is not None:
             reported = read_typed_queries(held_out, connection, catalogue, graph)
-            outside.update(*(families(query.structure, query.family) for query in reported))
+            outside = HeldOut(reported, catalogue, graph).reasons(typed)
         checker = Checker(catalogue, graph)
         texts = _product_texts(products, connection, fields or judge.fields, reading, catalogue)
         decider = _Judge(catalogue, checker, judge, threshold, texts)
@@ -478,7 +483,7 @@ def _finish(
     typed: Sequence[TypedQuery],
     asked: Mapping[str, Sequence[tuple[int, str]]],
     names: Sequence[tuple[str, ...]],
-    outside: set[str],
+    outside: Sequence[str],
     settings: PairSettings,
     catalogue: Catalogue,
     texts: Sequence[str],
@@ -488,10 +493,8 @@ def _finish(
     import pyarrow as pa
 
     splits = [
-        "held out"
-        if outside & set(own)
-        else split_of(own, dev_share=settings.dev_share, seed=settings.seed)
-        for own in names
+        "held out" if reason else split_of(own, dev_share=settings.dev_share, seed=settings.seed)
+        for own, reason in zip(names, outside, strict=True)
     ]
     connection.register(
         "evalkit_typed",
@@ -504,6 +507,7 @@ def _finish(
                 ),
                 "family": pa.array([" & ".join(own) for own in names], pa.string()),
                 "split": pa.array(splits, pa.string()),
+                "held_out": pa.array(outside, pa.string()),
             }
         ),
     )
@@ -546,7 +550,7 @@ def _finish(
             CASE WHEN decision = 'kept' AND turn <= ? OR decision = 'negative' AND pair
                 THEN decision ELSE 'dropped' END AS decision,
             CASE WHEN decision <> 'kept' THEN reason
-                WHEN split = 'held out' THEN 'the family is held out'
+                WHEN split = 'held out' THEN held_out
                 WHEN split = 'none' THEN 'the families fall into both splits'
                 WHEN turn > ? THEN 'the product has ' || CAST(? AS VARCHAR) || ' pairs already'
                 ELSE reason END AS reason
