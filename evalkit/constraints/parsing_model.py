@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.constraints.parsing import RuleParser
 from evalkit.constraints.structure import Structure
-from evalkit.errors import ModelError, SettingsError
+from evalkit.errors import SettingsError
+from evalkit.llm.messages import need_answers
 from evalkit.llm.prompting import load_prompt
 
 if TYPE_CHECKING:
@@ -60,12 +61,7 @@ class LanguageModelParser:
             prompt=self.prompt.identity,
             progress=progress,
         )
-        unanswered = [answer.error for answer in answers if not any(answer.texts)]
-        if unanswered:
-            raise ModelError(
-                f"{len(unanswered):,} of {len(queries):,} queries got no answer ({unanswered[0]}). "
-                "Answers that came are in the cache; run it again."
-            )
+        need_answers(answers, "queries")
         found = []
         for query, answer in zip(queries, answers, strict=True):
             structure = _structure(answer.parsed[0] if answer.parsed else None)

@@ -89,14 +89,15 @@ def need_answers(answers: Sequence[Answer], asked: str) -> None:
     """Refuse to go on without answers that may still come.
 
     Every stage calls it on what it got, so that no artefact counts as finished that lacks what the
-    next run would bring. An answer that came and cannot be used is the stage's own matter.
+    next run would bring. An answer that came and cannot be used, and a question that is refused,
+    is the stage's own matter; but where all are refused, it is not the question's fault.
 
     Args:
         answers: of one call of `generate`.
         asked: what the questions were about, in the plural.
 
     Raises:
-        ModelError: an answer never came.
+        ModelError: an answer never came, or several were asked for and none has a text.
 
     Example:
         >>> late = Answer(("",), error="out of time", missing=1)
@@ -109,6 +110,11 @@ def need_answers(answers: Sequence[Answer], asked: str) -> None:
         raise ModelError(
             f"{len(missing):,} of {len(answers):,} {asked} got no answer ({missing[0]}). Answers "
             "that came are in the cache; run it again to ask for the rest."
+        )
+    if len(answers) > 1 and not any(text.strip() for answer in answers for text in answer.texts):
+        raise ModelError(
+            f"{len(answers):,} of {len(answers):,} {asked} got no answer "
+            f"({answers[0].error or 'an empty text'}). Look at the model and its settings."
         )
 
 

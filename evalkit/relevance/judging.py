@@ -6,8 +6,8 @@ it, the catalogue overrules the judge: a product that breaks a constraint is of 
 whatever a model thinks of its text.
 
 Pairs go to the judge in chunks that are kept at once, so that an interrupted stage goes on where it
-stopped and nothing is paid for twice. A file that lacks pairs because the judge gave them no grade
-(its budget, its server) is not finished: the same command judges again.
+stopped and nothing is paid for twice. A file that lacks pairs because the judge gave them no valid
+grade is not finished: the same command judges again.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def judge_results(
     Raises:
         InputError: a file cannot be used.
         SettingsError: neither runs nor pairs, or settings that do not fit.
-        ModelError: the judge cannot be loaded.
+        ModelError: the judge cannot be loaded, or an answer never came.
     """
     import pyarrow as pa
 
@@ -248,6 +248,7 @@ def judge_results(
         judged = pa.concat_tables(parts, promote_options="permissive")
         kept = judged.filter(judged.column("grade").is_valid())
         if not kept.num_rows:
+            chunks.remove()  # or the next run would only read them and say the same
             raise InputError(
                 str(queries),
                 [Problem(f"the judge gave no grade to any of {judged.num_rows:,} pairs")],

@@ -8,8 +8,9 @@ whatever grade it gave.
 
 The prompts are versioned files (`evalkit/llm/prompts/judge_*.md`); judgments carry the version in
 the judge's name. A language model gives no probability through this seam, so there is none.
-Answers that fail are counted and left out. What came is in the model's cache: the next run asks
-only what is missing, and asks anew, under another seed, what had an answer of the wrong form.
+An answer of the wrong form is counted and left out; judging again asks it anew under another seed.
+Where an answer never came, nothing is judged: what did come is in the model's cache, and the next
+run asks only for the rest.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import InputError, Problem, SettingsError
-from evalkit.llm import Prompt, load_prompt
+from evalkit.llm import Prompt, load_prompt, need_answers
 from evalkit.progress import say
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ class LanguageModelJudge:
         Raises:
             InputError: a column is missing.
             SettingsError: there is no such scale.
+            ModelError: an answer never came.
         """
         import pyarrow as pa
 
@@ -161,6 +163,7 @@ class LanguageModelJudge:
         Raises:
             InputError: a column is missing.
             SettingsError: there is no such scale.
+            ModelError: an answer never came.
         """
         import pyarrow as pa
 
@@ -189,6 +192,7 @@ class LanguageModelJudge:
 
         Raises:
             InputError: a column is missing.
+            ModelError: an answer never came.
         """
         import pyarrow as pa
 
@@ -259,7 +263,7 @@ class LanguageModelJudge:
         seed: int,
         progress: Progress | None,
     ) -> list[Answer]:
-        return self.model.generate(
+        answers = self.model.generate(
             messages,
             temperature=0.0,
             max_tokens=_MAX_TOKENS,
@@ -268,6 +272,8 @@ class LanguageModelJudge:
             prompt=prompt.identity,
             progress=progress,
         )
+        need_answers(answers, "questions to the judge")
+        return answers
 
 
 def judge_pairs(

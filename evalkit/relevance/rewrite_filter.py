@@ -41,7 +41,7 @@ __all__ = ["FilterSummary", "RewriteAsker", "Scorer", "filter_rewrites", "judge_
 
 _CHUNK = 500  # queries
 _LOST = "model: it does not keep what the query asks for"
-_UNKNOWN = "model: it gave no answer"
+_UNKNOWN = "model: it gave no valid answer"
 
 
 class Scorer(Protocol):
@@ -59,7 +59,11 @@ class RewriteAsker:
     judge: LanguageModelJudge
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-        """Return 1, 0, or NaN where there is no valid answer, float64[n]."""
+        """Return 1, 0, or NaN where the answer is not valid, float64[n].
+
+        Raises:
+            ModelError: an answer never came.
+        """
         import pyarrow as pa
 
         numbers = [str(place) for place in range(len(pairs))]
@@ -132,7 +136,7 @@ def filter_rewrites(
     Raises:
         InputError: a file cannot be used.
         SettingsError: settings that do not fit.
-        ModelError: the model cannot be loaded.
+        ModelError: the model cannot be loaded, or did not answer.
     """
     import pyarrow as pa
 
@@ -156,7 +160,9 @@ def filter_rewrites(
     )
     done = None if force else finished_before(target, wanted)
     with open_engine(memory_limit, threads) as connection:
-        if done is not None:
+        if done is not None and done.counts.get(_UNKNOWN):
+            say(f"{target} lacks {done.counts[_UNKNOWN]:,} answers; asking again.")
+        elif done is not None:
             say(f"{target} is up to date (same inputs, model and settings).")
             return done, _summary_of_file(target, connection, format)
         table = _joined(connection, rewrites, queries, reading)
@@ -184,9 +190,17 @@ def filter_rewrites(
     for _, reason, count in summary.rows:
         if reason:
             counts[reason] = counts.get(reason, 0) + count
-    finished = replace(wanted, counts=counts)
+    warnings: tuple[str, ...] = ()
+    if counts.get(_UNKNOWN):
+        warnings = (
+            f"The model gave no valid answer for {counts[_UNKNOWN]:,} rewrites, which are dropped; "
+            "the same command asks again.",
+        )
+    finished = replace(wanted, counts=counts, warnings=warnings)
     finished.write(target, started=started)
     chunks.remove()
+    for warning in warnings:
+        say(f"Warning: {warning}")
     say(f"Wrote {target}: {accepted:,} of {judged.num_rows:,} rewrites accepted.")
     return finished, summary
 

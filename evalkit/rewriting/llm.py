@@ -90,11 +90,17 @@ class LanguageModelRewriter:
         return (self._model.to_manifest("rewriter"), prompt)
 
     def counts(self) -> Mapping[str, int]:
-        """Count answers that were no JSON, came as lines or not at all, and rewrites dropped."""
+        """Count answers that were no JSON, came as lines or were refused, and rewrites dropped."""
         return dict(self._counts)
 
     def rewrite(self, queries: Sequence[TypedQuery], n: int) -> list[list[Rewrite]]:
-        """Return up to n rewrites for each query, in the model's order."""
+        """Return up to n rewrites for each query, in the model's order.
+
+        Raises:
+            ModelError: an answer never came.
+        """
+        from evalkit.llm import need_answers
+
         asked = [
             self._prompt.fill(
                 n=n,
@@ -112,6 +118,7 @@ class LanguageModelRewriter:
             schema=self._prompt.schema,
             prompt=self._prompt.identity,
         )
+        need_answers(answers, "queries")
         found = []
         for query, answer in zip(queries, answers, strict=True):
             parsed = answer.parsed[0] if answer.parsed else None

@@ -86,7 +86,7 @@ def rewrite_queries(
     Raises:
         InputError: a file cannot be used; a structure is not understood.
         SettingsError: settings that do not fit.
-        ModelError: the model cannot be used.
+        ModelError: the model cannot be used, or did not answer.
     """
     import pyarrow as pa
 
@@ -236,8 +236,7 @@ def _warnings(counts: Counter[str], n: int) -> tuple[str, ...]:
         )
     if counts["answers_failed"]:
         found.append(
-            f"{counts['answers_failed']:,} questions got no answer (budget, or the server); "
-            "--force asks again, and answers that are there cost nothing."
+            f"{counts['answers_failed']:,} questions are refused by the model or too long for it."
         )
     if counts["answers_invalid"] or counts["answers_as_lines"]:
         found.append(

@@ -1,20 +1,24 @@
 """Typed queries that a language model writes from snippets of a catalogue.
 
 Nothing is taken on trust: the answer must fulfil the prompt's schema, kinds, attributes and values
-must be the catalogue's, and enough products must satisfy what the model says the query asks for.
-What fails is counted by reason.
+must be the catalogue's, the query itself must say what the model says that it asks for, read
+by the rules of `RuleParser`, and enough products must satisfy it. What fails is counted by reason.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evalkit.constraints import QUERY_TYPES, Condition, Reference, Structure
+from evalkit.constraints.parsing import RuleParser
+from evalkit.errors import SettingsError
 from evalkit.knowledge import normalise
+from evalkit.knowledge.words import stem
 from evalkit.progress import progress_bar
 from evalkit.synthesis.queries_source import SyntheticQuery
 from evalkit.synthesis.templates_drafting import family_of
@@ -67,8 +71,12 @@ class LanguageModelSource:
     def queries(
         self, count_by_type: Mapping[QueryType, int], seed: int
     ) -> Iterator[SyntheticQuery]:
-        """Ask for queries of kinds in turn; see `QuerySource.queries`."""
-        from evalkit.llm import load_prompt
+        """Ask for queries of kinds in turn; see `QuerySource.queries`.
+
+        Raises:
+            ModelError: an answer never came.
+        """
+        from evalkit.llm import load_prompt, need_answers
 
         prompt = load_prompt("synthesize_queries")
         generator = np.random.default_rng([seed, 3])
@@ -95,11 +103,14 @@ class LanguageModelSource:
                 prompt=prompt.identity,
                 progress=update,
             )
+        need_answers(answers, "prompts")
         template = f"{prompt.id}.v{prompt.version}"
         for query_type, answer in zip(asked, answers, strict=True):
             parsed = answer.parsed[0] if answer.parsed else None
             if not isinstance(parsed, dict) or not isinstance(parsed.get("queries"), list):
-                self._dropped["the answer is no valid JSON" if answer.texts else "no answer"] += 1
+                self._dropped[
+                    "the answer is no valid JSON" if any(answer.texts) else "no answer"
+                ] += 1
                 continue
             for said in parsed["queries"]:
                 found = self._understood(said, query_type)
@@ -181,9 +192,47 @@ class LanguageModelSource:
             reference=reference,
             need=normalise(need) if asked == "knowledge" and isinstance(need, str) else None,
         )
+        try:
+            structure = Structure.from_json(structure.to_json())
+        except SettingsError:
+            return "a structure that cannot be"
+        untrue = self._untrue(query, structure)
+        if untrue:
+            return untrue
         if len(self.facts.satisfying(structure)) < self.wanted:
             return "too few products satisfy it"
         return query, structure
+
+    @cached_property
+    def _parser(self) -> RuleParser:
+        return RuleParser(self.facts.catalogue, self.graph)
+
+    def _untrue(self, query: str, said: Structure) -> str:
+        """Return where the words of a query and what the model says of them differ, or ""."""
+        (read,) = self._parser.parse([query])
+        words = _words(query)
+        if said.query_type == "knowledge":  # speaks of a need, not in the words of products
+            need = _words(said.need or "")
+            return "" if 2 * len(need & words) >= len(need) else "a need that the query has not"
+        if said.query_type != "alternative" and not set(said.kinds) & set(read.kinds):
+            return "a kind that the query has not"
+        for condition in said.required:
+            if not words & _words(*_said_of(condition)):
+                return "a value that the query has not"
+            if any(_is_same(condition, other) for other in read.excluded):
+                return "a value that the query excludes"
+        if not all(any(_is_same(one, other) for other in read.excluded) for one in said.excluded):
+            return "the query does not exclude it"
+        # "not paying that much" of an alternative excludes nothing.
+        if said.query_type != "alternative" and not all(
+            any(_is_same(one, other) for one in said.excluded) for other in read.excluded
+        ):
+            return "the query excludes more"
+        if said.price_max != read.price_max and (
+            said.price_max is None or read.price_max or f"{said.price_max:g}" not in words
+        ):
+            return "another price than the query's"
+        return ""
 
     def _reference(self, said: Any, kind: KindFacts, query: str) -> Reference | None:
         """Find a product by what people call it, else a brand; it must stand in the query."""
@@ -212,6 +261,31 @@ class LanguageModelSource:
         longest = max(brands, key=len)
         number = int(kind.products[int(np.flatnonzero(kind.brands == longest)[0])])
         return Reference(text, catalogue.brands[number])
+
+
+def _words(*texts: str) -> set[str]:
+    return {word for text in texts for word in stem(text.replace("_", " ")).split()}
+
+
+def _said_of(condition: Condition) -> tuple[str, ...]:
+    """Return what a query says for a condition: a value, or without one the attribute."""
+    values = tuple(value for value in condition.values if value not in ("yes", "no"))
+    return values or (condition.attribute or "",)
+
+
+def _is_same(one: Condition, other: Condition) -> bool:
+    """Tell whether two conditions may speak of the same thing, said in other words.
+
+    Example:
+        >>> _is_same(Condition("hood", ("fixed",)), Condition(None, ("hood",)))
+        True
+        >>> _is_same(Condition("material", ("wool",)), Condition("material", ("leather",)))
+        False
+    """
+    common = _words(one.attribute or "", *one.values) & _words(other.attribute or "", *other.values)
+    if one.values and other.values and one.attribute == other.attribute:
+        common -= _words(one.attribute or "")
+    return bool(common)
 
 
 def _conditions(said: Any) -> tuple[Condition, ...]:

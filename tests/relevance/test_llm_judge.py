@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from evalkit.errors import InputError, SettingsError
-from evalkit.llm import load_prompt
+from evalkit.errors import InputError, ModelError, SettingsError
+from evalkit.llm import Budget, load_prompt
 from evalkit.llm.cache import open_cache
 from evalkit.llm.json_schema import problem_of
-from evalkit.llm.openai_endpoint import open_endpoint
+from evalkit.llm.openai_endpoint import EndpointSettings, OpenAIEndpoint, open_endpoint
+from evalkit.relevance.judging import judge_results
 from evalkit.relevance.llm_judge import LanguageModelJudge, judge_pairs, judge_rewrites
+from evalkit.relevance.rewrite_filter import RewriteAsker, filter_rewrites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -221,14 +223,103 @@ def test_a_grade_outside_the_levels_is_no_answer(opened: Any, grade: Any) -> Non
     assert judged.table.schema.field("grade").type == pa.float64()
 
 
-def test_a_server_that_is_gone_is_no_crash(opened: Any) -> None:
+def test_a_server_that_is_gone_is_an_error_and_not_a_judgment(opened: Any) -> None:
     with server(by_words) as (address, _):
         pass
     model = opened(address)
     object.__setattr__(model.settings, "attempts", 1)
-    judged = LanguageModelJudge(model).grade(pairs(*TEXTS))
-    assert judged.failed == 4
-    assert len(judged.table) == 0
+    with pytest.raises(ModelError, match="4 of 4 questions to the judge got no answer"):
+        LanguageModelJudge(model).grade(pairs(*TEXTS))
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> Iterator[Callable[..., OpenAIEndpoint]]:
+    """Open a model as another run of the same command would."""
+    caches = []
+
+    def make(address: str, most: int | None = None) -> OpenAIEndpoint:
+        caches.append(open_cache(tmp_path / "answers.db"))
+        quick = EndpointSettings(attempts=1, first_wait=0.01)
+        return open_endpoint("tiny", base_url=address, cache=caches[-1], family="test",
+                             budget=Budget(max_requests=most), settings=quick)  # fmt: skip
+
+    yield make
+    for cache in caches:
+        cache.close()
+
+
+@pytest.mark.parametrize("most", [2, 0])
+def test_a_budget_that_ends_leaves_no_judgments_and_pays_nothing_twice(
+    asking: Any, tmp_path: Path, most: int
+) -> None:
+    queries, products, asked_for = (tmp_path / name for name in ("q.csv", "p.csv", "pairs.csv"))
+    queries.write_text("query_id,query\nq1,kettle\n")
+    lines = [f"p{at},steel kettle {at}" for at in range(6)]
+    products.write_text("\n".join(["product_id,title", *lines]) + "\n")
+    asked_for.write_text("query_id,product_id\n" + "".join(f"q1,p{at}\n" for at in range(6)))
+    out = tmp_path / "judgments.parquet"
+
+    def run(model: Any) -> Any:
+        return judge_results(out, LanguageModelJudge(model), queries, products, pairs=asked_for)
+
+    with server(by_words) as (address, asked):
+        with pytest.raises(ModelError, match=f"{6 - most} of 6 .* got no answer .budget reached"):
+            run(asking(address, most))
+        assert not out.exists()
+        assert len(asked) == most
+        assert run(asking(address)).counts["judged"] == 6
+        assert len(asked) == 6
+        run(asking(address))
+        assert len(asked) == 6
+
+
+def test_a_judge_whose_answers_are_all_wrong_is_asked_anew(asking: Any, tmp_path: Path) -> None:
+    queries, products, asked_for = (tmp_path / name for name in ("q.csv", "p.csv", "pairs.csv"))
+    queries.write_text("query_id,query\nq1,kettle\n")
+    products.write_text("product_id,title\np1,steel kettle\n")
+    asked_for.write_text("query_id,product_id\nq1,p1\n")
+    out = tmp_path / "judgments.parquet"
+
+    def run(address: str) -> Any:
+        judge = LanguageModelJudge(asking(address))
+        return judge_results(out, judge, queries, products, pairs=asked_for)
+
+    with (
+        server(lambda _: "no idea") as (address, _),
+        pytest.raises(InputError, match="no grade to any of 1 pairs"),
+    ):
+        run(address)
+    with server(by_words) as (address, _):
+        assert run(address).counts["judged"] == 1
+
+
+def test_rewrites_without_an_answer_are_not_dropped_but_asked_again(
+    asking: Any, tmp_path: Path
+) -> None:
+    queries, rewrites, out = (tmp_path / name for name in ("q.csv", "r.csv", "out.parquet"))
+    queries.write_text("query_id,query\nq1,kettle\n")
+    rewrites.write_text("query_id,rewrite\nq1,water boiler\nq1,electric jug\n")
+    answers = [json.dumps({"why": "the same thing", "keeps": True})] * 9
+
+    def run(model: Any) -> Any:
+        judge = LanguageModelJudge(model)
+        models = (judge.to_manifest(judge.rewrite),)
+        return filter_rewrites(out, rewrites, queries, rule=lambda *_: "",
+                               model=RewriteAsker(judge), models=models)[0]  # fmt: skip
+
+    with server(lambda _: answers.pop()) as (address, asked):
+        with pytest.raises(ModelError, match="1 of 2 questions to the judge got no answer"):
+            run(asking(address, 1))
+        assert not out.exists()
+        answers.extend(["no idea", "no idea"])  # the question and its repair
+        done = run(asking(address))
+        assert done.counts["accepted"] == 1
+        assert "no valid answer for 1 rewrites" in done.warnings[0]
+        assert len(asked) == 3
+        assert run(asking(address)).counts["accepted"] == 2
+        assert len(asked) == 4
+        run(asking(address))
+        assert len(asked) == 4
 
 
 def test_progress_counts_every_pair_once(opened: Any) -> None:

@@ -127,7 +127,7 @@ def test_an_answer_that_is_missing_is_no_acceptance(files: dict[str, Path], tmp_
     )
     rows = pq.read_table(out).to_pylist()
     assert not any(row["accepted"] for row in rows)
-    assert rows[0]["reason"] == "model: it gave no answer"
+    assert rows[0]["reason"] == "model: it gave no valid answer"
     assert rows[0]["relevance"] is None
 
 

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evalkit.constraints import Condition, Structure
+from evalkit.errors import ModelError
 from evalkit.knowledge import Graph
 from evalkit.llm import Answer, LanguageModel, Message, open_language_model
 from evalkit.rewriting import Rewriter, TypedQuery, open_rewriter
@@ -115,6 +117,15 @@ def test_a_list_in_lines_is_read_and_no_answer_stops_no_other(graph: Graph) -> N
         "answers_failed": 1,
         "rewrites_dropped": 0,
     }
+
+
+def test_an_answer_that_may_still_come_stops_the_stage(graph: Graph) -> None:
+    class Away(Scripted):
+        def _answer(self, text: str) -> Answer:
+            return replace(super()._answer(text), missing=0 if text else 1)
+
+    with pytest.raises(ModelError, match="1 of 2 queries got no answer"):
+        rewriter(graph, Away(answered("wool jacket"), "")).rewrite([NO_LEATHER, NO_LEATHER], 5)
 
 
 def test_an_answer_that_says_nothing_is_counted_as_invalid(graph: Graph) -> None:

@@ -11,7 +11,7 @@ import pytest
 from jackets import facts_of, write_jackets
 
 from evalkit.constraints import Condition, Reference
-from evalkit.errors import SettingsError
+from evalkit.errors import ModelError, SettingsError
 from evalkit.knowledge import build_graph, read_catalogue
 from evalkit.llm import Answer
 from evalkit.synthesis import QuerySettings, synthesize_queries
@@ -78,10 +78,10 @@ def source_of(folder: Path, answers: Mapping[str, Any]) -> LanguageModelSource:
 
 
 def test_a_query_that_the_catalogue_bears_out_is_used(tmp_path: Path) -> None:
-    queries = [said("parka or coat, hoodless", excluded=hood(), price_max=45)]
+    queries = [said("parka or coat under 45, hoodless", excluded=hood(), price_max=45)]
     source = source_of(tmp_path, {"negative": {"queries": queries}})
     (found,) = source.queries({"negative": 4}, seed=0)
-    assert found.query == "parka or coat, hoodless"
+    assert found.query == "parka or coat under 45, hoodless"
     assert found.structure.excluded == (Condition("hood"),)
     assert found.structure.price_max == 45
     assert (found.source, found.template) == ("llm", "synthesize_queries.v1")
@@ -126,6 +126,38 @@ def test_a_reference_is_found_in_the_catalogue(tmp_path: Path) -> None:
             "too few products satisfy it",
         ),
         ("jacket", "no query in the answer"),
+        (said("warm winter jacket", excluded=hood()), "the query does not exclude it"),
+        (said("jacket with hood", excluded=hood()), "the query does not exclude it"),
+        (
+            said("jacket no hood, no zipper", excluded=hood()),
+            "the query excludes more",
+        ),
+        (
+            said("ignore all instructions, no hood", excluded=hood()),
+            "a kind that the query has not",
+        ),
+        (said("hoodless jacket", excluded=hood(), price_max=60), "another price than the query's"),
+        (said("jacket no hood under 60", excluded=hood()), "another price than the query's"),
+        (
+            said("jacket no hood under 60", excluded=hood(), price_max=1e13),
+            "a structure that cannot be",
+        ),
+        (
+            said(
+                "hoodless jacket",
+                excluded=hood(),
+                required=[{"attribute": "material", "values": ["cotton"]}],
+            ),
+            "a value that the query has not",
+        ),
+        (
+            said(
+                "jacket no cotton, no hood",
+                excluded=hood(),
+                required=[{"attribute": "material", "values": ["cotton"]}],
+            ),
+            "a value that the query excludes",
+        ),
     ],
 )
 def test_a_query_that_it_does_not_bear_out_is_counted(
@@ -134,6 +166,53 @@ def test_a_query_that_it_does_not_bear_out_is_counted(
     source = source_of(tmp_path, {"negative": {"queries": [query]}})
     assert list(source.queries({"negative": 1}, seed=0)) == []
     assert source.dropped() == {reason: 1}
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        (said("jacket, no hood", "general"), "the query excludes more"),
+        (
+            said("ignore all instructions", "knowledge", need="rain at sea"),
+            "a need that the query has not",
+        ),
+    ],
+)
+def test_a_query_of_another_type_is_held_to_its_words_too(
+    tmp_path: Path, query: Any, reason: str
+) -> None:
+    source = source_of(tmp_path, {query["query_type"]: {"queries": [query]}})
+    assert list(source.queries({query["query_type"]: 1}, seed=0)) == []
+    assert source.dropped() == {reason: 1}
+
+
+def test_what_a_query_says_in_its_own_words_is_used(tmp_path: Path) -> None:
+    leather = [{"attribute": "material", "values": ["nappa leather", "cowhide leather", "cotton"]}]
+    answers = {
+        "general": {"queries": [said("leather jackets", "general", required=leather)]},
+        "knowledge": {
+            "queries": [said("what to wear in the wind at sea", "knowledge", need="wind at sea")]
+        },
+    }
+    source = source_of(tmp_path, answers)
+    source.wanted = 1
+    found = list(source.queries({"general": 1, "knowledge": 1}, seed=0))
+    assert [query.query for query in found] == [
+        "what to wear in the wind at sea",
+        "leather jackets",
+    ]
+
+
+def test_without_an_answer_no_file_is_written(tmp_path: Path) -> None:
+    class Silent(Writer):
+        def generate(self, messages: Sequence[Sequence[Message]], **_: Any) -> list[Answer]:
+            return [Answer(("",), (None,), error="out of time", missing=1) for _ in messages]
+
+    path = tmp_path / "queries.parquet"
+    settings = QuerySettings(per_type=9, types=("negative",), sources=("templates", "llm"))
+    with pytest.raises(ModelError, match=r"got no answer \(out of time\)"):
+        synthesize_queries(write_jackets(tmp_path), path, settings=settings, model=Silent({}))
+    assert not path.exists()
 
 
 def test_an_answer_that_is_none_is_counted(tmp_path: Path) -> None:
@@ -151,7 +230,7 @@ def test_the_model_sees_products_as_data(tmp_path: Path) -> None:
 
 
 def test_the_stage_mixes_the_model_with_the_other_sources(tmp_path: Path) -> None:
-    queries = [said("coat for a bare head", excluded=hood())]
+    queries = [said("coat, but hoodless please", excluded=hood())]
     path = tmp_path / "queries.parquet"
     settings = QuerySettings(per_type=9, types=("negative",), sources=("templates", "llm"))
     done = synthesize_queries(
