@@ -190,6 +190,7 @@ def synthesize_all(
         models=(opened.to_manifest("relevance"),),
         settings={"rules": RULES},
         inputs=files.paths(),
+        reading={"products": files.reading},
         force=force,
         memory_limit=memory_limit,
     )
