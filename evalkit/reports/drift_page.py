@@ -8,7 +8,7 @@ from evalkit.files import write_text
 from evalkit.reports import score_numbers as number
 from evalkit.reports.drift_table import drift_findings, drift_lines
 from evalkit.reports.figures import BETTER, NEITHER, WORSE, ZERO, Figure, axes, label
-from evalkit.reports.html_page import data_table, page, plot, warnings_section
+from evalkit.reports.html_page import data_table, page, plot, terms_section, warnings_section
 from evalkit.reports.markup import Html, element, join
 from evalkit.reports.provenance import provenance
 from evalkit.reports.terminal import plain
@@ -74,15 +74,7 @@ def write_drift_page(document: Document, path: str | os.PathLike[str]) -> None:
             aria_labelledby="good",
         ),
         provenance(document, "chart"),
-        element(
-            "footer",
-            element("h2", "What the figures mean", id="terms"),
-            element(
-                "dl",
-                [join(element("dt", term), element("dd", text)) for term, text in _TERMS],
-                class_="terms",
-            ),
-        ),
+        terms_section(_TERMS),
     ]
     write_text(page(f"Drift of {name}", join(body), figures), path)
 

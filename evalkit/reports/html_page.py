@@ -14,7 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports.figures import COLORS, Figure
-from evalkit.reports.markup import Html, element, script_json
+from evalkit.reports.markup import Html, element, join, script_json
 from evalkit.reports.terminal import plain
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
     "plot",
     "scrolling",
     "spanning_row",
+    "terms_section",
     "warnings_section",
 ]
 
@@ -187,6 +188,13 @@ def warnings_section(warnings: Sequence[str] | None) -> Html | None:
         class_="warnings",
         aria_labelledby="warnings",
     )
+
+
+def terms_section(terms: Iterable[tuple[str, str]], *before: Html) -> Html:
+    """Return the foot of a page: what its figures mean, by term; `before` stands above them."""
+    said = [join(element("dt", term), element("dd", text)) for term, text in terms]
+    heading = element("h2", "What the figures mean", id="terms")
+    return element("footer", heading, *before, element("dl", said, class_="terms"))
 
 
 def figure_data(figures: Mapping[str, Figure]) -> Html | None:

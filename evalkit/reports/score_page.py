@@ -12,7 +12,7 @@ from evalkit.files import write_text
 from evalkit.reports import score_document as read
 from evalkit.reports.definitions import definitions
 from evalkit.reports.headline import cards, conclusion, overall_rows
-from evalkit.reports.html_page import page, plot, warnings_section
+from evalkit.reports.html_page import page, plot, terms_section, warnings_section
 from evalkit.reports.markup import Html, element, join
 from evalkit.reports.provenance import provenance
 from evalkit.reports.query_moves import biggest_moves, moves
@@ -207,16 +207,5 @@ def _wins_and_losses(
 
 
 def _terms(document: Document) -> Html:
-    terms = [
-        join(element("dt", term), element("dd", meaning)) for term, meaning in definitions(document)
-    ]
-    return element(
-        "footer",
-        element("h2", "What the figures mean", id="terms"),
-        element(
-            "p",
-            "All figures are in points: a share or a score times 100.",
-            class_="small",
-        ),
-        element("dl", terms, class_="terms"),
-    )
+    points = "All figures are in points: a share or a score times 100."
+    return terms_section(definitions(document), element("p", points, class_="small"))

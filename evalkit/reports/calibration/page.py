@@ -20,7 +20,7 @@ from evalkit.reports.calibration.findings import (
     source_lines,
 )
 from evalkit.reports.calibration.table import figure_cells
-from evalkit.reports.html_page import data_table, page, plot, warnings_section
+from evalkit.reports.html_page import data_table, page, plot, terms_section, warnings_section
 from evalkit.reports.markup import Html, element, join
 from evalkit.reports.provenance import provenance
 from evalkit.reports.score_document import segment_label
@@ -84,15 +84,7 @@ def write_calibration_page(
         _labels(document),
         _results(document["results"]),
         provenance(document, "calibration"),
-        element(
-            "footer",
-            element("h2", "What the figures mean", id="terms"),
-            element(
-                "dl",
-                [join(element("dt", term), element("dd", text)) for term, text in _TERMS],
-                class_="terms",
-            ),
-        ),
+        terms_section(_TERMS),
     ]
     write_text(page("Figures corrected by people", join(body), figures), path)
 

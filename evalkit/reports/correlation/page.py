@@ -31,7 +31,7 @@ from evalkit.reports.correlation.findings import (
 )
 from evalkit.reports.correlation.table import margin_remark
 from evalkit.reports.correlation.terms import terms
-from evalkit.reports.html_page import page, plot, warnings_section
+from evalkit.reports.html_page import page, plot, terms_section, warnings_section
 from evalkit.reports.markup import Html, element, join
 from evalkit.reports.provenance import provenance
 from evalkit.reports.result_lists import two_lists
@@ -78,7 +78,7 @@ def write_correlation_page(
         _studies(document, figures),
         results_table(document) if document.get("results") else None,
         provenance(document, "comparison"),
-        _terms(document),
+        terms_section(terms(document)),
     ]
     write_text(page("People against metrics", join(body), figures), path)
 
@@ -348,15 +348,6 @@ def _studies(document: Document, figures: dict[str, Figure]) -> Html | None:
         drawn,
         forest_table(systems["results"], studies=True),
         aria_labelledby="studies",
-    )
-
-
-def _terms(document: Document) -> Html:
-    said = [join(element("dt", term), element("dd", text)) for term, text in terms(document)]
-    return element(
-        "footer",
-        element("h2", "What the figures mean", id="terms"),
-        element("dl", said, class_="terms"),
     )
 
 

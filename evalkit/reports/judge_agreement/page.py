@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.files import write_text
 from evalkit.reports import score_numbers as number
-from evalkit.reports.html_page import data_table, page, plot, warnings_section
+from evalkit.reports.html_page import data_table, page, plot, terms_section, warnings_section
 from evalkit.reports.judge_agreement import figures as draw
 from evalkit.reports.judge_agreement.findings import (
     agreement_findings,
@@ -85,15 +85,7 @@ def write_agreement_page(document: Document, path: str | os.PathLike[str]) -> No
         _probabilities(document, figures),
         _differences(document),
         provenance(document, "comparison"),
-        element(
-            "footer",
-            element("h2", "What the figures mean", id="terms"),
-            element(
-                "dl",
-                [join(element("dt", term), element("dd", text)) for term, text in _TERMS],
-                class_="terms",
-            ),
-        ),
+        terms_section(_TERMS),
     ]
     write_text(page(title, join(body), figures), path)
 
