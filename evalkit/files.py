@@ -18,6 +18,7 @@ __all__ = [
     "FOLDER_MANIFEST",
     "check_replaceable",
     "check_target",
+    "is_alive",
     "replacing_file",
     "replacing_folder",
     "write_text",
@@ -131,7 +132,7 @@ def _partial(path: Path, purpose: str = "partial") -> Path:
     prefix = f".{path.name}.{purpose}-"
     for leftover in path.parent.glob(f"{glob.escape(prefix)}*"):
         owner = leftover.name.removeprefix(prefix)
-        if owner.isdigit() and not _alive(int(owner)):
+        if owner.isdigit() and not is_alive(int(owner)):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
             else:
@@ -139,7 +140,8 @@ def _partial(path: Path, purpose: str = "partial") -> Path:
     return path.with_name(f"{prefix}{os.getpid()}")
 
 
-def _alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Tell whether a process of this machine still runs; on Windows yes, since nobody can ask."""
     if os.name == "nt":  # os.kill(pid, 0) would end the process there
         return True
     try:

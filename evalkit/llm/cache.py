@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.errors import InputError, Problem
+from evalkit.files import is_alive
 from evalkit.llm.messages import Usage
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class AnswerCache:
                 "SELECT owner, host, process, until FROM claims WHERE key = ?", (key,)
             ).fetchone()
             if held is not None and held[0] != self._owner:
-                gone = held[1] == host and not _alive(held[2])
+                gone = held[1] == host and not is_alive(held[2])
                 if held[3] > now and not gone:
                     return "taken"
             self._database.execute(
@@ -273,15 +274,3 @@ def _statements(script: str) -> list[str]:
             statements.append(part)
             part = ""
     return statements
-
-
-def _alive(process: int) -> bool:
-    if os.name == "nt":  # os.kill(pid, 0) would end the process there
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
