@@ -326,9 +326,6 @@ class Graph:
         )
         return np.arange(start, end, dtype=np.int64)
 
-    def _names_of(self, rows: NDArray[np.int64]) -> tuple[str, ...]:
-        return tuple(self.names[key % len(self.names)] for key in self.counts.usage_key[rows])
-
     def _usage_row(self, kind: str, attribute: str) -> int | None:
         key = self._key(kind, attribute)
         if key is None:

@@ -154,10 +154,6 @@ class Selection:
         found = [(attribute.values[place], int(counts[place])) for place in np.flatnonzero(counts)]
         return dict(sorted(found, key=lambda each: (-each[1], each[0])))
 
-    def saying_value(self, attribute: str, value: str) -> NDArray[np.int64]:
-        """Return the products that state exactly this value."""
-        return self._catalogue.attributes[attribute].positions(value)
-
     def sharing(self, words: Iterable[str]) -> NDArray[np.int64]:
         """Count how many word stems each product's title shares with some, int64[n]."""
         found = np.zeros(len(self._catalogue), dtype=np.int64)
