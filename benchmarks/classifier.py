@@ -8,7 +8,9 @@ The queries are dealt to five folds. Each fold is judged by a classifier trained
 fifth of whose queries calibrates it and sets its thresholds). Beside it, each with what it needs
 learnt from the same other folds: the BM25 score, the BM25 score over the query's best one, and the
 cosine of the untrained encoder. What is learnt of those is a threshold (best kappa), a rising
-curve from score to probability (isotonic), and one from score to grade, rounded. The graders stand
+curve from score to probability (isotonic), and one from score to grade, rounded. "Cosine and
+shared words" is the classifier's regression without its cross-encoder, learnt from all pairs of the
+other folds. The threshold for a precision is one whose lower bound keeps it. The graders stand
 beside them: each against the adjudicated grade, in which their own vote has a part, and against
 each other.
 
@@ -36,12 +38,14 @@ import numpy as np
 from evalkit.engines import open_engine
 from evalkit.models import locate_encoder
 from evalkit.progress import say
-from evalkit.relevance.calibrating import Calibration, find_threshold
+from evalkit.relevance.calibrating import Calibration, find_threshold, fit_calibration
 from evalkit.relevance.classifier import score_pairs
+from evalkit.relevance.pair_features import open_features
 from evalkit.training.classifier import read_judged_pairs
 from evalkit.training.fitting import (
     ClassifierSettings,
     calibrate_model,
+    cross_fit,
     fit_cross_encoder,
     split_groups,
 )
@@ -66,8 +70,8 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="CHORUS_DIR", help="the data")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT_DIR")
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--max-length", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--max-length", type=int, default=48)
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--balance", choices=["none", "weights", "sampling"], default="none")
@@ -105,6 +109,7 @@ def main() -> None:
     systems: dict[str, dict[str, Any]] = {}
     for name in ("bm25", "bm25 of query's best", "cosine"):
         systems[name] = judged_by_score(scores[name], examples, fold)
+    systems["cosine and shared words"] = judged_by_regression(examples, fold, given.seed)
     systems["classifier"] = judged_by_classifier(examples, fold, settings, given.output)
     rows = {name: figures(each, examples) for name, each in systems.items()}
     rows |= graders(given.data)
@@ -175,6 +180,7 @@ def judged_by_score(
     from sklearn.isotonic import IsotonicRegression
 
     good, grade = examples.is_good(), examples.label.astype(float)
+    groups = np.array(examples.group)
     said = empty(len(score)) | {"score": score}
     for number in np.unique(fold):
         inside = fold == number
@@ -184,9 +190,46 @@ def judged_by_score(
         said["probability"][inside] = curve.predict(asked)
         steps = IsotonicRegression(out_of_bounds="clip").fit(learned, grade[~inside])
         said["label"][inside] = np.rint(steps.predict(asked))
-        found = find_threshold(learned, good[~inside], TARGET)
+        found = find_threshold(learned, good[~inside], TARGET, groups=groups[~inside])
         said["sure"][inside] = False if found.threshold is None else asked >= found.threshold
     return said
+
+
+def judged_by_regression(examples: Any, fold: NDArray[np.int64], seed: int) -> dict[str, Any]:
+    """Judge every fold by the regression of the grade on the features alone."""
+    said = empty(len(examples))
+    known = open_features(locate_encoder()).of(examples.pairs())
+    nothing = np.zeros((len(examples), len(examples.grades)))
+    wanted = np.asarray(examples.grades) >= GOOD
+    for number in np.unique(fold):
+        inside = np.flatnonzero(fold == number)
+        others = np.flatnonzero(fold != number)
+        learned = examples.take(others)
+        regression = fit_calibration(nothing[others], learned.label, "stacked", known[others])
+        unseen = cross_fit(nothing[others], learned, "stacked", seed, known[others])
+        cut = find_threshold(
+            unseen[:, wanted].sum(axis=1), learned.is_good(), TARGET, groups=learned.group
+        ).threshold
+        probabilities = regression.probabilities(nothing[inside], known[inside])
+        fill(said, inside, probabilities, wanted, cut)
+    return said
+
+
+def fill(
+    said: dict[str, Any],
+    inside: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    wanted: NDArray[np.bool_],
+    cut: float | None,
+) -> None:
+    """Write down what probabilities of grades say of the pairs of a fold."""
+    probability = probabilities[:, wanted].sum(axis=1).clip(0, 1)
+    accepted = probability >= 0.5
+    allowed = wanted[None, :] == accepted[:, None]
+    said["probability"][inside] = said["score"][inside] = probability
+    said["good"][inside] = accepted
+    said["label"][inside] = np.argmax(np.where(allowed, probabilities, -1), axis=1)
+    said["sure"][inside] = False if cut is None else probability >= cut
 
 
 def judged_by_classifier(
@@ -198,18 +241,20 @@ def judged_by_classifier(
     base = locate_encoder()
     what = [asdict(settings), base.fingerprint, FIELDS, fold.tolist(), examples.second]
     key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
-    grades = np.asarray(examples.grades)
+    wanted = np.asarray(examples.grades) >= GOOD
+    features = open_features(base)
     for number in np.unique(fold):
         inside = np.flatnonzero(fold == number)
+        asked = examples.take(inside).pairs()
         file = folder / f"fold-{key}-{number}.json"
         if not file.is_file():
             started = time.monotonic()
             others = examples.take(np.flatnonzero(fold != number))
             kept, out = split_groups(others.group, settings.heldout, settings.seed)
-            heldout = others.take(out)
-            model = fit_cross_encoder(base, others.take(kept), settings)
-            calibration = calibrate_model(model, heldout, settings)
-            logits = score_pairs(model, examples.take(inside).pairs(), settings.batch_size)
+            learned, heldout = others.take(kept), others.take(out)
+            model = fit_cross_encoder(base, learned, settings, features=features)
+            calibration = calibrate_model(model, heldout, settings, features, learned)
+            logits = score_pairs(model, asked, settings.batch_size)
             seconds = time.monotonic() - started
             found = {"logits": logits.tolist(), "calibration": calibration, "seconds": seconds}
             file.with_suffix(".partial").write_text(json.dumps(found), "utf-8")
@@ -217,19 +262,11 @@ def judged_by_classifier(
             say(f"Fold {number + 1} took {seconds:.0f} s.")
         found = json.loads(file.read_text("utf-8"))
         logits = np.asarray(found["logits"])
-        learned = Calibration.from_json(found["calibration"], len(grades))
-        probabilities = learned.probabilities(logits)
-        wanted = grades >= GOOD
-        probability = probabilities[:, wanted].sum(axis=1).clip(0, 1)
+        learnt = Calibration.from_json(found["calibration"], len(examples.grades))
         plain = Calibration("none").probabilities(logits)[:, wanted].sum(axis=1).clip(0, 1)
-        accepted = probability >= 0.5
-        allowed = wanted[None, :] == accepted[:, None]
         said["plain"][inside] = plain
-        said["probability"][inside] = said["score"][inside] = probability
-        said["good"][inside] = accepted
-        said["label"][inside] = np.argmax(np.where(allowed, probabilities, -1), axis=1)
         cut = found["calibration"]["thresholds"][0]["threshold"]
-        said["sure"][inside] = False if cut is None else probability >= cut
+        fill(said, inside, learnt.probabilities(logits, features.of(asked)), wanted, cut)
     return said
 
 

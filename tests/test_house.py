@@ -37,7 +37,7 @@ MAY_KNOW: dict[str, set[str]] = {
     "constraints": FOUNDATION | {"knowledge", "llm", "tables"},
     "retrieval": FOUNDATION | {"constraints", "knowledge", "metrics", "tables"},
     "rewriting": FOUNDATION | READING | {"metrics", "tables"},
-    "relevance": FOUNDATION | READING | {"metrics", "tables"},
+    "relevance": FOUNDATION | READING | {"metrics", "retrieval", "tables"},
     "store": FOUNDATION | {"metrics", "tables"},
     "reports": {"errors", "files", "metrics", "store", "tables"},
     "training": FOUNDATION | READING | {"metrics", "relevance", "retrieval", "rewriting", "tables"},

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from evalkit.cli.table_options import listed, machine_options, numbers
-
-if TYPE_CHECKING:
-    from evalkit.scoring import Columns
+from evalkit.cli.table_options import (
+    catalogue_options,
+    columns_option,
+    listed,
+    machine_options,
+    numbers,
+    reading_of,
+)
 
 __all__ = ["reading_of", "train"]
-
-
-def reading_of(columns: Columns, *kinds: Any) -> dict[str, dict[str, Any]]:
-    """Return what `--map` says of each kind of table, for those that it says something of."""
-    found = {kind: columns.mapping(kind) for kind in kinds}
-    return {kind: {"mapping": mapping} for kind, mapping in found.items() if mapping}
 
 
 @click.group(
@@ -45,13 +43,7 @@ def train() -> None:
 )
 @click.option("--queries", type=click.Path(), help="query_id and query; with --pairs structure.")
 @click.option("--products", type=click.Path(), help="The catalogue.")
-@click.option(
-    "--settings",
-    "catalogue_settings",
-    type=click.Path(),
-    help="With --pairs: YAML file of what is special about the catalogue.",
-)
-@click.option("--triples", type=click.Path(), help="With --pairs: CSV file of what else is known.")
+@catalogue_options
 @click.option(
     "--n",
     type=click.IntRange(min=1),
@@ -94,10 +86,10 @@ def train() -> None:
 )
 @click.option(
     "--calibration",
-    type=click.Choice(["auto", "temperature", "isotonic", "none"]),
+    type=click.Choice(["auto", "stacked", "temperature", "isotonic", "none"]),
     default="auto",
     show_default=True,
-    help="auto: isotonic from 1,000 held-out pairs, else temperature, which cannot overfit a few.",
+    help="auto is stacked: the encoder's cosine and shared words count beside the model's scores.",
 )
 @click.option(
     "--precision",
@@ -106,7 +98,7 @@ def train() -> None:
     callback=numbers,
     default="0.8,0.9,0.95",
     show_default=True,
-    help="Target precisions that thresholds are sought for.",
+    help="Precisions that thresholds shall keep on new queries, by a lower bound (80%).",
 )
 @click.option(
     "--patience",
@@ -117,17 +109,16 @@ def train() -> None:
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
-@click.option(
-    "--map", "maps", metavar="NAME=COLUMN", multiple=True, help="Name a column. Repeatable."
-)
+@columns_option
 @machine_options
 def classifier(**chosen: Any) -> None:
     """Train a relevance classifier and calibrate it.
 
     From graded pairs of query and product (--judgments), from labelled rewrites (--rewrites), or
-    from rewrites whose label follows from how they were made (--pairs rewrites). The folder holds
-    a cross-encoder (safetensors), its calibration with thresholds and held-out figures, and a
-    manifest. A classifier that is up to date is not trained again.
+    from rewrites whose label follows from how they were made (--pairs rewrites, which
+    --settings, --triples and --n are for). The folder holds a cross-encoder (safetensors), its
+    calibration with thresholds and held-out figures, and a manifest. A classifier that is up to
+    date is not trained again.
     """
     from evalkit.cli.options import column_names, gains
     from evalkit.errors import SettingsError

@@ -3,20 +3,23 @@
 A classifier gives a score to every grade. Calibration turns those scores into probabilities on
 pairs that it was not trained on; what is learned is a handful of numbers, kept as JSON.
 
-**Stacked** is a logistic regression of the grade on the scores and on what else is known of a pair
-(`evalkit.relevance.pair_features`), with a pull towards 0 (Wolpert 1992). **Temperature** divides the scores by one number before the softmax (Guo et al. 2017). It cannot
+**Stacked** (Wolpert 1992) is a logistic regression of the grade on what is known of a pair
+without the classifier (`evalkit.relevance.pair_features`), to which the classifier's scores are
+added with one weight. The regression may learn from the pairs that the classifier was trained on,
+too: nothing has fitted the features to them. Both weights of the sum are learned on the others.
+**Temperature** divides the scores by one number before the softmax (Guo et al. 2017). It cannot
 overfit a few hundred pairs. **Isotonic** learns a rising step curve for each P(grade ≥ g)
 (Zadrozny and Elkan 2002); scikit-learn's guide advises against it with far fewer than 1,000 pairs.
 
-Thresholds promise a precision on *new* queries. The pairs of a query are good or bad together, so a
-share of good ones over few queries says little. Hence the promise must be kept by a lower bound: the
-share minus its standard error times a factor, where whole queries are what varies (the linearised
-variance of a ratio over clusters, Cochran 1977).
+Thresholds promise a precision on *new* queries. The pairs of a query are good or bad together, so
+a share of good ones over few queries says little. Hence the promise must be kept by a lower
+bound: the share minus its standard error times a factor, where whole queries are what varies (the
+linearised variance of a ratio over clusters, Cochran 1977).
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -46,30 +49,37 @@ _METHODS: tuple[Method, ...] = get_args(Method)
 CALIBRATIONS = ("auto", "stacked", "temperature", "isotonic", "none")
 SURE = 0.84  # standard errors: one-sided 80%
 _FEWEST_ACCEPTED = 10
-_PULL = 1.0  # towards 0; scikit-learn's C
-_NEVER = -30.0  # intercept of a grade that no held-out pair has
+_PULL = 1.0  # of the regression towards 0: scikit-learn's C
+_NEVER = -30.0  # intercept of a grade that no pair has
+_MOST = 5.0  # weight of either part of the sum
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A logistic regression in numbers.
+    """A logistic regression on features, and the weight of a classifier's scores beside it.
 
     Attributes:
-        mean: what is taken from each input.
+        mean: what is taken from each feature.
         scale: what it is divided by then.
-        weights: of the inputs, a row for each grade.
+        weights: of the features, a row for each grade.
         intercept: of each grade.
+        model: weight of the classifier's scores, less their mean.
     """
 
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     weights: tuple[tuple[float, ...], ...]
     intercept: tuple[float, ...]
+    model: float
 
-    def scores(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def scores(
+        self, logits: NDArray[np.floating[Any]], features: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
         """Return the score of every grade, float64[n, grades]."""
-        plain = (inputs - np.asarray(self.mean)) / np.asarray(self.scale)
-        return np.asarray(plain @ np.asarray(self.weights).T + np.asarray(self.intercept))
+        known = np.zeros((len(logits), len(self.mean))) if features is None else features
+        plain = (known - np.asarray(self.mean)) / np.asarray(self.scale)
+        regressed = plain @ np.asarray(self.weights).T + np.asarray(self.intercept)
+        return np.asarray(regressed + self.model * _centred(logits))
 
     @staticmethod
     def from_json(document: dict[str, Any], grades: int) -> Stack:
@@ -84,6 +94,7 @@ class Stack:
                 tuple(map(float, document["scale"])),
                 tuple(tuple(map(float, row)) for row in document["weights"]),
                 tuple(map(float, document["intercept"])),
+                float(document["model"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise SettingsError("the calibration's stack is not lists of numbers") from error
@@ -137,7 +148,7 @@ class Calibration:
             array([[0.25, 0.75]])
         """
         if self.stack is not None:
-            return _softmax(self.stack.scores(_inputs(logits, features)), 1.0)
+            return _softmax(self.stack.scores(logits, features), 1.0)
         plain = _softmax(logits, self.temperature)
         if self.method != "isotonic":
             return plain
@@ -217,6 +228,7 @@ def fit_calibration(
     labels: NDArray[np.integer[Any]],
     method: Method,
     features: NDArray[np.float64] | None = None,
+    more: tuple[NDArray[np.float64], NDArray[np.integer[Any]]] | None = None,
 ) -> Calibration:
     """Learn a calibration from held-out pairs.
 
@@ -225,12 +237,19 @@ def fit_calibration(
         labels: the right grade of each pair as its place among the grades, int[n].
         method: which.
         features: what else is known of the pairs, float64[n, features]; only where stacked.
+        more: features and labels of further pairs for the regression.
     """
     if method == "none" or not len(labels):
         return Calibration("none")
     if method == "stacked":
-        return Calibration("stacked", stack=_fit_stack(_inputs(logits, features), labels,
-                                                       logits.shape[1]))  # fmt: skip
+        known = np.zeros((len(labels), 1)) if features is None else features
+        extra, others = (
+            more if more is not None and features is not None else (known[:0], labels[:0])
+        )
+        regression = _fit_regression(
+            np.vstack([known, extra]), np.concatenate([labels, others]), logits.shape[1]
+        )
+        return Calibration("stacked", stack=_weigh(regression, logits, known, labels))
     if method == "temperature":
         return Calibration("temperature", _fit_temperature(logits, labels))
     from sklearn.isotonic import IsotonicRegression
@@ -246,36 +265,66 @@ def fit_calibration(
     return Calibration("isotonic", 1.0, tuple(curves))
 
 
-def _inputs(
-    logits: NDArray[np.floating[Any]], features: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
-    """Put scores and features side by side; of scores only differences mean anything."""
+def _centred(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Take each row's mean away: of scores only differences mean anything."""
     scores = np.asarray(logits, dtype=np.float64)
-    scores = scores - scores.mean(axis=1, keepdims=True)
-    return scores if features is None else np.hstack([scores, features])
+    return np.asarray(scores - scores.mean(axis=1, keepdims=True))
 
 
-def _fit_stack(inputs: NDArray[np.float64], labels: NDArray[Any], grades: int) -> Stack:
+def _fit_regression(features: NDArray[np.float64], labels: NDArray[Any], grades: int) -> Stack:
     from sklearn.linear_model import LogisticRegression
 
-    mean, scale = inputs.mean(axis=0), inputs.std(axis=0)
+    mean, scale = features.mean(axis=0), features.std(axis=0)
     scale = np.where(scale > 1e-9, scale, 1.0)  # what never varies weighs nothing
-    weights, intercept = np.zeros((grades, inputs.shape[1])), np.full(grades, _NEVER)
+    weights, intercept = np.zeros((grades, features.shape[1])), np.full(grades, _NEVER)
     seen = np.unique(labels)
     if len(seen) == 1:
         intercept[seen[0]] = 0.0
     else:
         model = LogisticRegression(C=_PULL, max_iter=2_000)
-        model.fit((inputs - mean) / scale, labels)
+        model.fit((features - mean) / scale, labels)
         # Of two grades scikit-learn keeps the difference only.
         two = len(seen) == 2
         weights[seen] = np.vstack([0 * model.coef_, model.coef_]) if two else model.coef_
         intercept[seen] = np.append(0.0, model.intercept_) if two else model.intercept_
+    return Stack(_plain(mean), _plain(scale), tuple(map(_plain, weights)), _plain(intercept), 0.0)
 
-    def plain(row: NDArray[np.float64]) -> tuple[float, ...]:
-        return tuple(map(float, row))
 
-    return Stack(plain(mean), plain(scale), tuple(map(plain, weights)), plain(intercept))
+def _weigh(
+    regression: Stack,
+    logits: NDArray[np.floating[Any]],
+    features: NDArray[np.float64],
+    labels: NDArray[np.integer[Any]],
+) -> Stack:
+    """Weigh regression and scores against each other, by the likelihood of the labels."""
+    from scipy.optimize import minimize
+
+    parts = np.stack([regression.scores(logits, features), _centred(logits)])
+    rows = np.arange(len(labels))
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        scores = np.tensordot(weights, parts, axes=1)
+        scores -= scores.max(axis=1, keepdims=True)
+        powers = np.exp(scores)
+        shares = powers / powers.sum(axis=1, keepdims=True)
+        error = shares.copy()
+        error[rows, labels] -= 1.0
+        slope = (parts * error).sum(axis=(1, 2)) / len(labels)
+        likelihood = scores[rows, labels] - np.log(powers.sum(axis=1))
+        return float(-likelihood.mean()), slope
+
+    found = minimize(loss, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=[(0.0, _MOST)] * 2)
+    own, model = map(float, found.x)
+    return replace(
+        regression,
+        weights=tuple(_plain(own * np.asarray(row)) for row in regression.weights),
+        intercept=_plain(own * np.asarray(regression.intercept)),
+        model=model,
+    )
+
+
+def _plain(row: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(map(float, row))
 
 
 def _fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]]) -> float:

@@ -187,7 +187,11 @@ class Classifier:
 
     def to_manifest(self, role: str) -> dict[str, Any]:
         """Return what a manifest records of it; the fingerprint covers the calibration too."""
-        return {**self.files.to_manifest(role), "fingerprint": self.fingerprint}
+        return {
+            **self.files.to_manifest(role),
+            "fingerprint": self.fingerprint,
+            "weights": self.files.fingerprint,
+        }
 
     def threshold(self, precision: float) -> float:
         """Return the probability from which pairs were good with this precision.
@@ -330,7 +334,9 @@ def _on_mean_pooling(folder: Path, max_length: int, labels: int, device: str) ->
     head = Dense(
         width, labels, activation_function=torch.nn.Identity(), module_output_name="scores"
     )
-    made = CrossEncoder(modules=[body, Pooling(width, pooling_mode="mean"), head], device=device)
+    made: CrossEncoder = CrossEncoder(
+        modules=[body, Pooling(width, pooling_mode="mean"), head], device=device
+    )
     made.eval()
     return made
 

@@ -300,9 +300,11 @@ def _fit_and_write(
     from evalkit.relevance.classifier import open_classifier
     from evalkit.relevance.pair_features import encoder_beside, open_features
 
-    model = fit_cross_encoder(base, learned, settings, watched=heldout)
     features = open_features(encoder_beside(base), settings.device)
-    calibration = calibrate_model(model, heldout, settings, features)
+    # A wrong rewrite is near to its query, so nearness must not teach what a right one is.
+    paired = features if use == "products" else None
+    model = fit_cross_encoder(base, learned, settings, features=paired, watched=heldout)
+    calibration = calibrate_model(model, heldout, settings, features, learned)
     with quiet_transformers():
         model.save_pretrained(str(folder), create_model_card=False)
     document = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import tempfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +27,7 @@ from evalkit.relevance.calibrating import (
     fit_calibration,
 )
 from evalkit.relevance.classifier import load_cross_encoder, quiet_transformers, score_pairs
+from evalkit.training.soft_pairs import pair_anew
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +48,8 @@ __all__ = [
 ]
 
 _FOLDS = 5
+_HEAD = r"(^|\.)2\.linear\."  # the layer over mean pooling
+_FASTER = 10
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,8 @@ class ClassifierSettings:
         precisions: targets for which thresholds are sought.
         patience: epochs without a better held-out loss before training stops and the best epoch
             is taken; 0 trains all epochs.
+        paired_anew: of queries and products: how many pairs that were not graded together are
+            learnt beside each graded one (see `evalkit.training.soft_pairs`).
         seed: of fresh weights, the order of examples, dropout and what is held out.
         device: where it runs.
     """
@@ -121,6 +127,7 @@ class ClassifierSettings:
     calibration: str = "auto"
     precisions: tuple[float, ...] = (0.8, 0.9, 0.95)
     patience: int = 0
+    paired_anew: float = 0.5
     seed: int = 0
     device: str = "auto"
 
@@ -131,6 +138,8 @@ class ClassifierSettings:
             raise SettingsError(f"--learning-rate is {self.learning_rate}; it is between 0 and 1.")
         if not 8 <= self.max_length <= 8192:
             raise SettingsError(f"--max-length is {self.max_length}; it is from 8 to 8192 tokens.")
+        if not 0 <= self.paired_anew <= 10:
+            raise SettingsError(f"paired_anew is {self.paired_anew}; it is from 0 to 10.")
         if not 0 < self.heldout < 0.9:
             raise SettingsError(
                 f"--held-out is {self.heldout}; it is a share above 0 and below 0.9."
@@ -186,6 +195,7 @@ def fit_cross_encoder(
     examples: Examples,
     settings: ClassifierSettings,
     *,
+    features: PairFeatures | None = None,
     watched: Examples | None = None,
 ) -> CrossEncoder:
     """Fine-tune a model on examples, with a bar on standard error.
@@ -194,6 +204,8 @@ def fit_cross_encoder(
         files: of the encoder or cross-encoder to begin with.
         examples: what it learns.
         settings: how.
+        features: what is known of pairs without the model; with it, pairs of queries and texts
+            that were not graded together are learnt too.
         watched: examples whose loss decides when to stop; needed for `patience`.
 
     Raises:
@@ -214,7 +226,7 @@ def fit_cross_encoder(
     )
     from transformers import TrainerCallback
 
-    chosen = _balanced(examples, settings)
+    chosen = _dataset(_balanced(examples, settings), features, settings)
     steps = settings.epochs * -(-len(chosen) // settings.batch_size)
     with (
         tempfile.TemporaryDirectory(prefix="evalkit-train-") as folder,
@@ -234,7 +246,7 @@ def fit_cross_encoder(
 
 def _trainer(
     model: CrossEncoder,
-    chosen: Examples,
+    chosen: Any,
     examples: Examples,
     settings: ClassifierSettings,
     folder: str,
@@ -248,6 +260,15 @@ def _trainer(
     )
     from sentence_transformers.cross_encoder.losses import CrossEntropyLoss
     from transformers import EarlyStoppingCallback
+
+    class ShareLoss(CrossEntropyLoss):
+        """Cross entropy where the label of a pair is a share for every grade."""
+
+        def forward(
+            self, inputs: Any, labels: Any, prompt: str | None = None, task: str | None = None
+        ) -> Any:
+            shares = torch.stack(list(labels)).to(model.device)
+            return super().forward(inputs, shares, prompt, task)
 
     weight = None
     if settings.balance == "weights":
@@ -271,6 +292,8 @@ def _trainer(
         per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
+        # A fresh layer is far from where it should be; the layers below it are not.
+        learning_rate_mapping={_HEAD: _FASTER * settings.learning_rate} if _has_head(model) else {},
         warmup_steps=0.1,
         weight_decay=0.01,
         bf16=False,
@@ -288,9 +311,9 @@ def _trainer(
     trainer = CrossEncoderTrainer(
         model=model,
         args=arguments,
-        train_dataset=_dataset(chosen),
+        train_dataset=chosen,
         eval_dataset=_dataset(watched) if watched is not None and settings.patience else None,
-        loss=CrossEntropyLoss(model, weight=weight),
+        loss=ShareLoss(model, weight=weight),
         callbacks=callbacks,
     )
     from transformers.trainer_callback import PrinterCallback
@@ -299,14 +322,26 @@ def _trainer(
     return trainer
 
 
-def _dataset(examples: Examples) -> Any:
+def _has_head(model: CrossEncoder) -> bool:
+    return any(re.search(_HEAD, name) for name, _ in model.named_parameters())
+
+
+def _dataset(
+    examples: Examples,
+    features: PairFeatures | None = None,
+    settings: ClassifierSettings | None = None,
+) -> Any:
     datasets: Any = importlib.import_module("datasets")
+    first, second = list(examples.first), list(examples.second)
+    shares = np.eye(len(examples.grades))[examples.label]
+    if features is not None and settings is not None and settings.paired_anew:
+        made = pair_anew(
+            examples, features, round(settings.paired_anew * len(examples)), settings.seed
+        )
+        first, second = first + list(made.first), second + list(made.second)
+        shares = np.vstack([shares, made.shares])
     return datasets.Dataset.from_dict(
-        {
-            "first": list(examples.first),
-            "second": list(examples.second),
-            "label": examples.label.tolist(),
-        }
+        {"first": first, "second": second, "label": shares.astype(np.float32).tolist()}
     )
 
 
@@ -343,10 +378,12 @@ def cross_fit(
     method: str,
     seed: int,
     features: NDArray[np.float64] | None = None,
+    more: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None,
 ) -> NDArray[np.float64]:
     """Return probabilities of grades from calibrations that did not see the pair's query.
 
-    Held-out queries are dealt to five parts; each is calibrated by the other four.
+    Held-out queries are dealt to five parts; each is calibrated by the other four, and by `more`:
+    features and labels of pairs of other queries.
     """
     result = np.zeros_like(logits)
     names, place = np.unique(np.array(examples.group, dtype=object).astype(str),
@@ -364,7 +401,9 @@ def cross_fit(
         if folds == 1:
             result[inside] = Calibration("none").probabilities(logits[inside])
             continue
-        learned = fit_calibration(logits[~inside], examples.label[~inside], chosen, of(~inside))
+        learned = fit_calibration(
+            logits[~inside], examples.label[~inside], chosen, of(~inside), more
+        )
         result[inside] = learned.probabilities(logits[inside], of(inside))
     return result
 
@@ -374,6 +413,7 @@ def calibrate_model(
     heldout: Examples,
     settings: ClassifierSettings,
     features: PairFeatures | None = None,
+    learned: Examples | None = None,
 ) -> dict[str, Any]:
     """Calibrate a trained model on held-out pairs; return what `calibration.json` holds of it.
 
@@ -382,6 +422,8 @@ def calibrate_model(
         heldout: pairs that it has not learned from.
         settings: how.
         features: what else the calibration may read of a pair; only `stacked` does.
+        learned: the pairs that the model has learned from. The features were not trained on them,
+            so what the features say of a grade is learned from them too.
 
     Raises:
         SettingsError: the held-out pairs are all good or all not.
@@ -397,9 +439,12 @@ def calibrate_model(
     method = choose_method(settings.calibration)
     used = features if method == "stacked" else None
     known = used.of(heldout.pairs()) if used is not None else None
-    calibration = fit_calibration(logits, heldout.label, method, known)
+    more = None
+    if used is not None and learned is not None:
+        more = used.of(learned.pairs()), learned.label
+    calibration = fit_calibration(logits, heldout.label, method, known, more)
     wanted = np.asarray(heldout.grades) >= heldout.good
-    unseen = cross_fit(logits, heldout, settings.calibration, settings.seed, known)
+    unseen = cross_fit(logits, heldout, settings.calibration, settings.seed, known, more)
     # What is compared with a threshold later is float32.
     after = unseen[:, wanted].sum(axis=1).clip(0.0, 1.0).astype(np.float32)
     figures = describe(

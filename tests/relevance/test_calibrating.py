@@ -57,7 +57,7 @@ def test_isotonic_rises_and_its_grades_sum_to_one() -> None:
         assert max(y) <= 1
 
 
-@pytest.mark.parametrize("method", ["temperature", "isotonic", "none"])
+@pytest.mark.parametrize("method", ["stacked", "temperature", "isotonic", "none"])
 def test_a_calibration_comes_back_from_json_as_it_was(method: str) -> None:
     rng = np.random.default_rng(5)
     logits, labels = rng.normal(size=(60, 3)), rng.integers(0, 3, 60)
@@ -70,6 +70,13 @@ def test_a_calibration_comes_back_from_json_as_it_was(method: str) -> None:
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
+        ({"method": "stacked", "temperature": 1.0}, "no stack"),
+        (
+            {"method": "stacked", "temperature": 1.0,
+             "stack": {"mean": [0], "scale": [1], "weights": [[1]], "intercept": [0, 0],
+                       "model": 1}},
+            "3 rows",
+        ),
         ({"method": "platt", "temperature": 1.0}, "platt"),
         ({"method": "temperature", "temperature": 0.0}, "temperature"),
         ({"method": "isotonic", "temperature": 1.0, "curves": []}, "2 curves"),
@@ -85,12 +92,65 @@ def test_a_calibration_that_makes_no_sense_is_refused(document: dict, problem: s
         Calibration.from_json(document, 3)
 
 
-def test_a_few_pairs_get_a_temperature_and_many_a_curve() -> None:
-    assert choose_method("auto", 999) == "temperature"
-    assert choose_method("auto", 1000) == "isotonic"
-    assert choose_method("isotonic", 10) == "isotonic"
+def test_stacking_is_chosen_unless_another_method_is_asked_for() -> None:
+    assert choose_method("auto") == "stacked"
+    assert choose_method("isotonic") == "isotonic"
     with pytest.raises(SettingsError, match="--calibration"):
-        choose_method("platt", 10)
+        choose_method("platt")
+
+
+def made_pairs(seed: int, pairs: int = 800) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return scores that say nothing, a feature that decides with noise, and the grades."""
+    rng = np.random.default_rng(seed)
+    feature = rng.normal(size=(pairs, 1))
+    labels = (feature[:, 0] + 0.5 * rng.normal(size=pairs) > 0).astype(np.int64)
+    return 5 * rng.normal(size=(pairs, 2)), feature, labels
+
+
+def test_a_stack_believes_a_feature_more_than_scores_that_say_nothing() -> None:
+    logits, feature, labels = made_pairs(0)
+    found = fit_calibration(logits, labels, "stacked", feature)
+    assert found.stack is not None
+    assert found.stack.model < 0.05
+    new, other, truth = made_pairs(1)
+    said = found.probabilities(new, other)[:, 1] > 0.5
+    assert (said == truth).mean() > 0.8
+    assert (np.argmax(new, axis=1) == truth).mean() < 0.6
+
+
+def test_a_stack_believes_scores_that_know_more() -> None:
+    logits, feature, labels = made_pairs(0)
+    logits[np.arange(len(labels)), labels] += 10
+    found = fit_calibration(logits, labels, "stacked", feature)
+    assert found.stack is not None
+    assert found.stack.model > 0.1
+    assert (found.probabilities(logits, feature)[:, 1] > 0.5).astype(int) == pytest.approx(
+        labels, abs=1
+    )
+    assert ((found.probabilities(logits, feature)[:, 1] > 0.5) == labels).mean() > 0.95
+
+
+def test_the_regression_learns_from_further_pairs() -> None:
+    logits, feature, labels = made_pairs(0, 12)
+    further = made_pairs(2)
+    few = fit_calibration(logits, labels, "stacked", feature)
+    many = fit_calibration(logits, labels, "stacked", feature, further[1:])
+    assert few != many
+    new, other, truth = made_pairs(1)
+    zero = 0 * new
+    loss = [
+        -np.log(each.probabilities(zero, other)[np.arange(len(truth)), truth]).mean()
+        for each in (few, many)
+    ]
+    assert loss[1] < loss[0]
+
+
+def test_a_grade_that_no_pair_has_is_next_to_impossible() -> None:
+    logits, feature, labels = made_pairs(0)
+    wide = np.column_stack([logits, 0 * logits[:, :1]])
+    found = fit_calibration(wide, 2 * labels, "stacked", feature).probabilities(wide, feature)
+    assert found.sum(axis=1) == pytest.approx(np.ones(len(labels)))
+    assert found[:, 1].max() < 1e-6
 
 
 PROBABILITY = np.array([0.9, 0.9, 0.8, 0.7, 0.6, 0.5])
@@ -125,10 +185,31 @@ def test_one_lucky_pair_is_no_threshold() -> None:
     assert found.threshold is None
 
 
+def test_good_pairs_of_one_query_promise_nothing_for_others() -> None:
+    p = np.linspace(0.9, 0.5, 40)
+    good = np.arange(40) < 38
+    plain = find_threshold(p, good, 0.9)
+    assert (plain.threshold, plain.reached) == (0.5, 0.95)
+    assert find_threshold(p, good, 0.9, groups=["q"] * 40).threshold is None
+    many = find_threshold(p, good, 0.9, groups=[f"q{number}" for number in range(40)])
+    # 38 of 40 from 40 queries of one pair: the error is that of a share, sqrt(p (1 - p) / 39)
+    assert many.threshold == 0.5
+    assert many.bound == pytest.approx(0.95 - 0.84 * np.sqrt(0.95 * 0.05 / 39))
+
+
+def test_the_bound_is_the_one_over_whole_queries() -> None:
+    good = np.array([1, 1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 0], dtype=bool)
+    groups = [f"q{number % 3}" for number in range(12)]
+    found = find_threshold(np.full(12, 0.5), good, 0.1, groups=groups, fewest=1)
+    # good ones of four pairs: q0 3, q1 4, q2 2; share 3/4, so 0, 1 and -1 beyond it
+    assert found.reached == 0.75
+    assert found.bound == pytest.approx(0.75 - 0.84 * np.sqrt(2 * 3 / 2) / 12)
+
+
 def test_figures_are_those_worked_out_by_hand() -> None:
     before, after = np.array([0.9, 0.7, 0.2, 0.2]), np.array([1.0, 1.0, 0.0, 1.0])
     good = np.array([True, True, False, True])
-    found = describe(before, after, good, [0.5], after)
+    found = describe(before, after, good, [0.5])
     # (0.01 + 0.09 + 0.04 + 0.64) / 4; bins 0.9, 0.7 and 0.2: (0.1 + 0.3 + 2 * 0.3) / 4
     assert found["reliability"]["before"]["brier"] == pytest.approx(0.195)
     assert found["reliability"]["before"]["ece"] == pytest.approx(0.25)

@@ -78,7 +78,9 @@ def test_the_folder_holds_no_pickle_and_all_figures(folder: Path) -> None:
     assert {"model.safetensors", "calibration.json", "artefact.manifest.json"} <= names
     assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl", ".pth"))]
     document = json.loads((folder / "calibration.json").read_text("utf-8"))
-    assert document["method"] == "temperature"
+    assert document["method"] == "stacked"
+    assert document["features"]["names"] == ["cosine", "shared_words"]
+    assert document["features"]["encoder"]["fingerprint"].startswith("sha256:")
     assert [row["precision"] for row in document["thresholds"]] == [0.8, 0.9, 0.95]
     for when in ("before", "after"):
         figures = document["reliability"][when]
