@@ -26,6 +26,7 @@ from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
 from evalkit.relevance.pair_texts import join_texts
+from evalkit.relevance.ruling import open_ruling
 
 if TYPE_CHECKING:
     import os
@@ -33,11 +34,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
-    from numpy.typing import NDArray
 
-    from evalkit.constraints.checking import Checker
-    from evalkit.constraints.structure import Structure
     from evalkit.relevance.classifier import Classifier
+    from evalkit.relevance.ruling import Ruling
 
 __all__ = ["ClassifierJudge", "Judge", "judge_pairs_of", "judge_results"]
 
@@ -133,12 +132,6 @@ class ClassifierJudge:
         )
 
 
-@dataclass(frozen=True)
-class _Constraints:
-    checker: Checker
-    structures: Mapping[str, Structure]
-
-
 def judge_results(
     output: str | os.PathLike[str],
     judge: Judge,
@@ -230,7 +223,7 @@ def judge_results(
             reading=reading,
         )
         ruling = (
-            _constraints(connection, table, queries, products, catalogue_settings, reading)
+            open_ruling(connection, table, queries, products, catalogue_settings, reading)
             if constraints
             else None
         )
@@ -283,7 +276,7 @@ class _Told:
 
 
 def judge_pairs_of(
-    judge: Judge, pairs: pa.Table, ruling: _Constraints | None, progress: Callable[[int], object]
+    judge: Judge, pairs: pa.Table, ruling: Ruling | None, progress: Callable[[int], object]
 ) -> pa.Table:
     """Judge one chunk and let the catalogue overrule it; return rows of judgments.
 
@@ -295,7 +288,7 @@ def judge_pairs_of(
     verdict = np.zeros(pairs.num_rows, dtype=np.int8)
     decided_by_data = np.zeros(pairs.num_rows, dtype=np.bool_)
     if ruling is not None:
-        verdict, decided_by_data = _verdicts(pairs, ruling)
+        verdict, decided_by_data = ruling.verdicts(pairs)
     open_ = np.flatnonzero(~decided_by_data)
     found = judge.judge_pairs(pairs.take(pa.array(open_)), progress)
     if found.num_rows != len(open_):
@@ -327,22 +320,6 @@ def judge_pairs_of(
     return table.combine_chunks()
 
 
-def _verdicts(pairs: pa.Table, ruling: _Constraints) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    """Return 1, 0 or -1 for every pair, and which -1 are by data; one check a query."""
-    ids = np.array(pairs.column("query_id").to_pylist(), dtype=object)
-    numbers = ruling.checker.catalogue.numbers_of(pairs.column("product_id").to_pylist())
-    verdict = np.zeros(len(ids), dtype=np.int8)
-    by_data = np.zeros(len(ids), dtype=np.bool_)
-    for query_id in dict.fromkeys(ids.tolist()):
-        structure = ruling.structures.get(query_id)
-        if structure is not None:
-            here = np.flatnonzero((ids == query_id) & (numbers >= 0))
-            checks = ruling.checker.check(structure, numbers[here])
-            verdict[here] = checks.verdict
-            by_data[here] = (checks.verdict == -1) & ~checks.by_text
-    return verdict, by_data
-
-
 def _asked(
     connection: DuckDBPyConnection,
     runs: Sequence[str | os.PathLike[str]],
@@ -370,37 +347,6 @@ def _asked(
         given.relation.create_view("evalkit_judged_pairs", replace=True)
         parts.append("SELECT query_id, product_id FROM evalkit_judged_pairs")
     return connection.sql(f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)})")
-
-
-def _constraints(
-    connection: DuckDBPyConnection,
-    table: pa.Table,
-    queries: str | os.PathLike[str],
-    products: str | os.PathLike[str],
-    catalogue_settings: str | os.PathLike[str] | None,
-    reading: Mapping[str, Mapping[str, Any]] | None,
-) -> _Constraints:
-    from evalkit.constraints.checking import Checker
-    from evalkit.constraints.typed_queries import stated_structures
-    from evalkit.knowledge import CatalogueFiles
-
-    if "structure" not in table.column_names:
-        raise InputError(
-            str(queries),
-            [Problem("there is no column structure, which --constraints reads")],
-            remedy="Make it with evalkit parse queries.",
-        )
-    texts = dict(
-        zip(
-            table.column("query_id").to_pylist(), table.column("structure").to_pylist(), strict=True
-        )
-    )
-    structures = stated_structures(list(texts), list(texts.values()), str(queries))
-    say("Reading the catalogue for the constraints.")
-    shop = CatalogueFiles(
-        products, catalogue_settings, reading=dict((reading or {}).get("products", {}))
-    )
-    return _Constraints(Checker(*shop.open(connection)), structures)
 
 
 def _warnings(counts: Mapping[str, int]) -> tuple[str, ...]:
