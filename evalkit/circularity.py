@@ -3,14 +3,19 @@
 A classifier or language model that filtered the pairs a retriever was trained on has taught that
 retriever its own taste, mistakes included. If it also judges the retriever's run, the run looks
 better than people would find it. The manifests tell: those of judgments and of pairs name their
-judge with a fingerprint (models with the role `relevance`), that of a run names its models, and
-that of a trained model names its pairs.
+judge with a fingerprint (models with the role `relevance`), that of a run names its models, that
+of a trained model names its pairs, and that of pairs names the rewrites that found them.
+
+Two judges are the same when their fingerprints are. One model judges alike, if not the same, with
+another prompt or calibration, and the taste of who accepted the rewrites is in the pairs too; such
+kinship gets a weaker warning.
 
 What has no manifest says nothing, and neither does one of another file than the one there now.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,24 +42,27 @@ class FilteredPairs:
     Attributes:
         path: the pairs, as a message names them.
         models: fingerprints of the judges that filtered them; empty where none did.
+        kin: what tells of these judges' models without prompt and calibration, and of those that
+            accepted the rewrites behind the pairs.
     """
 
     path: str
     models: frozenset[str]
+    kin: frozenset[str] = frozenset()
 
 
 def judge_models(judgments: str, written: str) -> frozenset[str]:
-    """Return the fingerprints of the models that judged.
+    """Return what identifies the models that judged, with and without prompt and calibration.
 
     Args:
         judgments: path of the judgments.
         written: fingerprint of the judgments as they were read.
 
     Returns:
-        The fingerprints; empty where no manifest tells.
+        Fingerprints of the judges and of their models; empty where no manifest tells.
     """
     manifest = _manifest_of(Path(judgments), written)
-    return frozenset() if manifest is None else _judges(manifest)
+    return frozenset() if manifest is None else _judges(manifest) | _own(manifest)
 
 
 def filtered_pairs(path: str) -> FilteredPairs:
@@ -75,7 +83,7 @@ def filtered_pairs(path: str) -> FilteredPairs:
                 [Problem("the manifest beside it is of another file")],
                 remedy="Name the pairs as evalkit synthesize pairs wrote them.",
             )
-    return FilteredPairs(path, _judges(manifest))
+    return _filtered(path, _judges(manifest), manifest)
 
 
 def pairs_behind(run: str, written: str) -> list[FilteredPairs]:
@@ -100,7 +108,7 @@ def circular_warning(
     Args:
         name: of the run.
         judge: name of the judge, where it has one.
-        models: fingerprints of the judge.
+        models: of the judge, from `judge_models`.
         pairs: what the model was trained on.
 
     Returns:
@@ -112,14 +120,21 @@ def circular_warning(
         >>> circular_warning("treatment", "tiny", frozenset({"sha256:a"}), pairs).split(":")[0]
         'The judge tiny also filtered the training data of run treatment (pairs.parquet)'
     """
-    own = sorted({each.path for each in pairs if each.models & models})
-    if not own:
-        return None
     named = f" {judge}" if judge else ""
-    return (
-        f"The judge{named} also filtered the training data of run {name} ({', '.join(own)}): its "
-        "verdict favours what it selected; judge with people or another judge."
-    )
+    own = sorted({each.path for each in pairs if each.models & models})
+    if own:
+        return (
+            f"The judge{named} also filtered the training data of run {name} ({', '.join(own)}): "
+            "its verdict favours what it selected; judge with people or another judge."
+        )
+    kin = sorted({each.path for each in pairs if each.kin & models})
+    if kin:
+        return (
+            f"The model of the judge{named} also had a say in the training data of run {name} "
+            f"({', '.join(kin)}), with another prompt or calibration, or over its rewrites: its "
+            "verdict may favour what it selected; judge with people or another model."
+        )
+    return None
 
 
 def _judges(manifest: Manifest) -> frozenset[str]:
@@ -128,6 +143,37 @@ def _judges(manifest: Manifest) -> frozenset[str]:
         for model in manifest.models
         if model.get("role") == ROLE and model.get("fingerprint")
     )
+
+
+def _own(manifest: Manifest) -> frozenset[str]:
+    """What tells of the models of the judges, whatever their prompts and calibrations."""
+    found = set()
+    for model in manifest.models:
+        if model.get("role") == ROLE:
+            if model.get("weights"):
+                found.add(str(model["weights"]))
+            if model.get("identity"):
+                found.add(json.dumps(model["identity"], sort_keys=True))
+    return frozenset(found)
+
+
+def _filtered(path: str, judges: frozenset[str], *manifests: Manifest | None) -> FilteredPairs:
+    """Pairs with their judges, and the kin of those that the manifests tell of."""
+    kin: frozenset[str] = frozenset()
+    for manifest in manifests:
+        if manifest is not None:
+            kin |= _own(manifest) | _of_rewrites(manifest, _DEEPEST)
+    return FilteredPairs(path, judges, kin)
+
+
+def _of_rewrites(manifest: Manifest, deepest: int) -> frozenset[str]:
+    """Who accepted the rewrites that a file was made from, one filter after the other."""
+    found: frozenset[str] = frozenset()
+    for item in manifest.inputs if deepest else ():
+        made = _manifest_of(Path(item.path), item.fingerprint) if item.role == "rewrites" else None
+        if made is not None:
+            found |= _judges(made) | _own(made) | _of_rewrites(made, deepest - 1)
+    return found
 
 
 def _manifest_of(place: Path, written: str) -> Manifest | None:
@@ -169,5 +215,6 @@ def _pairs_of(trained: Manifest) -> Iterator[FilteredPairs]:
     for item in trained.inputs:
         if item.role != "pairs":
             continue
-        own = None if judges else _manifest_of(Path(item.path), item.fingerprint)
-        yield FilteredPairs(item.path, judges if own is None else _judges(own))
+        own = _manifest_of(Path(item.path), item.fingerprint)
+        filtered = judges if judges or own is None else _judges(own)
+        yield _filtered(item.path, filtered, trained, own)

@@ -73,6 +73,10 @@ def circular(done: Any) -> list[str]:
     return [text for text in done.document()["warnings"] if "filtered the training data" in text]
 
 
+def kin(done: Any) -> list[str]:
+    return [text for text in done.document()["warnings"] if "had a say in the training" in text]
+
+
 def test_a_judge_that_filtered_the_pairs_behind_a_run_is_named(score: Run, trained: Run) -> None:
     trained(TINY)
     describe("judgments.csv", judge(TINY))
@@ -124,6 +128,83 @@ def test_a_fused_run_stands_for_the_runs_it_was_made_of(trained: Run, files: Pat
     describe("fused.run", inputs=inputs)
     found = pairs_behind("fused.run", fingerprint("fused.run"))
     assert [(each.path, each.models) for each in found] == [("pairs.parquet", {TINY})]
+
+
+# ------------------------------------------------------------------ the same model, another judge
+
+KIN = (
+    "The model of the judge classifier:tiny also had a say in the training data of run treatment "
+    "(pairs.parquet), with another prompt or calibration, or over its rewrites: its verdict may "
+    "favour what it selected; judge with people or another model."
+)
+
+
+def accepted_by(*models: dict[str, Any], again: bool = False) -> tuple[Input, ...]:
+    """Write rewrites that a model accepted (and others, later); return them as an input."""
+    Path("accepted.csv").write_text("query_id,rewrite\nq1,a jacket\n")
+    describe("accepted.csv", *models)
+    if not again:
+        return (read_as("rewrites", "accepted.csv"),)
+    Path("twice.csv").write_text("query_id,rewrite\nq1,a coat\n")
+    describe("twice.csv", judge(OTHER), inputs=(read_as("rewrites", "accepted.csv"),))
+    return (read_as("rewrites", "twice.csv"),)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_judge_that_accepted_the_rewrites_had_a_say(
+    score: Run, trained: Run, again: bool
+) -> None:
+    trained(OTHER)
+    describe("pairs.parquet", judge(OTHER), inputs=accepted_by(judge(TINY), again=again))
+    describe("judgments.csv", judge(TINY))
+    assert circular(score()) == []
+    assert kin(score()) == [KIN]
+    assert kin(score("--trained-on", "pairs.parquet")) == [KIN]
+
+
+def test_rewrites_that_were_filtered_anew_since_say_nothing(score: Run, trained: Run) -> None:
+    trained(OTHER)
+    describe("pairs.parquet", judge(OTHER), inputs=accepted_by(judge(TINY)))
+    describe("judgments.csv", judge(TINY))
+    assert kin(score()) == [KIN]
+    Path("accepted.csv").write_text("query_id,rewrite\nq1,another\n")
+    describe("accepted.csv", judge(TINY))
+    assert kin(score()) == []
+
+
+def test_another_calibration_of_the_same_weights_is_kin(score: Run, trained: Run) -> None:
+    trained(None)
+    describe("pairs.parquet", {**judge(OTHER), "weights": "sha256:w"})
+    describe("judgments.csv", {**judge(TINY), "weights": "sha256:w"})
+    assert (circular(score()), kin(score())) == ([], [KIN])
+    describe("judgments.csv", {**judge(TINY), "weights": "sha256:v"})
+    assert (circular(score()), kin(score())) == ([], [])
+    # the very same judge gets the stronger warning only
+    describe("judgments.csv", {**judge(OTHER), "weights": "sha256:w"})
+    assert (circular(score()), kin(score())) == ([SAID], [])
+
+
+def test_a_language_model_is_the_same_with_another_prompt(
+    score: Run, trained: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evalkit.llm.openai_endpoint import open_endpoint
+    from evalkit.relevance.llm_judge import LanguageModelJudge
+
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+
+    def of(name: str) -> LanguageModelJudge:
+        return LanguageModelJudge(open_endpoint(name, base_url="http://127.0.0.1:9/v1"))
+
+    trained(OTHER)
+    asked = of("small")
+    rewrites = accepted_by(asked.to_manifest(asked.rewrite))
+    describe("pairs.parquet", judge(OTHER), inputs=rewrites)
+    describe("judgments.csv", asked.to_manifest(asked.product))
+    assert circular(score()) == []
+    assert len(kin(score())) == 1
+    other = of("large")
+    describe("judgments.csv", other.to_manifest(other.product))
+    assert kin(score()) == []
 
 
 # ------------------------------------------------------------------ --trained-on
