@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
@@ -68,3 +70,18 @@ def test_facts_settings_and_held_out_queries_make_other_pairs(shop: Shop, tmp_pa
     # made again for what changed, and not taken from what is there
     assert kept() == {"j4", "j5", "j6", "j7", "j8"}
     assert kept(triples=triples) == {"j4", "j5", "j8"}
+
+
+def test_another_calibration_is_another_judge_with_the_same_weights(
+    shop: Shop, tmp_path: Path
+) -> None:
+    changed = tmp_path / "classifier"
+    shutil.copytree(shop.classifier, changed)
+    document = json.loads((changed / "calibration.json").read_text())
+    (changed / "calibration.json").write_text(json.dumps({**document, "temperature": 2.0}))
+    first, other = (
+        shop.pairs(tmp_path / name, settings=SETTINGS, classifier=folder).models[0]
+        for name, folder in (("a.parquet", shop.classifier), ("b.parquet", changed))
+    )
+    assert first["fingerprint"] != other["fingerprint"]
+    assert first["weights"] == other["weights"]
