@@ -41,7 +41,7 @@ from evalkit.progress import say
 from evalkit.relevance.calibrating import Calibration, find_threshold, fit_calibration
 from evalkit.relevance.classifier import score_pairs
 from evalkit.relevance.pair_features import open_features
-from evalkit.training.classifier import read_judged_pairs
+from evalkit.training.examples import read_judged_pairs
 from evalkit.training.fitting import (
     ClassifierSettings,
     calibrate_model,

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evalkit.engines import open_engine
-from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.files import check_replaceable, replacing_folder
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.models import locate_encoder
 from evalkit.progress import say
 from evalkit.relevance.classifier import CALIBRATION_FILE, CALIBRATION_FORMAT, quiet_transformers
+from evalkit.training.examples import (
+    Made,
+    read_judged_pairs,
+    read_labelled_rewrites,
+    rewrite_examples,
+)
 from evalkit.training.fitting import (
     ClassifierSettings,
     Examples,
@@ -41,27 +46,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EXAMPLES_FILE",
-    "read_judged_pairs",
-    "read_labelled_rewrites",
     "train_classifier",
     "train_on_table",
     "train_rewrite_classifier",
 ]
 
 EXAMPLES_FILE = "examples.parquet"
-_MOST_GRADES = 10
-
-
-@dataclass(frozen=True)
-class _Made:
-    """Examples with what the manifest says of them."""
-
-    examples: Examples
-    counts: Mapping[str, int]
-    warnings: tuple[str, ...]
-    rows: Mapping[str, int]
-    extra: Mapping[str, Any]
-    table: pa.Table | None = None
 
 
 def train_classifier(
@@ -106,7 +96,7 @@ def train_classifier(
     """
     files = {"judgments": judgments, "queries": queries, "products": products}
 
-    def make(connection: DuckDBPyConnection) -> _Made:
+    def make(connection: DuckDBPyConnection) -> Made:
         return read_judged_pairs(
             connection,
             judgments,
@@ -164,7 +154,7 @@ def train_rewrite_classifier(
     """
     files = {"rewrites": rewrites} | ({"queries": queries} if queries is not None else {})
 
-    def make(connection: DuckDBPyConnection) -> _Made:
+    def make(connection: DuckDBPyConnection) -> Made:
         return read_labelled_rewrites(connection, rewrites, queries, reading=reading)
 
     chosen = {
@@ -203,10 +193,10 @@ def train_on_table(
         threads: of DuckDB.
     """
 
-    def made(connection: DuckDBPyConnection) -> _Made:
+    def made(connection: DuckDBPyConnection) -> Made:
         table, counts = make(connection)
-        found = _rewrite_examples(table)
-        return _Made(found, counts, (), {}, {}, table)
+        found = rewrite_examples(table)
+        return Made(found, counts, (), {}, {}, table)
 
     return _train(output, files, {"use": "rewrites", **chosen}, made, settings, model, revision,
                   force, memory_limit, threads)  # fmt: skip
@@ -216,7 +206,7 @@ def _train(
     output: str | os.PathLike[str],
     files: Mapping[str, str | os.PathLike[str]],
     chosen: Mapping[str, Any],
-    make: Callable[[DuckDBPyConnection], _Made],
+    make: Callable[[DuckDBPyConnection], Made],
     settings: ClassifierSettings | None,
     model: str | None,
     revision: str | None,
@@ -294,7 +284,7 @@ def _fit_and_write(
     learned: Examples,
     heldout: Examples,
     settings: ClassifierSettings,
-    made: _Made,
+    made: Made,
     use: str,
 ) -> dict[str, Any]:
     from evalkit.relevance.classifier import open_classifier
@@ -331,7 +321,9 @@ def _fit_and_write(
 
 def _agreement(probabilities: Any, heldout: Examples, opened: Any) -> dict[str, Any]:
     """Return the held-out figures; the thresholds of `good` and of the grade are those of use."""
-    from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, roc_auc_score
+    from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score
+
+    from metrics.annotators import grade_kappa
 
     truth = np.asarray(heldout.grades)[heldout.label]
     said = opened.grades_of(probabilities)
@@ -342,185 +334,14 @@ def _agreement(probabilities: Any, heldout: Examples, opened: Any) -> dict[str, 
     return {
         "pairs": len(heldout),
         "accuracy_good": float(accuracy_score(good, said >= heldout.good)),
-        "kappa_good": _kappa(cohen_kappa_score, good, said >= heldout.good),
-        "kappa_grades_quadratic": _kappa(
-            cohen_kappa_score, *named, weights="quadratic", labels=labels
-        ),
+        # two raters who both say one thing only agree as chance does: 0
+        "kappa_good": grade_kappa(good.astype(int), (said >= heldout.good).astype(int), None)
+        or 0.0,
+        "kappa_grades_quadratic": grade_kappa(
+            heldout.label, np.searchsorted(heldout.grades, said), "quadratic"
+        )
+        or 0.0,
         "auc": float(roc_auc_score(good, opened.good_of(probabilities))),
         "confusion": {"rows": "human grade", "grades": list(heldout.grades),
                       "pairs": counts.tolist()},
     }  # fmt: skip
-
-
-def _kappa(kappa: Callable[..., Any], *ratings: Any, **options: Any) -> float:
-    """Return Cohen's kappa; two raters who both say one thing only agree as chance does: 0."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = float(kappa(*ratings, **options))
-    return 0.0 if np.isnan(found) else found
-
-
-def read_judged_pairs(
-    connection: DuckDBPyConnection,
-    judgments: str | os.PathLike[str],
-    queries: str | os.PathLike[str],
-    products: str | os.PathLike[str],
-    *,
-    good: float = 1.0,
-    gains: Mapping[str, float] | None = None,
-    fields: Sequence[str] | None = None,
-    reading: Mapping[str, Mapping[str, Any]] | None = None,
-) -> _Made:
-    """Read graded pairs with their texts; see `train_classifier`.
-
-    Several judgments of one pair are several examples.
-
-    Raises:
-        InputError: a file cannot be used, or grades are words without a number.
-        SettingsError: `good` is none of the grades' range, or there are too many grades.
-    """
-    from evalkit.relevance.pair_texts import join_texts
-    from evalkit.tables import read
-
-    arguments = dict(reading or {})
-    judged = read("judgments", judgments, connection, **arguments.get("judgments", {}))
-    grade = "CAST(grade AS DOUBLE)"
-    if str(dict(zip(judged.relation.columns, judged.relation.types, strict=True))["grade"]) == (
-        "VARCHAR"
-    ):
-        grade = _grade_of_words(judged.relation, judged.path, gains)
-    pairs = judged.relation.select(f"query_id, product_id, {grade} AS grade")
-    table, counts, chosen = join_texts(
-        connection,
-        pairs,
-        queries,
-        products,
-        fields=fields,
-        columns=("grade",),
-        reading=reading,
-    )
-    found = np.asarray(table.column("grade").to_numpy(), dtype=np.float64)
-    grades, label = np.unique(found, return_inverse=True)
-    if not 2 <= len(grades) <= _MOST_GRADES:
-        raise InputError(
-            judged.path,
-            [Problem(f"{len(grades):,} different grades, and a classifier learns 2 to "
-                     f"{_MOST_GRADES}")],
-            remedy="Bring the grades to a few steps.",
-        )  # fmt: skip
-    if not grades[0] < good <= grades[-1]:
-        raise SettingsError(
-            f"--good {good:g} makes all grades good or none; they go from {grades[0]:g} to "
-            f"{grades[-1]:g}."
-        )
-    examples = Examples(
-        tuple(table.column("query_id").to_pylist()),
-        tuple(table.column("query").to_pylist()),
-        tuple(table.column("text").to_pylist()),
-        label.astype(np.int64),
-        tuple(map(float, grades)),
-        good,
-    )
-    warnings = []
-    left_out = counts["without_query"] + counts["without_product"]
-    if left_out:
-        warnings.append(
-            f"{left_out:,} of {counts['pairs']:,} judgments are left out: "
-            f"{counts['without_query']:,} without a query's text, {counts['without_product']:,} "
-            "without a product's."
-        )
-    return _Made(
-        examples,
-        counts,
-        tuple(warnings),
-        {"judgments": judged.rows},
-        {"fields": list(chosen)},
-    )
-
-
-def _grade_of_words(relation: Any, path: str, gains: Mapping[str, float] | None) -> str:
-    labels = [row[0] for row in relation.aggregate("grade").order("grade").fetchall()]
-    missing = [label for label in labels if label not in (gains or {})]
-    if missing:
-        raise InputError(
-            path,
-            [Problem(f"the grade {label!r} has no number") for label in missing[:10]],
-            remedy="Give --gains, such as E=3,S=2,C=1,I=0.",
-            total=len(missing),
-        )
-    cases = " ".join(
-        "WHEN '" + label.replace("'", "''") + f"' THEN {(gains or {})[label]!r}" for label in labels
-    )
-    return f"CAST(CASE grade {cases} END AS DOUBLE)"
-
-
-def read_labelled_rewrites(
-    connection: DuckDBPyConnection,
-    rewrites: str | os.PathLike[str],
-    queries: str | os.PathLike[str] | None = None,
-    *,
-    reading: Mapping[str, Mapping[str, Any]] | None = None,
-) -> _Made:
-    """Read labelled rewrites; see `train_rewrite_classifier`.
-
-    Raises:
-        InputError: a column is missing or a label is neither 0 nor 1.
-    """
-    from evalkit.tables import need_column, read
-
-    arguments = dict(reading or {})
-    table = read("rewrites", rewrites, connection, **arguments.get("rewrites", {}))
-    relation = table.relation
-    columns = set(table.columns)
-    rows = {"rewrites": table.rows}
-    need_column(
-        table, "label", remedy="Add it: 1 where the rewrite keeps what the query asks for, else 0."
-    )
-    if queries is not None:
-        asked = read("queries", queries, connection, **arguments.get("queries", {}))
-        new = [name for name in ("query", "family") if name in asked.columns]
-        relation.create_view("evalkit_labelled", replace=True)
-        asked.relation.select(", ".join(["query_id", *new])).create_view(
-            "evalkit_labelled_queries", replace=True
-        )
-        own = [f"r.{name}" for name in table.columns if name not in new]
-        relation = connection.sql(
-            f"SELECT {', '.join(own + [f'q.{name}' for name in new])} FROM evalkit_labelled r "
-            "LEFT JOIN evalkit_labelled_queries q USING (query_id)"
-        )
-        columns |= set(new)
-        rows["queries"] = asked.rows
-    if "query" not in columns:
-        raise InputError(
-            table.path,
-            [Problem("there is no column query")],
-            remedy="Add it, or give --queries.",
-        )
-    family = "coalesce(CAST(family AS VARCHAR), query_id)" if "family" in columns else "query_id"
-    label = "lower(trim(CAST(label AS VARCHAR)))"
-    found = connection.sql(
-        f"SELECT query_id, CAST(query AS VARCHAR) AS query, rewrite, {family} AS family, "
-        f"CASE WHEN {label} IN ('1', '1.0', 'true') THEN 1 WHEN {label} IN ('0', '0.0', 'false') "
-        "THEN 0 END AS label FROM relation ORDER BY query_id, rewrite"
-    ).to_arrow_table()
-    for name, problem, remedy in (
-        ("query", "have no query", "Give the queries that the rewrites are of."),
-        ("label", "have a label that is neither 0 nor 1", "Write 1 or 0."),
-    ):
-        empty = found.column(name).null_count
-        if empty:
-            raise InputError(table.path, [Problem(f"{empty:,} rows {problem}")], remedy=remedy)
-    return _Made(_rewrite_examples(found), {"rewrites": found.num_rows}, (), rows, {})
-
-
-def _rewrite_examples(table: pa.Table) -> Examples:
-    return Examples(
-        tuple(table.column("family").to_pylist()),
-        tuple(table.column("query").to_pylist()),
-        tuple(table.column("rewrite").to_pylist()),
-        np.asarray(table.column("label").to_numpy(), dtype=np.int64),
-        (0.0, 1.0),
-        1.0,
-    )
