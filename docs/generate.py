@@ -32,6 +32,7 @@ NOT_RUN = {
     "make ": "installs packages and runs everything, this test included",
     "pip install": "would change the environment that the tests run in",
     "--model intfloat/e5-small-v2": "downloads a model from the hub",
+    "evalkit synthesize all": "trains two classifiers, which takes minutes",
     "evalkit annotate": "serves pages until it is stopped",
 }
 

@@ -91,6 +91,8 @@ def test_only_the_named_commands_are_not_run() -> None:
         "pip install 'evalkit-search[models,offline]'",
         "evalkit annotate --db demo/pages.db",
         "evalkit index --products sample_data/products.jsonl --model intfloat/e5-small-v2",
+        "evalkit synthesize all --products sample_data/products.jsonl --per-type 250 "
+        "-o demo/training",
     ]
 
 
