@@ -2,8 +2,9 @@
 
 Which rewrites keep what their query asks for? Four answers, and pairs of them:
 
-- rules: `evalkit.rewriting.breaks`, with the graph of the catalogue where there is one. Each
-  rewrite is judged by itself: that one repeats another is not what was graded.
+- rules of writing: `evalkit.rewriting.breaks`, with the graph of the catalogue where there is one.
+  Each rewrite is judged by itself: that one repeats another is not what was graded.
+- rules: these and `evalkit.rewriting.straying.strays`, which the filter looks at, too.
 - cosine: of query and rewrite, by the untrained default encoder.
 - cosine of topic: of the query's positive part (`evalkit.constraints.topic`) and the rewrite.
 - classifier: a folder of `evalkit train classifier`, at 0.5 and with a threshold that is learnt.
@@ -36,6 +37,7 @@ from evalkit.constraints import Structure
 from evalkit.constraints.topic import topic
 from evalkit.engines import open_engine
 from evalkit.rewriting import TypedQuery, breaks
+from evalkit.rewriting.straying import strays
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,9 +95,15 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, metavar="JSON")
     given = parser.parse_args()
     graded = read_labels(given.labels)
-    said = rule_reasons(graded, open_graphs(given.sample, given.electronics))
+    graphs = open_graphs(given.sample, given.electronics)
+    written, said = rule_reasons(graded, graphs, strict=False), rule_reasons(graded, graphs)
     scores = all_scores(graded, given.classifier)
-    accepted = systems(graded, np.array([not reason for reason in said]), scores)
+    accepted = systems(
+        graded,
+        np.array([not reason for reason in written]),
+        np.array([not reason for reason in said]),
+        scores,
+    )
     document = {
         "rewrites": len(graded.rows),
         "queries": int(graded.group.max()) + 1,
@@ -143,17 +151,25 @@ def open_graphs(sample: Path, electronics: Path | None) -> dict[str, Graph]:
     return found
 
 
-def rule_reasons(graded: Graded, graphs: Mapping[str, Graph]) -> list[str]:
-    """Return which rule each rewrite breaks, or ``."""
-    return [
-        breaks(query, row["rewrite"], graph=graphs.get(row["catalogue"]))
-        for query, row in zip(graded.asked, graded.rows, strict=True)
-    ]
+def rule_reasons(graded: Graded, graphs: Mapping[str, Graph], *, strict: bool = True) -> list[str]:
+    """Return which rule each rewrite breaks, or ``; not strict, of the rules of writing alone."""
+    found = []
+    for query, row in zip(graded.asked, graded.rows, strict=True):
+        graph = graphs.get(row["catalogue"])
+        broken = breaks(query, row["rewrite"], graph=graph)
+        found.append(broken or (strays(query, row["rewrite"], graph) if strict else ""))
+    return found
 
 
-def systems(graded: Graded, unbroken: Flags, scores: Mapping[str, Scores]) -> dict[str, Flags]:
+def systems(
+    graded: Graded, written: Flags, unbroken: Flags, scores: Mapping[str, Scores]
+) -> dict[str, Flags]:
     """Return what each system accepts."""
-    found = {"all accepted": np.ones_like(unbroken), "rules": unbroken}
+    found = {
+        "all accepted": np.ones_like(unbroken),
+        "rules of writing": written,
+        "rules": unbroken,
+    }
     for name, score in scores.items():
         every = np.ones_like(unbroken)
         if name.startswith("classifier"):

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 MOST_WORDS = 16
-RULES = 2  # raised when the same rewrite may be told otherwise, for manifests
+RULES = 3  # raised when the same rewrite may be told otherwise, for manifests
 
 
 def breaks(
@@ -89,13 +89,14 @@ def breaks(
 def filter_rule(
     graph: Graph | None,
 ) -> Callable[[str, str, Structure | None, str, Sequence[str]], str]:
-    """Return `breaks` in the form that a filter of rewrites takes.
+    """Return `breaks`, and then `strays`, in the form that a filter of rewrites takes.
 
     The function gets query_id, query, structure (or None), the rewrite and those before it. With a
     graph it knows names as `evalkit.rewriting.catalogue` does, so that it takes what that writes.
     """
     from evalkit.constraints import Structure, TypedQuery
     from evalkit.rewriting.asking import open_reader
+    from evalkit.rewriting.straying import strays
 
     plain = Structure("general")
     reader = open_reader(graph.catalogue, graph) if graph is not None else None
@@ -114,7 +115,8 @@ def filter_rule(
         earlier: Sequence[str],
     ) -> str:
         asked = TypedQuery(query_id, query, structure or plain)
-        return breaks(asked, rewrite, earlier=earlier, graph=graph, is_name=names(asked))
+        broken = breaks(asked, rewrite, earlier=earlier, graph=graph, is_name=names(asked))
+        return broken or strays(asked, rewrite, graph)
 
     return rule
 

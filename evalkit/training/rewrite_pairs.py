@@ -6,12 +6,18 @@ it is made from products that do. A corruption breaks one thing on purpose, in o
 | corruption | "leather jacket without hood" becomes |
 | --- | --- |
 | `negation dropped` | hooded leather jacket, leather jacket hood |
+| `negation in words` | leather jacket no hood |
+| `exclusion left out` | leather jacket |
 | `other kind` | leather boots |
 | `other value` | cotton jacket |
+| `property lost` | jacket with buttons |
 | `names the reference` | (cheaper than a Dovane) dovane multi-styler |
 | `dearer` | (under 50) luxury leather jacket, or the brand of a dearer tier |
 | `kind lost` | leather |
 | `echo` | the query itself |
+
+A search reads "no hood" as a hood, and the bare positive part finds as many hoods as the catalogue
+has; where only brands are excluded it is mostly right, and no corruption.
 
 Labels are by rule, so a classifier trained on them knows these mistakes and no others. What people
 think of rewrites is measured on rewrites graded by hand.
@@ -28,7 +34,7 @@ from evalkit.errors import SettingsError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
@@ -42,8 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["CORRUPTIONS", "construct_rewrites", "corruptions", "train_on_constructed"]
 
 CORRUPTIONS = (
-    "negation dropped", "other kind", "other value", "names the reference", "dearer", "kind lost",
-    "echo",
+    "negation dropped", "negation in words", "exclusion left out", "other kind", "other value",
+    "property lost", "names the reference", "dearer", "kind lost", "echo",
 )  # fmt: skip
 _ECHOES = 10  # one query in so many gets its echo: a rule finds it anyway
 _DEAR = ("luxury", "premium", "designer", "high-end")
@@ -128,12 +134,17 @@ def corruptions(query: TypedQuery, graph: Graph, *, seed: int = 0) -> Iterator[_
         for words in _said(condition):
             yield _Draft(_join(wanted, [words], kind), "negation dropped")
             yield _Draft(_join(_topic(query, kind), [words]), "negation dropped")
+            denied = drawn.choice(("no", "without", "not"))
+            yield _Draft(_join(_topic(query, kind), [denied, words]), "negation in words")
+        if condition.attribute != "brand":
+            yield _Draft(_topic(query, kind), "exclusion left out")
     if kind and graph is not None:
         own = {name for each in structure.kinds for name in (each, *graph.kinds_named(each))}
         others = [name for name in graph.kinds() if name not in own]
         for other in drawn.sample(others, min(2, len(others))):
             yield _Draft(_join(wanted or _a_value(graph, other, drawn), other), "other kind")
         yield from _other_values(query, graph, kind, drawn)
+        yield from _lost_properties(query, graph, kind, wanted, drawn)
     if structure.reference is not None:
         name = structure.reference.brand or structure.reference.text
         text = structure.reference.text
@@ -171,6 +182,20 @@ def _other_values(
             yield _Draft(_join(swapped, kind), "other value")
 
 
+def _lost_properties(
+    query: TypedQuery, graph: Graph, kind: str, wanted: Sequence[str], drawn: random.Random
+) -> Iterator[_Draft]:
+    """Leave one wanted property out; in its place stands one that nobody asked for."""
+    stated = {each.attribute for each in query.structure.required}
+    for place in range(len(wanted)):
+        kept = [words for number, words in enumerate(wanted) if number != place]
+        name = (graph.kinds_named(kind) or (kind,))[0]
+        others = _a_value(graph, name, drawn, stated)
+        text = _join(kept, others, kind)
+        if not graph.says(text, wanted[place]):
+            yield _Draft(text, "property lost")
+
+
 def _dearer_brands(
     query: TypedQuery, graph: Graph, kind: str, wanted: Sequence[str], drawn: random.Random
 ) -> Iterator[_Draft]:
@@ -194,9 +219,18 @@ def _dearer_brands(
         yield _Draft(_join(drawn.choice(dear), wanted, kind), "dearer")
 
 
-def _a_value(graph: Graph, kind: str, drawn: random.Random) -> list[str]:
-    """Return a value of a kind, so that a wrong kind is not told by being bare."""
-    for attribute in graph.attributes(kind)[:1]:
+def _a_value(
+    graph: Graph, kind: str, drawn: random.Random, but: Collection[str | None] = ()
+) -> list[str]:
+    """Return a value of a kind, so that what is wrong is not told by being bare.
+
+    Args:
+        graph: of the catalogue.
+        kind: one of its kinds.
+        drawn: chance.
+        but: attributes that are not taken.
+    """
+    for attribute in [name for name in graph.attributes(kind) if name not in but][:1]:
         values = [
             value
             for value in graph.values(kind, attribute)

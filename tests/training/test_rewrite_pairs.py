@@ -78,7 +78,7 @@ GENERAL = asked(3, "blue lamp", Structure("general", ("lamp",), (Condition("colo
 
 def found(query: TypedQuery, graph: Graph) -> dict[str, list[str]]:
     result: dict[str, list[str]] = {}
-    for seed in range(20):
+    for seed in range(40):
         for draft in corruptions(query, graph, seed=seed):
             result.setdefault(draft.corruption, []).append(draft.text)
     return result
@@ -86,9 +86,12 @@ def found(query: TypedQuery, graph: Graph) -> dict[str, list[str]]:
 
 def test_each_query_is_corrupted_in_the_ways_that_its_structure_allows(graph: Graph) -> None:
     negative, cheaper, general = (found(each, graph) for each in (NEGATIVE, CHEAPER, GENERAL))
-    assert set(negative) == {"negation dropped", "other kind", "other value", "kind lost", "echo"}
+    assert set(negative) == {
+        "negation dropped", "negation in words", "exclusion left out", "other kind", "other value",
+        "property lost", "kind lost", "echo",
+    }  # fmt: skip
     assert set(cheaper) == {"other kind", "names the reference", "dearer", "echo"}
-    assert set(general) == {"other kind", "other value", "kind lost", "echo"}
+    assert set(general) == {"other kind", "other value", "property lost", "kind lost", "echo"}
     assert set(negative) | set(cheaper) | set(general) == set(CORRUPTIONS)
 
 
@@ -96,6 +99,24 @@ def test_a_dropped_negation_asks_for_the_excluded_thing(graph: Graph) -> None:
     texts = found(NEGATIVE, graph)["negation dropped"]
     assert set(texts) == {"red leather jacket", "red jacket leather"}
     assert all(breaks(NEGATIVE, text) for text in texts)
+
+
+def test_a_lost_property_leaves_room_for_one_that_nobody_asked_for(graph: Graph) -> None:
+    texts = found(GENERAL, graph)["property lost"]
+    assert {text.split()[0] for text in texts} <= set(MATERIALS)
+    assert {text.split()[-1] for text in texts} == {"lamp"}
+
+
+def test_a_negation_in_words_still_names_the_thing(graph: Graph) -> None:
+    texts = set(found(NEGATIVE, graph)["negation in words"])
+    assert texts <= {f"red jacket {word} leather" for word in ("no", "without", "not")}
+    assert set(found(NEGATIVE, graph)["exclusion left out"]) == {"red jacket"}
+
+
+def test_the_bare_positive_part_is_right_where_a_brand_is_excluded(graph: Graph) -> None:
+    excluded = (Condition("brand", ("Almo",)),)
+    query = asked(5, "kettle not almo", Structure("negative", ("kettle",), excluded=excluded))
+    assert "exclusion left out" not in found(query, graph)
 
 
 def test_another_kind_is_none_of_the_wanted_ones(graph: Graph) -> None:
