@@ -64,7 +64,7 @@ def train() -> None:
 )
 @click.option("--model", help="Folder or hub id to begin with; all-MiniLM-L6-v2 otherwise.")
 @click.option("--revision", help="Branch, tag or commit of the model on the hub.")
-@click.option("--epochs", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--learning-rate", type=float, default=1e-4, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True)
 @click.option(

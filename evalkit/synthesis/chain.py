@@ -263,10 +263,11 @@ def _train(
     from evalkit.training.classifier import train_classifier
     from evalkit.training.fitting import ClassifierSettings
 
-    epochs, good = 2, chosen.good
+    # People grade few queries, which are learnt by heart; what a catalogue states is of many.
+    paired_anew, good = 0.5, chosen.good
     if judgments is None or judged_queries is None:
         judgments, judged_queries = _weak_labels(shop, place, chosen)
-        epochs, good = 1, WEAK_GOOD
+        paired_anew, good = 0.0, WEAK_GOOD
     train_classifier(
         judge,
         judgments,
@@ -274,7 +275,7 @@ def _train(
         shop.files.products,
         good=good,
         fields=chosen.fields,
-        settings=ClassifierSettings(epochs=epochs, seed=chosen.seed),
+        settings=ClassifierSettings(epochs=1, paired_anew=paired_anew, seed=chosen.seed),
         model=chosen.model,
         reading={"products": shop.files.reading},
         force=shop.force,

@@ -118,7 +118,7 @@ class ClassifierSettings:
         device: where it runs.
     """
 
-    epochs: int = 3
+    epochs: int = 1
     learning_rate: float = 1e-4
     batch_size: int = 16
     max_length: int = 128

@@ -78,7 +78,7 @@ GENERAL = asked(3, "blue lamp", Structure("general", ("lamp",), (Condition("colo
 
 def found(query: TypedQuery, graph: Graph) -> dict[str, list[str]]:
     result: dict[str, list[str]] = {}
-    for seed in range(40):
+    for seed in range(60):
         for draft in corruptions(query, graph, seed=seed):
             result.setdefault(draft.corruption, []).append(draft.text)
     return result
