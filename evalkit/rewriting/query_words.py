@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalkit.knowledge.words import read_words
 from evalkit.rewriting.wording import CONNECTORS, fold, split, stems
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from evalkit.constraints import Condition, TypedQuery
     from evalkit.knowledge.graph import Graph
 
-__all__ = ["excluded_words", "kind_names", "reference_words"]
+__all__ = ["excluded_words", "kind_names", "reference_words", "states_excluded"]
 
 
 def excluded_words(query: TypedQuery) -> tuple[str, ...]:
@@ -24,6 +25,15 @@ def excluded_words(query: TypedQuery) -> tuple[str, ...]:
     for condition in query.structure.excluded:
         found.update(dict.fromkeys(_condition_words(condition)))
     return tuple(found)
+
+
+def states_excluded(query: TypedQuery, text: str, graph: Graph | None = None) -> str:
+    """Return the excluded word that a text states, directly or by a word of its family, or ``.
+
+    `leather-free` and `faux leather` do not state leather.
+    """
+    words = read_words() if graph is None else graph.words
+    return next((word for word in excluded_words(query) if words.says(text, word)), "")
 
 
 def _condition_words(condition: Condition) -> list[str]:

@@ -11,8 +11,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from evalkit.knowledge.words import read_words
-from evalkit.rewriting.query_words import excluded_words, kind_names, reference_words
+from evalkit.rewriting.query_words import (
+    excluded_words,
+    kind_names,
+    reference_words,
+    states_excluded,
+)
+from evalkit.rewriting.straying import strays
 from evalkit.rewriting.wording import CONNECTORS, bag, contains, fold, is_near, split, stems
 
 if TYPE_CHECKING:
@@ -96,7 +101,6 @@ def filter_rule(
     """
     from evalkit.constraints import Structure, TypedQuery
     from evalkit.rewriting.asking import open_reader
-    from evalkit.rewriting.straying import strays
 
     plain = Structure("general")
     reader = open_reader(graph.catalogue, graph) if graph is not None else None
@@ -119,15 +123,6 @@ def filter_rule(
         return broken or strays(asked, rewrite, graph)
 
     return rule
-
-
-def states_excluded(query: TypedQuery, text: str, graph: Graph | None = None) -> str:
-    """Return the excluded word that a text states, directly or by a word of its family, or ``.
-
-    `leather-free` and `faux leather` do not state leather.
-    """
-    words = read_words() if graph is None else graph.words
-    return next((word for word in excluded_words(query) if words.says(text, word)), "")
 
 
 def _names(rewrite: str, name: str) -> bool:

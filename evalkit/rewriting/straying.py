@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.constraints.topic import topic
 from evalkit.knowledge.words import read_words
-from evalkit.rewriting.query_words import kind_names
-from evalkit.rewriting.rules import states_excluded
+from evalkit.rewriting.query_words import kind_names, states_excluded
 from evalkit.rewriting.wording import split, stems
 
 if TYPE_CHECKING:
