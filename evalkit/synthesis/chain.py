@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChainSettings", "synthesize_all"]
 
-_WEAK_QUERIES = 400
+_WEAK_QUERIES = 200
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def synthesize_all(
             rewrite_judge,
             queries,
             products,
-            n=2,
+            n=1,
             catalogue_settings=catalogue_settings,
             triples=triples,
             settings=ClassifierSettings(epochs=1, max_length=48, seed=chosen.seed),
