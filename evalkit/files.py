@@ -19,6 +19,7 @@ __all__ = [
     "check_replaceable",
     "check_target",
     "is_alive",
+    "make_folder_of",
     "replacing_file",
     "replacing_folder",
     "write_text",
@@ -46,6 +47,23 @@ def check_target(path: str | os.PathLike[str]) -> None:
         raise InputError(name, [Problem(f"the folder {folder} does not exist")], remedy="Make it.")
     if not os.access(folder, os.W_OK):
         raise InputError(name, [Problem("cannot be written")], remedy="Check the permissions.")
+
+
+def make_folder_of(path: str | os.PathLike[str]) -> None:
+    """Make the folder that a file shall be in, where it is not there.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    folder = Path(os.path.realpath(path)).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            os.fspath(path),
+            [Problem(f"its folder cannot be made ({error.strerror or error})")],
+            remedy="Name another place.",
+        ) from error
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> None:

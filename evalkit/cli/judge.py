@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.llm_options import language_model_options, open_model
+from evalkit.cli.output import check_outputs
 from evalkit.cli.table_options import (
     FORMATS,
     columns_option,
@@ -96,6 +97,7 @@ def judge(**chosen: Any) -> None:
 
     if (chosen["classifier"] is None) == (chosen["llm"] is None):
         raise SettingsError("Give one judge: --classifier or --llm.")
+    check_outputs(chosen["output"], make_folders=True)
     who, fields, settings = _classifier(chosen) if chosen["classifier"] else _language_model(chosen)
     names = column_names(chosen["maps"])
     judge_results(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Write = Callable[..., str]
 
 __all__ = [
+    "check_output_folder",
     "check_outputs",
     "color",
     "emit",
@@ -79,14 +80,18 @@ def output_form(path: str | None) -> str:
     return _FORMS[ending]
 
 
-def check_outputs(*paths: str | None) -> None:
+def check_outputs(*paths: str | None, make_folders: bool = False) -> None:
     """Refuse files that cannot be written, and one file for two things, before any work.
+
+    Args:
+        paths: the outputs; None where one was not asked for.
+        make_folders: the command makes the folder of an output that has none.
 
     Raises:
         InputError: a file cannot be written.
         SettingsError: two outputs are the same, or one is read by the command.
     """
-    from evalkit.files import check_target
+    from evalkit.files import check_target, make_folder_of
 
     named = [path for path in paths if path is not None]
     files = [path for path in named if path != "-"]
@@ -98,17 +103,49 @@ def check_outputs(*paths: str | None) -> None:
     for path in files:
         if os.path.isfile(path) and named_at_all.count(os.path.realpath(path)) > 1:
             raise SettingsError(f"{path} is read by this command; write to another file.")
+    for path in files:
+        if make_folders:
+            make_folder_of(path)
         check_target(path)
 
 
+def check_output_folder(folder: str, *inside: str) -> None:
+    """Refuse a folder that is a file, or that would be written over something that is read.
+
+    Args:
+        folder: where the command writes.
+        inside: names of the files and folders that it writes there; none where it replaces the
+            folder as a whole.
+
+    Raises:
+        InputError: it is a file.
+        SettingsError: what would be written is read by the command.
+    """
+    from evalkit.errors import InputError, Problem
+
+    if not os.path.isdir(folder) and os.path.lexists(folder):
+        raise InputError(folder, [Problem("is a file")], remedy="Name a folder.")
+    place = os.path.realpath(folder)
+    written = [os.path.join(place, name) for name in inside] or [place]
+    named = _named_files()
+    if not inside and named.count(place) > 1:
+        raise SettingsError(f"{folder} is read by this command; write to another folder.")
+    for path in named:
+        if any(path != place and (path + os.sep).startswith(each + os.sep) for each in written):
+            raise SettingsError(
+                f"{os.path.relpath(path, place)} in {folder} is read by this command and would be "
+                "written over; write to another folder."
+            )
+
+
 def _named_files() -> list[str]:
-    """Every existing file that the running command's options name, also as NAME=FILE."""
+    """Every existing file or folder that the command's options name, also as NAME=FILE."""
     context = click.get_current_context(silent=True)
     given = [] if context is None else list(context.params.values())
     texts = [text for value in given for text in (value if isinstance(value, tuple) else (value,))]
     paths = [text for text in texts if isinstance(text, str) and text not in ("", "-")]
-    files = [path if os.path.isfile(path) else path.partition("=")[2] for path in paths]
-    return [os.path.realpath(path) for path in files if os.path.isfile(path)]
+    files = [path if os.path.exists(path) else path.partition("=")[2] for path in paths]
+    return [os.path.realpath(path) for path in files if path and os.path.exists(path)]
 
 
 def width(path: str | None) -> int | None:

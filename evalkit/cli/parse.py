@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from evalkit.cli.llm_options import language_model_options, open_model
+from evalkit.cli.output import check_outputs
 from evalkit.cli.table_options import (
     FORMATS,
     catalogue_options,
@@ -70,6 +71,7 @@ def queries(**chosen: Any) -> None:
                 raise SettingsError(f"{option} says something about a catalogue; name --products.")
     if (chosen["method"] == "llm") != (chosen["llm"] is not None):
         raise SettingsError("--parser llm and --llm MODEL belong together.")
+    check_outputs(chosen["output"], make_folders=True)
     files = None
     if chosen["products"] is not None:
         files = CatalogueFiles(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.llm_options import language_model_options, open_model
+from evalkit.cli.output import check_outputs
 from evalkit.cli.table_options import (
     FORMATS,
     catalogue_options,
@@ -69,6 +70,7 @@ def rewrites(**chosen: Any) -> None:
         raise SettingsError("Give one of --classifier, --llm and --rules-only.")
     if chosen["threshold"] is not None and chosen["precision"] is not None:
         raise SettingsError("Give --threshold or --precision, not both.")
+    check_outputs(chosen["output"], make_folders=True)
     threshold = 0.5 if chosen["threshold"] is None else chosen["threshold"]
     model: Any = None
     models: tuple[Any, ...] = ()

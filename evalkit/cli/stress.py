@@ -144,7 +144,7 @@ def stress(form: str | None, output: str | None, **chosen: Any) -> None:
     form = form or output_form(output)
     if form == "html" and to_terminal(output):
         raise SettingsError("--format html needs a file: add -o stress.html.")
-    check_outputs(output)
+    check_outputs(output, make_folders=True)
     if chosen["threshold"] is not None and chosen["classifier"] is None:
         raise SettingsError("--threshold is of a classifier; name it with --classifier.")
     kinds = ("products", "queries", "rewrites", "judgments", "pairs")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from evalkit.cli.output import check_outputs
+from evalkit.cli.output import check_output_folder, check_outputs
 from evalkit.cli.table_options import (
     catalogue_options,
     listed,
@@ -161,7 +161,7 @@ def pairs(**chosen: Any) -> None:
         raise SettingsError("--card shows what was dropped and why; name --candidates too.")
     if chosen["card"] is not None and not chosen["card"].endswith((".html", ".md")):
         raise SettingsError(f"--card {chosen['card']}: name it .html or .md.")
-    check_outputs(chosen["output"], chosen["candidates"], chosen["card"])
+    check_outputs(chosen["output"], chosen["candidates"], chosen["card"], make_folders=True)
     synthesize_pairs(
         chosen["queries"],
         chosen["rewrites"],
@@ -234,9 +234,15 @@ def all_(**chosen: Any) -> None:
     """
     from pathlib import Path
 
-    from evalkit.synthesis.chain import ChainSettings, synthesize_all
+    from evalkit.synthesis.chain import CHAIN_WRITES, ChainSettings, synthesize_all
 
     folder = Path(chosen["output"])
+    given = {"classifier": chosen["classifier"], "rewrite-classifier": chosen["rewrite_classifier"]}
+    check_output_folder(
+        chosen["output"],
+        *(name for name in CHAIN_WRITES if given.get(name) is None),
+        *("card.html", "card.md"),
+    )
     synthesize_all(
         chosen["products"],
         folder,

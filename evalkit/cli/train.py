@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from evalkit.cli.output import check_output_folder
 from evalkit.cli.table_options import (
     catalogue_options,
     columns_option,
@@ -134,6 +135,7 @@ def classifier(**chosen: Any) -> None:
         if chosen[name] is None:
             option = {"judgments": "--judgments", "constructed": "--pairs rewrites"}[use]
             raise SettingsError(f"{option} needs --{name}.")
+    check_output_folder(chosen["output"])
     names = column_names(chosen["maps"])
     common: dict[str, Any] = {
         "settings": ClassifierSettings(

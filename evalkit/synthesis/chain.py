@@ -28,7 +28,21 @@ if TYPE_CHECKING:
 
     Path_ = str | os.PathLike[str]
 
-__all__ = ["ChainSettings", "synthesize_all"]
+__all__ = ["CHAIN_WRITES", "ChainSettings", "synthesize_all"]
+
+CHAIN_WRITES = (
+    "queries.parquet",
+    "queries.md",
+    "lexical.index",
+    "dense.index",
+    "rewrites.parquet",
+    "rewrite-classifier",
+    "accepted.parquet",
+    "classifier",
+    "pairs.parquet",
+    "candidates.parquet",
+)
+"""What the chain makes in its folder, whatever was given to it."""
 
 _WEAK_QUERIES = 200
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from evalkit.constraints import QUERY_TYPES, QueryType
 from evalkit.engines import open_engine
 from evalkit.errors import InputError, Problem, SettingsError
-from evalkit.files import check_target
+from evalkit.files import check_target, make_folder_of
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
 from evalkit.synthesis.duplicates import near_duplicates
@@ -147,11 +147,12 @@ def synthesize_queries(
             else "--llm is of no use without llm among the sources (--source)."
         )
     target = Path(output)
-    check_target(target)
-    if report is not None:
-        check_target(report)
-        if Path(report).suffix not in (".md", ".json"):
-            raise SettingsError(f"--report {report}: its name must end in .md or .json.")
+    for path in (target, report):
+        if path is not None:
+            make_folder_of(path)
+            check_target(path)
+    if report is not None and Path(report).suffix not in (".md", ".json"):
+        raise SettingsError(f"--report {report}: its name must end in .md or .json.")
     shop = CatalogueFiles(products, catalogue_settings, triples, reading or {})
     inputs = shop.inputs()
     if compare is not None:

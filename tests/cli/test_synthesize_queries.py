@@ -51,7 +51,7 @@ def test_queries_are_made_with_a_manifest_and_a_report(spawn: Spawn, tmp_path: P
         (("--products", PRODUCTS, "--triples", "bad.csv"), "bad.csv"),
         (("--products", PRODUCTS, "--per-type", 0), "--per-type"),
         (("--products", PRODUCTS, "--similarity", 2), "--similarity"),
-        (("--products", PRODUCTS, "-o", "missing/queries.csv"), "does not exist"),
+        (("--products", PRODUCTS, "-o", "bad.yaml/queries.csv"), "folder cannot be made"),
     ],
 )
 def test_bad_input_is_told_in_one_line(
