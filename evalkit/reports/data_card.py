@@ -13,7 +13,7 @@ from evalkit.files import write_text
 from evalkit.reports.figures import BETTER, NEITHER, WORSE, Figure, axes, label
 from evalkit.reports.grids import escape_markdown
 from evalkit.reports.html_page import data_table, page, plot
-from evalkit.reports.markup import element, join
+from evalkit.reports.markup import Html, element, join
 from evalkit.reports.provenance import provenance
 from evalkit.reports.terminal import plain
 
@@ -33,7 +33,7 @@ _WAY = (
     ("passed", "checker: pass"),
     ("unknown", "checker: unknown"),
     ("failed", "checker: fail"),
-    ("judged", "seen by the classifier"),
+    ("judged", "seen by the classifier, hard negatives too"),
     ("doubted", "classifier doubts"),
     ("kept", "pairs kept"),
     ("kept_dev", "of these for dev"),
@@ -50,6 +50,13 @@ def card_markdown(document: Document) -> str:
     parts += _table(["", *[escape_markdown(row["query_type"]) for row in types]], _way_rows(types))
     for title, headers, rows in _sections(document):
         parts += ["", f"## {title}", "", *_table(headers, rows)]
+    for title, examples in _groups(document):
+        parts += ["", f"## {title}", ""]
+        parts += [
+            f"- **{escape_markdown(row['query'])}** ({escape_markdown(row['query_type'])}): "
+            f"{escape_markdown(_example(row))}"
+            for row in examples
+        ]
     parts += ["", "## Settings", ""]
     parts += [
         f"- {escape_markdown(name)}: {escape_markdown(value)}"
@@ -94,6 +101,15 @@ def write_card_page(document: Document, path: str | os.PathLike[str]) -> None:
             )
             for number, (title, heads, rows) in enumerate(_sections(document), start=1)
         ],
+        [
+            element(
+                "section",
+                element("h2", title, id=f"group-{number}"),
+                _example_list(rows),
+                aria_labelledby=f"group-{number}",
+            )
+            for number, (title, rows) in enumerate(_groups(document), start=1)
+        ],
         provenance(document, "card"),
     ]
     write_text(page("Data card of training pairs", join(body), figures), path)
@@ -107,7 +123,9 @@ def _lead(document: Document) -> list[str]:
         f"{counts['queries_with_pairs']:,} of {counts['queries']:,} queries; "
         f"{counts['dev_pairs']:,} pairs are for development.",
         f"A pair is kept when the constraint checker passes it and the classifier ({models}) "
-        f"gives it {document['settings']['threshold']:.2f} or more. That classifier must not be "
+        f"gives it {document['settings']['threshold']:.2f} or more, which it set on held-out pairs "
+        f"for a precision of {document['settings']['precision']:g} unless --threshold was given. "
+        "How well it knows those says little where they were easy. That classifier must not be "
         "the only judge of what is trained on these pairs.",
     ]
 
@@ -153,25 +171,37 @@ def _sections(document: Document) -> Iterable[tuple[str, list[str], list[list[st
                 for row in document["rewrite_examples"]
             ],
         )
+
+
+def _groups(document: Document) -> Iterable[tuple[str, list[Mapping[str, Any]]]]:
     examples = sorted(document["examples"], key=lambda row: str(row["group"]))
     for group, rows in groupby(examples, key=lambda row: str(row["group"])):
-        yield (
-            f"Examples: {group}",
-            ["query", "type", "rewrite", "product", "title", "check", "probability", "reason"],
-            [
-                [
-                    row["query"],
-                    row["query_type"],
-                    row["rewrite"],
-                    row["product_id"],
-                    row["title"],
-                    row["check"],
-                    _share(row["probability"]),
-                    row["reason"] or "",
-                ]
-                for row in rows
-            ],
-        )
+        yield f"Examples: {group}", list(rows)
+
+
+def _example(row: Mapping[str, Any]) -> str:
+    """What was decided about a product, and why, on one line."""
+    parts = [f"{row['title']} ({row['product_id']})", f"checker: {row['check']}"]
+    if row["probability"] is not None:
+        parts.append(f"classifier: {row['probability']:.2f}")
+    if row["reason"] and not str(row["reason"]).startswith("classifier"):
+        parts.append(str(row["reason"]))
+    return " · ".join([*parts, f"found by “{row['rewrite']}”"])
+
+
+def _example_list(rows: Iterable[Mapping[str, Any]]) -> Html:
+    return element(
+        "ul",
+        [
+            element(
+                "li",
+                element("strong", plain(row["query"])),
+                f" ({plain(row['query_type'])}): {plain(_example(row))}",
+            )
+            for row in rows
+        ],
+        class_="examples",
+    )
 
 
 def _decisions(types: Sequence[Mapping[str, Any]]) -> Figure:
