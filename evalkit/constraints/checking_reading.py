@@ -23,7 +23,6 @@ from evalkit.constraints.checking_values import (
     takes_larger,
     value_says,
 )
-from evalkit.knowledge.words import stem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -136,7 +135,7 @@ class Reading:
         key = "|".join(phrases)
         found = self._mentions.get(key)
         if found is None:
-            unlike = self.words.unlike.get(stem(wanted), ())
+            unlike = self.words.other_things(wanted)
             own = {wanted, *self.words.synonyms(wanted)}
             kinds = set(self.words.family(wanted)) - own
             found = self._mentions[key] = self.texts.mention(phrases, unlike, kinds)

@@ -13,6 +13,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalkit.knowledge.models import is_model, longer_models
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -23,7 +25,7 @@ __all__ = ["Words", "broader", "family", "read_words", "says", "stem", "synonyms
 # a number is one word with its decimals: "2" does not stand in "2.5"
 _WORD = re.compile(r"[^\W_]*\d(?:\.\d+)+[^\W_]*|[^\W_]+(?:['’][^\W_]+)*")
 _NUMBER = re.compile(r"(?<![\d.,])\d+(?:[.,]\d+)+")
-_CLAUSE = re.compile(r"[,;:()\[\]|]|\.\s|\n|\bbut\b|\bplus\b|\bwith\b|\bexcept\b| - ")
+_CLAUSE = re.compile(r"[,;:()\[\]|]|\.\s|\n|\bbut\b|(?<!\d )\bplus\b|\bwith\b|\bexcept\b| - ")
 # How many words a negation reaches: "non" only the next, "not suitable for induction" further.
 _NEGATIONS = {
     "no": 3, "not": 4, "without": 4, "non": 1, "zero": 1, "anti": 1, "never": 4, "lacks": 3,
@@ -90,6 +92,10 @@ class Words:
         """Return every wording that states the word: itself, its synonyms, its family."""
         found = dict.fromkeys((word, *self.synonyms(word), *self.family(word)))
         return tuple(found)
+
+    def other_things(self, word: str) -> tuple[str, ...]:
+        """Return the phrases that contain the word and are something else."""
+        return (*self.unlike.get(stem(word), ()), *longer_models(word))
 
     def states(self, text: str, wanted: str) -> int:
         """Return 1 where a text states the wanted thing, -1 where it denies it, 0 where neither.
@@ -317,10 +323,14 @@ def _denied(wish: str) -> str | None:
 
 @dataclass(frozen=True)
 class _Sought:
-    """One wording of a wanted thing: its stems, and the phrases in which they are another thing."""
+    """One wording of a wanted thing: its stems, and the phrases in which they are another thing.
+
+    A further number after a model's name makes it another thing, too.
+    """
 
     stems: tuple[str, ...]
     unlike: tuple[tuple[str, ...], ...]
+    model: bool
 
 
 @lru_cache(1 << 12)
@@ -329,9 +339,10 @@ def _sought(words: Words, wish: str, with_family: bool) -> tuple[_Sought, ...]:
     found: dict[_Sought, None] = {}
     for name in names:
         keys = dict.fromkeys((stem(wish), stem(name)))
-        phrases = dict.fromkeys(phrase for key in keys for phrase in words.unlike.get(key, ()))
+        phrases = dict.fromkeys(phrase for key in keys for phrase in words.other_things(key))
         if _stems(name):
-            found[_Sought(_stems(name), tuple(_stems(phrase) for phrase in phrases))] = None
+            unlike = tuple(_stems(phrase) for phrase in phrases)
+            found[_Sought(_stems(name), unlike, is_model(name))] = None
     return tuple(found)
 
 
@@ -373,7 +384,7 @@ def _find(words: tuple[str, ...], stems: tuple[str, ...], sought: _Sought) -> in
         before, after = words[:start], words[start + size : start + size + 1]
         if before and before[-1] in _FAKE_BEFORE:
             continue
-        if after and after[0] in _FAKE_AFTER:
+        if after and (after[0] in _FAKE_AFTER or (sought.model and after[0].isdigit())):
             continue
         if not _is_denied(before, after):
             return 1

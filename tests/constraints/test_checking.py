@@ -487,3 +487,19 @@ def test_each_condition_says_where_it_was_decided(make: Make) -> None:
 def test_no_products_give_no_verdicts(make: Make) -> None:
     checks = make("Bag").check(without("material", "leather"), np.zeros(0, dtype=np.int64))
     assert checks.verdict.tolist() == []
+
+
+# -- models and lists ----------------------------------------------------------------------------
+
+
+def test_what_fits_a_longer_name_does_not_fit_the_model(make: Make) -> None:
+    checker = make(
+        {"fits": "Orbix Nova 12"},
+        {"fits": "Orbix Nova 12 Pro"},
+        {"fits": ["Orbix Nova 12 Pro", "Orbix Nova 12"]},
+        {"title": "Case for Orbix Nova 12 Pro"},
+        {"title": "Case for Orbix Nova 12 Plus"},
+        {"title": "Case for Orbix Nova 12"},
+    )
+    assert verdicts(checker, wanted("fits", "orbix nova 12")) == [1, -1, 1, 0, 0, 1]
+    assert verdicts(checker, without("fits", "orbix nova 12 pro")) == [1, -1, -1, -1, 0, 0]

@@ -168,3 +168,19 @@ def test_the_table_has_no_word_in_its_own_family_and_no_empty_entry() -> None:
         assert key not in {stem(name) for name in names}
     for table in (words.same, words.narrower, words.wider, words.unlike, words.loose):
         assert all(key and all(names) for key, names in table.items())
+
+
+def test_a_longer_name_of_a_model_is_another_model() -> None:
+    assert says("orbix nova 12", "orbix nova 12")
+    assert says("for Orbix Nova 12 and Nova 12 Pro", "nova 12")
+    assert not any(
+        says(f"Orbix Nova 12 {more}", "orbix nova 12")
+        for more in ("Pro", "Max", "Plus", "mini", "S", "5")
+    )
+    assert says("Orbix Nova 12 Pro", "orbix nova 12 pro")
+    assert not says("Orbix Nova 12 Pro Max", "orbix nova 12 pro")
+
+
+def test_a_number_after_a_measure_is_no_model() -> None:
+    assert says("size 42 mini", "size 42")
+    assert says("SPF 50 plus", "spf 50")
