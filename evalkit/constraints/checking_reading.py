@@ -17,6 +17,7 @@ from evalkit.constraints.checking_text import Mention, index_texts, split_text
 from evalkit.constraints.checking_values import (
     is_absence,
     is_presence,
+    lists_claims,
     quantity,
     states_any,
     states_thing,
@@ -197,6 +198,8 @@ class Reading:
         with half a success added (the rarer the wanted value, the more often the word must be
         seen).
         """
+        if lists_claims(attribute):
+            return []
         wish = set(split_text(value))
         usual = int((truth == 1).sum()) / max(int((truth != 0).sum()), 1)
         found = []

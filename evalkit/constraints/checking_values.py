@@ -23,6 +23,7 @@ __all__ = [
     "denies_any",
     "is_absence",
     "is_presence",
+    "lists_claims",
     "quantity",
     "same_quantity",
     "states_any",
@@ -53,6 +54,13 @@ _NOTHING = frozenset(
         "na", "other", "others", "-", "?", ".",
     )
 )  # fmt: skip
+_CLAIMS = frozenset(
+    (
+        "tag", "label", "claim", "feature", "badge", "highlight", "benefit", "certification",
+        "certificate", "keyword", "characteristic", "attribute", "usp",
+    )
+)  # fmt: skip
+_SEVERAL = 0.05  # share of values that stand beside another of the same product, for a list
 _QUANTITY = re.compile(
     r"(?P<number>\d[\d.,]*)\s*(?P<unit>[a-zµ\"″%°]+(?:/[a-z]+)?|)(?P<rest>.*)", re.DOTALL
 )
@@ -178,13 +186,35 @@ def value_says(words: Words, value: str, wanted: str, *, at_least: bool = False)
 def states_any(
     attribute: Attribute, wanted: str, words: Words, products: int, *, at_least: bool = False
 ) -> NDArray[np.int8]:
-    """Return 1 where a product states the wanted value, -1 where only others, else 0; int8[n]."""
+    """Return 1 where a product states the wanted value, -1 where only others, else 0; int8[n].
+
+    Of a list of claims it is -1 only where one of them denies the wanted value.
+    """
     said = np.fromiter(
         (value_says(words, value, wanted, at_least=at_least) for value in attribute.values),
         np.bool_,
         len(attribute.values),
     )
-    return _of_products(attribute, said, products)
+    result = _of_products(attribute, said, products)
+    if lists_claims(attribute):
+        denied = denies_any(attribute, wanted, words, products, nothing=False)
+        result[(result == -1) & ~denied] = 0
+    return result
+
+
+def lists_claims(attribute: Attribute) -> bool:
+    """Tell whether an attribute lists claims or tags, of which none is complete.
+
+    A list of ingredients names them all; who tags lipsticks "vegan" has not said whether they
+    have gluten. It is one by its name, or where it lists several values and some are "X free".
+    """
+    words = attribute.name.replace("-", "_").split("_")
+    if any(word.removesuffix("s") in _CLAIMS for word in words):
+        return True
+    if not any(value.endswith((" free", "-free")) for value in attribute.values):
+        return False
+    several = int((np.diff(attribute.product) == 0).sum())
+    return several > _SEVERAL * len(attribute.product)
 
 
 def states_thing(attribute: Attribute, products: int) -> NDArray[np.int8]:

@@ -503,3 +503,22 @@ def test_what_fits_a_longer_name_does_not_fit_the_model(make: Make) -> None:
     )
     assert verdicts(checker, wanted("fits", "orbix nova 12")) == [1, -1, 1, 0, 0, 1]
     assert verdicts(checker, without("fits", "orbix nova 12 pro")) == [1, -1, -1, -1, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["tag_list", "diet"])
+def test_a_list_of_tags_says_nothing_of_what_it_does_not_name(make: Make, name: str) -> None:
+    checker = make(
+        {name: ["vegan", "cruelty free"]},
+        {name: ["gluten free", "vegan"]},
+        {name: ["contains gluten", "organic"]},
+    )
+    assert verdicts(checker, without(name, "gluten")) == [0, 1, -1]
+    assert verdicts(checker, wanted(name, "gluten free")) == [0, 1, -1]
+    assert verdicts(checker, wanted(None, "gluten free")) == [0, 1, -1]
+    assert verdicts(checker, wanted(name, "cruelty free")) == [1, 0, 0]
+    assert verdicts(checker, wanted(name, "vegan")) == [1, 1, 0]
+
+
+def test_a_list_of_ingredients_is_complete(make: Make) -> None:
+    checker = make({"ingredients": ["oats", "water"]}, {"ingredients": ["wheat gluten", "water"]})
+    assert verdicts(checker, without("ingredients", "gluten")) == [1, -1]
