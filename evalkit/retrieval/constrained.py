@@ -138,8 +138,8 @@ class Heeding:
         """Return a run, and counts; see `evalkit.retrieval.retriever.Retriever.search`.
 
         Counts are `queries_decomposed`, and with a filter `rows_passed`, `rows_unknown`,
-        `rows_failed` (taken out), `rows_unchecked` and `queries_with_fewer` than k results
-        because of it.
+        `rows_failed` (taken out), `rows_unchecked`, `queries_with_fewer` than k results because
+        of it, and among them `queries_with_none` at all.
         """
         import pyarrow as pa
 
@@ -185,8 +185,20 @@ class Heeding:
         filtered, verdicts = filter_run(run, self.structures, self.checker, k)
         for name in ("passed", "unknown", "failed", "unchecked"):
             counts[f"rows_{name}"] = verdicts[name]
-        counts["queries_with_fewer"] = _fewer(run, filtered, k)
+        counts["queries_with_fewer"], counts["queries_with_none"] = _fewer(run, filtered, k)
         return filtered, counts
+
+    def warnings(self, counts: dict[str, int], k: int) -> list[str]:
+        """Return what the user must know of a filtered run, from the counts of `search`."""
+        fewer, none = counts.get("queries_with_fewer", 0), counts.get("queries_with_none", 0)
+        if not fewer:
+            return []
+        have_none = f", and {none:,} of them {'has' if none == 1 else 'have'} none" if none else ""
+        return [
+            f"{fewer:,} {'query has' if fewer == 1 else 'queries have'} fewer than {k:,} results"
+            f"{have_none}, since the others of the first {k * self.settings.depth:,} fail; a "
+            "larger --depth looks further, and evalkit parse queries shows what was read."
+        ]
 
 
 def open_heeding(
@@ -239,8 +251,8 @@ def open_heeding(
     return Heeding(settings, structures, checker)
 
 
-def _fewer(run: pa.Table, filtered: pa.Table, k: int) -> int:
-    """Count the queries that lost results and have fewer than k."""
+def _fewer(run: pa.Table, filtered: pa.Table, k: int) -> tuple[int, int]:
+    """Count the queries that lost results and have fewer than k, and those that have none."""
     import pyarrow.compute as pc
 
     def sizes(table: pa.Table) -> dict[str, int]:
@@ -248,4 +260,5 @@ def _fewer(run: pa.Table, filtered: pa.Table, k: int) -> int:
         return {item["values"]: item["counts"] for item in counts.to_pylist()}
 
     before, after = sizes(run), sizes(filtered)
-    return sum(after.get(query_id, 0) < min(k, count) for query_id, count in before.items())
+    fewer = sum(after.get(query_id, 0) < min(k, count) for query_id, count in before.items())
+    return fewer, len(before.keys() - after.keys())

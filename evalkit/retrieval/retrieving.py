@@ -143,12 +143,7 @@ def retrieve_run(
             with progress_bar(asked.num_rows, "Searching", "queries") as moved:
                 run, told = heeding.search(retriever, asked, k, system=name, progress=moved)
             counts |= told
-            if told.get("queries_with_fewer"):
-                warnings.append(
-                    f"{told['queries_with_fewer']:,} queries have fewer than {k:,} results, since "
-                    f"the others of the first {k * heeded.depth:,} fail; a larger --depth looks "
-                    "further."
-                )
+            warnings += heeding.warnings(told, k)
         else:
             with progress_bar(asked.num_rows, "Searching", "queries") as moved:
                 run = retriever.search(asked, k, system=system, progress=moved)

@@ -181,6 +181,26 @@ def test_decomposition_and_filter_by_the_command(
     assert "Wrote" in other.stderr
 
 
+def test_queries_of_which_nothing_is_left_are_told_apart(
+    shop: Path, lexical: Path, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked.csv"
+    asked.write_text(
+        "query_id,query,structure\n"
+        'q1,wool jacket,"{""query_type"": ""general"", ""price_max"": 0.01}"\n'
+        'q2,cotton jacket,"{""query_type"": ""general""}"\n',
+        encoding="utf-8",
+    )
+    out = tmp_path / "run.parquet"
+    options = ["--products", shop, "--filter-constraints", "--k", "4"]
+    done = retrieve("--queries", asked, "--index", lexical, "-o", out, *options)
+    assert done.returncode == 0, done.stderr
+    assert found(out, "q1") == []
+    manifest = read_manifest(out)
+    assert manifest.counts["queries_with_none"] == manifest.counts["queries_with_fewer"] == 1
+    assert "1 query has fewer than 4 results, and 1 of them has none" in done.stderr
+
+
 def test_a_lexical_index_can_be_filtered(
     shop: Path, lexical: Path, queries: Path, tmp_path: Path
 ) -> None:
