@@ -128,7 +128,10 @@ def _classifier(chosen: dict[str, Any]) -> tuple[Judge, Any, dict[str, Any]]:
     if chosen["threshold"] is not None and chosen["precision"] is not None:
         raise SettingsError("Give --threshold or --precision, not both.")
     opened = open_classifier(
-        chosen["classifier"], device=chosen["device"], batch_size=chosen["batch_size"]
+        chosen["classifier"],
+        use="products",
+        device=chosen["device"],
+        batch_size=chosen["batch_size"],
     )
     threshold = 0.5 if chosen["threshold"] is None else chosen["threshold"]
     if chosen["precision"] is not None:

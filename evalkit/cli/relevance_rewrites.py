@@ -78,7 +78,10 @@ def rewrites(**chosen: Any) -> None:
         from evalkit.relevance.classifier import open_classifier
 
         model = open_classifier(
-            chosen["classifier"], device=chosen["device"], batch_size=chosen["batch_size"]
+            chosen["classifier"],
+            use="rewrites",
+            device=chosen["device"],
+            batch_size=chosen["batch_size"],
         )
         if chosen["precision"] is not None:
             threshold = model.threshold(chosen["precision"])

@@ -17,7 +17,7 @@ import os
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -36,6 +36,7 @@ __all__ = [
     "CALIBRATION_FILE",
     "Classifier",
     "RelevanceModel",
+    "Use",
     "judge_identity",
     "load_cross_encoder",
     "open_classifier",
@@ -43,8 +44,10 @@ __all__ = [
     "score_pairs",
 ]
 
+Use = Literal["products", "rewrites"]
 CALIBRATION_FILE = "calibration.json"
 CALIBRATION_FORMAT = 1
+_MADE_WITH = {"products": "--judgments", "rewrites": "--pairs rewrites"}
 _WEIGHTS: dict[str, Any] = {"use_safetensors": True}
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib")
 
@@ -83,17 +86,24 @@ def judge_identity(folder: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def open_classifier(
-    folder: str | os.PathLike[str], *, device: str = "auto", batch_size: int = 32
+    folder: str | os.PathLike[str],
+    *,
+    use: Use | None = None,
+    device: str = "auto",
+    batch_size: int = 32,
 ) -> Classifier:
     """Open a classifier that `evalkit train classifier` wrote.
 
     Args:
         folder: the classifier's folder.
+        use: what it must have learned to judge; None for either. One that does not say what it
+            has learned is taken for both.
         device: `auto` (cuda, then mps, then cpu) or a torch device.
         batch_size: pairs a batch.
 
     Raises:
-        ModelError: it is not a classifier's folder, or holds what must not be loaded.
+        ModelError: it is not a classifier's folder, is of the other use, or holds what must not
+            be loaded.
     """
     place = Path(folder)
     file = place / CALIBRATION_FILE
@@ -115,6 +125,7 @@ def open_classifier(
     text = file.read_text("utf-8")
     try:
         document = json.loads(text)
+        _check_use(place, document.get("use"), use)
         grades = tuple(float(grade) for grade in document["grades"])
         if document["calibration"] != CALIBRATION_FORMAT or list(grades) != sorted(set(grades)):
             raise SettingsError(f"not a calibration of format {CALIBRATION_FORMAT}")
@@ -144,6 +155,20 @@ def open_classifier(
         device,
         batch_size,
         features,
+    )
+
+
+def _check_use(place: Path, found: object, wanted: Use | None) -> None:
+    """Refuse a classifier that learned to judge something else.
+
+    Raises:
+        ModelError: with what it judges, and how the wanted one is made.
+    """
+    if wanted is None or found not in _MADE_WITH or found == wanted:
+        return
+    raise ModelError(
+        f"{place} is a classifier of {found}, and one of {wanted} is needed here; make it with "
+        f"evalkit train classifier {_MADE_WITH[wanted]}."
     )
 
 

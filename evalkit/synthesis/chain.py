@@ -141,9 +141,13 @@ def synthesize_all(
     chosen = settings or ChainSettings()
     if (judgments is None) != (judged_queries is None):
         raise SettingsError("--judgments and --judged-queries belong together.")
+    files = CatalogueFiles(products, catalogue_settings, triples, dict(reading or {}))
+    _check_files(files, judgments, judged_queries, held_out, memory_limit=memory_limit)
+    if rewrite_classifier is not None:
+        open_classifier(rewrite_classifier, use="rewrites")
+    wanted = None if classifier is None else _reachable(Path(classifier), chosen.pairs)
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    files = CatalogueFiles(products, catalogue_settings, triples, dict(reading or {}))
     shop = _Shop(files, memory_limit, force)
     queries = place / "queries.parquet"
     _step(1, "Typed queries")
@@ -192,7 +196,7 @@ def synthesize_all(
             force=force,
             memory_limit=memory_limit,
         )
-    opened = open_classifier(rewrite_judge)
+    opened = open_classifier(rewrite_judge, use="rewrites")
     accepted = place / "accepted.parquet"
     _, graph = shop.open()
     filter_rewrites(
@@ -213,7 +217,7 @@ def synthesize_all(
     if classifier is None:
         _train(shop, place, judge, chosen, judgments, judged_queries)
     _step(6, "Pairs")
-    wanted = _reachable(judge, chosen.pairs)
+    wanted = wanted or _reachable(judge, chosen.pairs)
     finished = synthesize_pairs(
         queries,
         accepted,
@@ -233,6 +237,40 @@ def synthesize_all(
     )
     say(f"The chain took {time.monotonic() - started:.0f} s.")
     return finished
+
+
+def _check_files(
+    shop: CatalogueFiles,
+    judgments: Path_ | None,
+    judged_queries: Path_ | None,
+    held_out: Path_ | None,
+    *,
+    memory_limit: str,
+) -> None:
+    """Look into the files that later steps read, so that no work is done before a bad one is told.
+
+    Raises:
+        InputError: a file cannot be used.
+    """
+    from evalkit.constraints.typed_queries import stated_structures
+    from evalkit.knowledge import read_settings, read_triples
+    from evalkit.tables import need_column, read
+
+    fingerprint(shop.products)  # says whether it can be read; the first step reads it
+    read_settings(shop.settings)
+    if shop.triples is not None:
+        read_triples(shop.triples)
+    with open_engine(memory_limit) as connection:
+        if judgments is not None:
+            read("judgments", judgments, connection)
+        for path in (judged_queries, held_out):
+            if path is None:
+                continue
+            table = read("queries", path, connection)
+            need_column(table, "query")
+            if "structure" in table.columns:
+                rows = table.relation.select("query_id, CAST(structure AS VARCHAR)").fetchall()
+                stated_structures([row[0] for row in rows], [row[1] for row in rows], table.path)
 
 
 def _step(number: int, name: str) -> None:
@@ -303,7 +341,7 @@ def _reachable(judge: Path, wanted: PairSettings) -> PairSettings:
 
     reached = [
         precision
-        for precision, threshold in open_classifier(judge).thresholds.items()
+        for precision, threshold in open_classifier(judge, use="products").thresholds.items()
         if threshold is not None and precision <= wanted.precision
     ]
     if wanted.threshold is not None or wanted.precision in reached:

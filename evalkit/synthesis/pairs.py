@@ -155,7 +155,7 @@ def synthesize_pairs(
     started = time.monotonic()
     chosen = settings or PairSettings()
     target = Path(output)
-    judge = open_classifier(classifier)
+    judge = open_classifier(classifier, use="products")
     retrievers = _open_indexes(indexes, products)
     threshold = judge.threshold(chosen.precision) if chosen.threshold is None else chosen.threshold
     shop = CatalogueFiles(products, catalogue_settings, triples, reading or {})

@@ -86,8 +86,12 @@ def stress(
     chosen = settings or StressSettings()
     names = [name for name in PERTURBATIONS if not chosen.only or name in chosen.only]
     inputs = files.inputs()
-    judge = open_classifier(files.classifier) if files.classifier else None
-    of_rewrites = open_classifier(files.rewrite_classifier) if files.rewrite_classifier else None
+    judge = open_classifier(files.classifier, use="products") if files.classifier else None
+    of_rewrites = (
+        open_classifier(files.rewrite_classifier, use="rewrites")
+        if files.rewrite_classifier
+        else None
+    )
     with ExitStack() as stack:
         connection = stack.enter_context(open_engine(memory_limit, threads))
         place = Path(

@@ -144,7 +144,7 @@ def test_rewrites_of_unknown_queries_are_refused(files: dict[str, Path], tmp_pat
 def test_the_command_filters_by_rules_and_a_classifier(
     files: dict[str, Path], tmp_path: Path
 ) -> None:
-    place, out = save_classifier(tmp_path / "classifier"), tmp_path / "out.parquet"
+    place, out = save_classifier(tmp_path / "classifier", use="rewrites"), tmp_path / "out.parquet"
     words = ["relevance", "rewrites", "--rewrites", str(files["rewrites"])]
     words += ["--queries", str(files["queries"]), "-o", str(out)]
     done = CliRunner().invoke(

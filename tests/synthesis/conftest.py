@@ -129,12 +129,12 @@ def save_small_model(folder: Path, labels: int | None = None, words: Sequence[st
     return folder
 
 
-def save_small_classifier(folder: Path) -> Path:
+def save_small_classifier(folder: Path, use: str = "products") -> Path:
     """Save a classifier of the grades 0 and 1, with a threshold for precision 0.8 only."""
     save_small_model(folder, labels=2)
     document = {
         "calibration": 1,
-        "use": "products",
+        "use": use,
         "grades": [0.0, 1.0],
         "good": 1.0,
         "max_length": 64,
@@ -194,6 +194,7 @@ class Shop:
     dense: Path
     encoder: Path
     classifier: Path
+    rewrite_classifier: Path
 
     def pairs(self, output: Path, **changes: Any) -> Any:
         """Make pairs of the shop; return the manifest."""
@@ -238,4 +239,5 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
         folder / "dense.index",
         encoder,
         save_small_classifier(folder / "classifier"),
+        save_small_classifier(folder / "rewrite-classifier", "rewrites"),
     )

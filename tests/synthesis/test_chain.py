@@ -136,7 +136,7 @@ def test_models_that_are_there_are_not_trained(
     done = chain(
         products, tmp_path / "out", "--per-type", "4", "--n", "2", "--model", str(encoder),
         "--threshold", "0", "--classifier", str(shop.classifier),
-        "--rewrite-classifier", str(shop.classifier), "--held-out", str(held_out),
+        "--rewrite-classifier", str(shop.rewrite_classifier), "--held-out", str(held_out),
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "Training" not in done.stderr

@@ -40,7 +40,7 @@ def test_rewrites_are_filtered_again_when_what_is_known_changes(
         capsys.readouterr()
         synthesize_all(
             products, folder, chosen, classifier=shop.classifier,
-            rewrite_classifier=shop.classifier, **more,
+            rewrite_classifier=shop.rewrite_classifier, **more,
         )  # fmt: skip
         return capsys.readouterr().err, read_manifest(folder / "accepted.parquet")
 
