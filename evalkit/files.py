@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.errors import InputError, Problem, SettingsError
+from evalkit.interruption import stop_if_asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +101,7 @@ def replacing_file(path: Path) -> Iterator[Path]:
     partial = _partial(path)
     try:
         yield partial
+        stop_if_asked()
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -119,6 +121,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     partial.mkdir()
     try:
         yield partial
+        stop_if_asked()
         if path.exists():
             old = _partial(path, "old")
             os.rename(path, old)

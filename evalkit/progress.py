@@ -22,6 +22,9 @@ def progress_bar(total: int, description: str, unit: str) -> Iterator[Callable[[
     """Give a function that moves a bar on by a number of units."""
     from tqdm import tqdm
 
+    from evalkit.interruption import stop_if_asked
+
+    stop_if_asked()
     # A log file gets a line every ten seconds, not one for every step.
     pause = 0.2 if sys.stderr.isatty() else 10.0
     with tqdm(

@@ -16,20 +16,23 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # a room is a package or module directly under evalkit; `metrics` is a room of its own
-FOUNDATION = {"chunks", "engines", "errors", "files", "manifest", "models", "progress"}
+FOUNDATION = {
+    *("chunks", "engines", "errors", "files", "interruption", "manifest", "models", "progress"),
+}
 READING = {"constraints", "knowledge", "llm"}
 MAY_KNOW: dict[str, set[str]] = {
     "metrics": set(),
     "errors": set(),
     "engines": {"errors"},
-    "files": {"errors"},
+    "interruption": set(),
+    "files": {"errors", "interruption"},
     "models": {"errors"},
     "manifest": {"errors", "files"},
-    "progress": set(),
+    "progress": {"interruption"},
     "chunks": {"errors", "files", "manifest"},
     "circularity": {"errors", "manifest"},
     "smollm2": {"errors", "files", "manifest", "models"},
-    "tables": {"engines", "errors"},
+    "tables": {"engines", "errors", "interruption"},
     "scoring": {"engines", "errors", "metrics", "tables"},
     "calibrating": {"engines", "errors", "metrics", "scoring", "tables"},
     "llm": FOUNDATION | {"smollm2"},

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import click
 
 from evalkit import EvalkitError, __version__
 from evalkit.cli.lazy import LazyGroup
+from evalkit.interruption import noting_ctrl_c, was_asked
 
 __all__ = ["main"]
 
@@ -56,19 +58,34 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; exit 0 on success, 2 on bad input or settings, 130 on Ctrl-C."""
-    try:
-        cli.main(standalone_mode=False)
-    except EvalkitError as error:
+    with noting_ctrl_c():
+        try:
+            cli.main(standalone_mode=False)
+        except (click.Abort, KeyboardInterrupt):
+            _end_interrupted()
+        except click.exceptions.Exit as error:
+            sys.exit(error.exit_code)
+        except Exception as error:
+            # Libraries that are interrupted say so in words of their own: DuckDB's RuntimeError.
+            if was_asked():
+                _end_interrupted()
+            _end(error)
+
+
+def _end_interrupted() -> NoReturn:
+    click.echo("evalkit: interrupted; nothing half-written was left behind.", err=True)
+    sys.exit(130)
+
+
+def _end(error: Exception) -> NoReturn:
+    """Say in one line what the user can mend; what is our own mistake goes on."""
+    if isinstance(error, EvalkitError):
         click.echo(f"evalkit: {error}", err=True)
         sys.exit(2)
-    except click.ClickException as error:
+    if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         hint = f" See {context.command_path} --help." if context is not None else ""
         message = " ".join(error.format_message().split())
         click.echo(f"evalkit: {message}{hint}", err=True)
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("evalkit: interrupted; nothing half-written was left behind.", err=True)
-        sys.exit(130)
+    raise error

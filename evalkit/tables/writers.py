@@ -12,6 +12,7 @@ import tempfile
 from typing import IO, TYPE_CHECKING, Any
 
 from evalkit.errors import InputError, Problem, SettingsError
+from evalkit.interruption import stop_if_asked
 from evalkit.tables import staging
 from evalkit.tables.plans import REFUSED
 from evalkit.tables.quoting import identifier, literal, new_name
@@ -92,6 +93,7 @@ def write(
             with duckdb.connect() if connection is None else connection.cursor() as own:
                 _copy(_supplier(frame), name, made, kind, known, own)
             made = _compress(made, name)
+            stop_if_asked()
             if target == "-":
                 with open(made, "rb") as file:
                     shutil.copyfileobj(file, stdout or sys.stdout.buffer, _BLOCK)

@@ -103,6 +103,46 @@ def test_ctrl_c_ends_with_130(program: list[str], files: Path) -> None:
     assert errors.strip() == "evalkit: interrupted; nothing half-written was left behind."
 
 
+_LOST = """
+import os, signal
+import evalkit.constraints.parsing_stage as stage
+real = stage.parse_queries
+def parse(*given, **more):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt:
+        pass  # as DuckDB does when it imports pandas
+    real(*given, **more)
+stage.parse_queries = parse
+from evalkit.cli import main
+main()
+"""
+_IN_DUCKDB = """
+import os, signal, threading
+import evalkit.constraints.parsing_stage as stage
+def parse(*_, **__):
+    import duckdb
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    duckdb.sql("SELECT count(*) FROM range(100000000000) a WHERE hash(range) = 1").fetchall()
+stage.parse_queries = parse
+from evalkit.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("code", [_LOST, _IN_DUCKDB], ids=["lost", "in DuckDB"])
+def test_ctrl_c_ends_with_130_while_duckdb_works(code: str, files: Path) -> None:
+    words = ["parse", "queries", "--queries", "queries.tsv", "-o", "typed.parquet"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 130, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last == "evalkit: interrupted; nothing half-written was left behind."
+    assert "Traceback" not in done.stderr
+    assert not Path("typed.parquet").exists()
+
+
 HEAVY = {
     *("torch", "transformers", "sentence_transformers", "faiss", "bm25s", "sklearn"),
     *("streamlit", "plotly", "pandas", "polars"),
