@@ -19,6 +19,7 @@ from evalkit.constraints.parsing_price import Prices, find_prices
 from evalkit.constraints.parsing_reference import Wish, cue_spans, find_reference
 from evalkit.constraints.parsing_text import Token, tokenise
 from evalkit.constraints.parsing_vocabulary import Vocabulary
+from evalkit.constraints.parsing_words import stop_words
 from evalkit.constraints.structure import Condition, QueryType, Structure
 
 if TYPE_CHECKING:
@@ -126,6 +127,10 @@ class RuleParser:
         )
         reference = reading.wish.reference if reading.wish is not None else None
         need = find_need(query, reading.tokens, kinds, reading.negated)
+        if need is not None and _last(reading.tokens, need, 0) <= reading.inside(
+            reading.prices.spans
+        ):
+            need = None  # "does any case fit it for less than 20"
         if reading.negations.idle and known.catalogue is None and "?" not in query:
             need = None  # a title is no question: "why not me"
         query_type: QueryType = "general"
@@ -139,14 +144,17 @@ class RuleParser:
             query_type = "knowledge"
         # The words of a title or a slogan are no conditions.
         title = reading.negations.idle > 0 and not excluded and not is_request(reading.tokens)
-        taken = reading.taken | used
+        taken = reading.taken | used | _replaced(reading.tokens, used)
+        named = kinds
         if query_type == "knowledge":
             # A need is no condition; only words before it are.
             taken |= _last(reading.tokens, need or "")
             if known.catalogue is not None:
-                kinds = known.known_kinds(kinds)
+                taken |= _apart(reading.tokens, used)
+                # what one has and complains of is not what one looks for: "my shoe falls apart"
+                kinds = () if _own(reading.tokens, used) else known.known_kinds(kinds)
         required = required_conditions(
-            reading.tokens, taken, reading.negations.properties, known, kinds,
+            reading.tokens, taken, reading.negations.properties, known, named,
             only_known=query_type == "knowledge" or title,
         )  # fmt: skip
         return Structure(
@@ -162,10 +170,48 @@ class RuleParser:
         )
 
 
-def _last(tokens: Sequence[Token], text: str) -> frozenset[int]:
-    """Return the tokens at the end of a query that a text is made of."""
-    count = len(tokenise(text))
-    return frozenset(range(max(0, len(tokens) - count - 1), len(tokens)))
+def _last(tokens: Sequence[Token], text: str, more: int = 1) -> frozenset[int]:
+    """Return the tokens at the end of a query that a text is made of, and some before them."""
+    count = len(tokenise(text)) + more
+    return frozenset(range(max(0, len(tokens) - count), len(tokens)))
+
+
+def _beside(tokens: Sequence[Token], used: frozenset[int]) -> tuple[int, int]:
+    """Return the stretch of words around a kind that nothing parts from it; first, after last."""
+    if not used:
+        return 0, 0
+
+    def parts(token: Token) -> bool:
+        return not token.is_word or token.text in stop_words()
+
+    start, end = min(used), max(used) + 1
+    while start and not parts(tokens[start - 1]):
+        start -= 1
+    while end < len(tokens) and not parts(tokens[end]):
+        end += 1
+    return start, end
+
+
+def _apart(tokens: Sequence[Token], used: frozenset[int]) -> frozenset[int]:
+    """Return the tokens that do not stand beside the kind; all where there is none."""
+    start, end = _beside(tokens, used)
+    return frozenset(place for place in range(len(tokens)) if not start <= place < end)
+
+
+def _own(tokens: Sequence[Token], used: frozenset[int]) -> bool:
+    """Tell whether the kind is something that somebody has: "my shoe", "in her old coat"."""
+    start, _ = _beside(tokens, used)
+    before = tokens[start : min(used)] if used else ()
+    return any(token.text in ("my", "our", "her", "his", "their") for token in before)
+
+
+def _replaced(tokens: Sequence[Token], used: frozenset[int]) -> frozenset[int]:
+    """Return the words before a kind that names what shall be replaced: "oat milk alternative"."""
+    names = ("alternative", "alternatives", "substitute", "substitutes", "replacement")
+    last = max(used) if used else len(tokens)
+    if not any(token.text in names for token in tokens[last : last + 2]):
+        return frozenset()
+    return frozenset(range(_beside(tokens, used)[0], min(last + 2, len(tokens))))
 
 
 def _distinct(conditions: Iterable[Condition]) -> tuple[Condition, ...]:

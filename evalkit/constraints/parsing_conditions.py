@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from evalkit.constraints.parsing_aside import VERBS, follows_for, is_aside
 from evalkit.constraints.parsing_text import keys_of, singular_noun
 from evalkit.constraints.parsing_words import cue_families, shop_words, stop_words
 from evalkit.constraints.structure import Condition
@@ -158,6 +159,7 @@ def required_conditions(
     keys = [token.key for token in tokens]
     found: list[Condition] = []
     starts = dict(properties)
+    foreign = only_known and bool(kinds) and not known.known_kinds(kinds)
     place = 0
     while place < len(tokens):
         if place in taken or (not tokens[place].is_word and not tokens[place].is_number):
@@ -168,6 +170,9 @@ def required_conditions(
             place = starts[place]
             continue
         length, condition = _condition(tokens, keys, place, taken, known, kinds)
+        if foreign and condition is not None and condition.attribute != "brand":
+            # what colour has green tea where no tea is sold? the attribute is of other things
+            condition = Condition(None, condition.values) if condition.values else None
         if condition is not None and (not only_known or condition.attribute is not None):
             found.append(condition)
         place += length
@@ -187,7 +192,13 @@ def _condition(
 ) -> tuple[int, Condition | None]:
     """Return how many words a condition takes, and the condition."""
     brand = known.brands.at(keys, place)
-    if brand is not None:
+    longer = known.values.at(keys, place)
+    if brand is not None and (longer is None or longer[0] <= brand[0]):
+        if follows_for(tokens, place):
+            # "case for orbix": what it is used with, and who made it is open
+            pair = _value(tuple(keys[place : place + brand[0]]), known, kinds, None)
+            used_with = pair is not None and pair[0] not in ("brand", "manufacturer")
+            return brand[0], Condition(pair[0], (pair[1],)) if pair and used_with else None
         return brand[0], Condition("brand", (brand[1].lower(),))
     named = _named(tokens, keys, place, taken, known)
     if named is not None:
@@ -203,6 +214,9 @@ def _condition(
         if exact is not None and keys_of(exact[1]) == whole and whole in known.values.meanings:
             return phrase[0], Condition(exact[0], (exact[1],))
         return phrase[0], Condition(None, (_phrase(tokens[place : place + phrase[0]]),))
+    length = values[0] if values is not None else int(keys[place] in known.partial)
+    if length and is_aside(tokens, place, place + length, known, kinds):
+        return length + int(place + length < len(tokens) and tokens[place + length].glued), None
     if values is not None and (attribute is None or attribute[0] < values[0]):
         words = tuple(keys[place : place + values[0]])
         pair = _value(words, known, kinds, _attribute_before(tokens, place, known))
@@ -217,6 +231,8 @@ def _condition(
         if own is not None or pair is not None:
             found = Condition(own) if pair is None else Condition(pair[0], (pair[1],))
             return attribute[0], found
+        if keys[place] in VERBS and attribute[0] == 1:
+            return 1, None
         return attribute[0], Condition(None, (_phrase(tokens[place : place + attribute[0]]),))
     if tokens[place].is_number:
         return _measure(tokens, keys, place, taken)
@@ -228,6 +244,8 @@ def _condition(
     if colour is not None:
         return colour[0], Condition(None, (_phrase(tokens[place : place + colour[0]]),))
     if tokens[place].text in stop_words() or tokens[place].text in cue_families():
+        return 1, None
+    if keys[place] in VERBS:
         return 1, None
     if any((word,) in shop_words(section).meanings for word in (keys[place], tokens[place].text)
            for section in ("fillers", "needs")):  # fmt: skip

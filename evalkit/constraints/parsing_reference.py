@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["Wish", "cue_spans", "find_reference"]
 
 _BEFORE = re.compile(
-    r"\b(?:(?:much |way )?cheaper (?:[\w-]+ ){0,3}than|less (?:expensive|money|costly)?\s?than|"
+    r"\b(?:(?:much |way )?cheaper (?:[\w-]+ ){0,3}than(?!\s+[$€£]?\s?\d)|"
+    r"less (?:expensive|money|costly)?\s?than(?!\s+[$€£]?\s?\d)|"
     r"for less than(?= [^\d$€£\s])|dupes? (?:for|of|to)|poor ?man'?s|something like|anything like|"
     r"similar to|comparable to|alternatives? (?:to|for|of)|looks? (?:just )?like|"
     r"look-?\s?a-?likes? (?:of|for|to)|knock-?\s?offs? (?:of|for)|knock-?\s?off|"
@@ -44,7 +45,9 @@ _AFTER = re.compile(
 _ABOUT = re.compile(
     r"\bbut (?:not (?:that|so|as) (?:expensive|dear|pricey)|(?:much |way )?cheaper|affordable|"
     r"less|only|(?:for )?under|a (?:third|half|quarter|fraction)|half|[$€£]?\d)[\w\s$€£.]*|"
-    r"\bbut i'?m not paying\b[\s$€£\d]*|\bon a budget\b|\b(?:is |are )?(?:way |far |well )?"
+    r"\bbut i'?m not paying\b[\s$€£\d]*|"
+    r"\b(?:can'?t|cannot|couldn'?t) afford\b(?: (?:it|one|them))?|"
+    r"\bon a budget\b|\b(?:is |are )?(?:way |far |well )?"
     r"(?:over (?:my )?budget|out of reach(?: for me)?|too (?:expensive|dear|pricey)|"
     r"un?affordable)|(?:\bisn'?t|\bnot(?: at| for)?|\bwithout(?: the)?)\s+(?:[\w&-]+\s+){1,4}"
     r"(?:money|prices?)\b|\b(?:anything|something) (?:similar|comparable|like it)\b|\bcheaper\b|"

@@ -127,6 +127,15 @@ class Vocabulary:
                 best = count, name
         return None if best is None else best[1]
 
+    def places_of(self, pairs: Iterable[tuple[str, str]]) -> dict[str, list[int]]:
+        """Return for (attribute, value) pairs where the attributes have the values."""
+        found: dict[str, list[int]] = {}
+        if self.catalogue is not None:
+            for name, value in pairs:
+                place = self.catalogue.attributes[name].values.index(value)
+                found.setdefault(name, []).append(place)
+        return found
+
     def known_kinds(self, kinds: Iterable[str]) -> tuple[str, ...]:
         """Return those that are kinds of the catalogue."""
         if self.catalogue is None:

@@ -26,13 +26,33 @@ __all__ = ["negated", "topic"]
 _EDGES = stop_words() | frozenset(
     (",", "-", "&", "and", "or", "nor", "have", "the", "a", "an", "of", "any", "it", "be")
 )
+# Words of wishing that may be left of a clause; no shop sells them.
+_WISHES = frozenset(
+    (
+        "i", "i'm", "im", "i'd", "we", "we're", "am", "love", "loved", "adore", "want", "wanted",
+        "need", "shopping", "looking", "searching", "hunting", "trying", "hoping", "wishing", "to",
+        "for", "find", "get", "buy", "can't", "cant", "cannot", "couldn't", "can", "not", "afford",
+        "similar", "something", "anything", "please", "the", "a", "an", "my", "it", "them", "some",
+        "any", "but", "and", "or", "that", "this", "there", "there's", "theres", "where", "which",
+        "who", "is", "are", "be", "me", "show", "help", "of", "really", "just",
+    )
+)  # fmt: skip
+# Words at the end of what stays that led to what was cut.
+_LEADING_ON = _WISHES | frozenset(
+    (
+        "lacks", "lack", "lacking", "with", "without", "has", "have", "having", "hasn't", "isn't",
+        "aren't", "comes", "come", "doesn't", "don't", "do", "does", "from", "by", "no", "made",
+        "contains", "whose", "as", "than", "like", "instead", "avoiding", "except", "so", "if",
+        "allergic",
+    )
+)  # fmt: skip
 
 
 def topic(query: str, structure: Structure) -> str:
     """Return the query without what it excludes, its price and its reference.
 
-    Where nothing would be left, it is the reference; else the kinds and the required words, or
-    the query.
+    Words of wishing at the edges of what stays go too ("trying to find"). Where nothing would be
+    left, it is the kinds, or else the reference, and the required words; or the query.
 
     Example:
         >>> from evalkit.constraints.parsing import RuleParser
@@ -63,11 +83,11 @@ def topic(query: str, structure: Structure) -> str:
     if not gone:
         return " ".join(query.split())
     kept = _tidy(query, reading.tokens, gone)
-    if not kept and structure.reference is not None:
-        kept = structure.reference.text
     if kept:
         return kept
     wanted = [*structure.kinds, *(_words(item) for item in structure.required)]
+    if structure.reference is not None and not structure.kinds:
+        wanted.insert(0, structure.reference.text)
     return " ".join(word for word in wanted if word) or " ".join(query.split())
 
 
@@ -131,6 +151,10 @@ def _tidy(query: str, tokens: Sequence[Token], gone: set[int]) -> str:
         while stretch and stretch[-1].text in _EDGES and number < len(stretches) - 1:
             stretch.pop()
         while stretch and stretch[0].text in _EDGES and number > 0:
+            stretch.pop(0)
+        while stretch and (stretch[-1].text in _LEADING_ON or not stretch[-1].is_word):
+            stretch.pop()
+        while stretch and (stretch[0].text in _WISHES or not stretch[0].is_word):
             stretch.pop(0)
         if any(token.is_word for token in stretch):
             kept.append(query[stretch[0].start : stretch[-1].end])

@@ -27,6 +27,12 @@ PRODUCTS = [
     ("Volti curling iron", "Volti", "curling iron", 30.0, {"clamp": "no", "barrel": "ceramic"}),
     ("Volti clip curling iron", "Volti", "curling iron", 25.0, {"clamp": "yes"}),
     ("Volti power bank", "Volti", "power bank", 25.0, {"capacity": "20,000 mah"}),
+    ("Case for Orbix Nova 12", "Schild", "phone case", 15.0,
+     {"fits": "orbix nova 12", "colour": "green"}),
+    ("Case for Orbix Nova 12 Pro", "Schild", "phone case", 15.0, {"fits": "orbix nova 12 pro"}),
+    ("Orbix Nova 12", "Orbix", "smartphone", 700.0, {"ports": "usb-c"}),
+    ("Volti trousers", "Volti", "trousers", 70.0, {"fit": "straight"}),
+    ("Volti charger", "Volti", "charger", 20.0, {"ports": "round barrel plug"}),
 ]  # fmt: skip
 
 
@@ -117,3 +123,50 @@ def test_a_reference_names_brand_and_product(
 
 def test_a_brand_without_a_cue_is_no_reference(parser: RuleParser) -> None:
     assert read(parser, "norrvik polaris jacket").reference is None
+
+
+FITS = Condition("fits", ("orbix nova 12",))
+
+
+@pytest.mark.parametrize(
+    ("query", "required"),
+    [
+        ("case for orbix nova 12 (not the pro)", (FITS,)),
+        ("phone case for my orbix nova 12", (FITS,)),
+        ("does any phone case fit orbix nova 12 for less than 20", (FITS,)),
+        ("phone case for zippa", ()),
+        ("straight trousers", (Condition("fit", ("straight",)),)),
+        ("trousers straight into the meeting", (Condition(None, ("meeting",)),)),
+        ("charger, round-edged", ()),
+        ("green phone case", (Condition("colour", ("green",)),)),
+        ("green tea", ()),
+        ("my green tea always tastes bitter", ()),
+    ],
+)
+def test_words_that_say_something_else_require_nothing(
+    parser: RuleParser, query: str, required: tuple[Condition, ...]
+) -> None:
+    assert read(parser, query).required == required
+
+
+def test_a_number_after_less_than_is_a_price(parser: RuleParser) -> None:
+    structure = read(parser, "does any phone case fit orbix nova 12 for less than 20")
+    assert (structure.query_type, structure.price_max) == ("general", 20.0)
+    assert structure.reference is None
+
+
+def test_conditions_of_a_need_stand_beside_the_kind(parser: RuleParser) -> None:
+    found = read(parser, "straight trousers i can wear when i cycle, red or not")
+    assert found.query_type == "knowledge"
+    assert found.required == (Condition("fit", ("straight",)),)
+    assert read(parser, "my trousers always go red, what do i do").kinds == ()
+
+
+def test_what_shall_be_replaced_is_not_required(parser: RuleParser) -> None:
+    assert read(parser, "leather jacket alternative without hood").required == ()
+
+
+def test_what_one_cannot_afford_is_a_reference(parser: RuleParser) -> None:
+    structure = read(parser, "love the norrvik polaris but can't afford it")
+    assert structure.query_type == "alternative"
+    assert structure.required == ()

@@ -71,3 +71,34 @@ def test_where_nothing_is_left_the_structure_speaks() -> None:
 def test_a_reference_that_is_not_in_the_query_does_no_harm() -> None:
     structure = Structure("alternative", reference=Reference("bose qc", "Bose"))
     assert topic("headphones for flights", structure) == "headphones for flights"
+
+
+@pytest.mark.parametrize(
+    ("query", "excluded", "positive"),
+    [
+        ("shopping for a charger that lacks a cable", "cable", "charger"),
+        ("mattress where there's no springs", "springs", "mattress"),
+        (
+            "30 piece building bricks, trying to avoid plastic",
+            "plastic",
+            "30 piece building bricks",
+        ),
+        ("trying to find headphones without wires", "wires", "headphones"),
+    ],
+)
+def test_words_of_wishing_go_with_what_they_led_to(
+    query: str, excluded: str, positive: str
+) -> None:
+    structure = Structure("negative", excluded=(Condition(None, (excluded,)),))
+    assert topic(query, structure) == positive
+
+
+def test_where_only_words_of_wishing_are_left_the_structure_speaks() -> None:
+    structure = Structure(
+        "alternative",
+        ("smartphone",),
+        (Condition("colour", ("black",)),),
+        reference=Reference("aurion platine", "Aurion"),
+    )
+    assert topic("love the aurion platine but can't afford it", structure) == "smartphone black"
+    assert topic("aurion platine alternative", structure) == "smartphone black"
