@@ -18,7 +18,7 @@ from evalkit.cli.table_options import (
 
 if TYPE_CHECKING:
     from evalkit.knowledge import CatalogueFiles
-    from evalkit.relevance.rewrite_filter import Rule
+    from evalkit.relevance.rewrite_filter import Read, Rule
 
 __all__ = ["rewrites"]
 
@@ -55,12 +55,14 @@ __all__ = ["rewrites"]
 def rewrites(**chosen: Any) -> None:
     """Tell which rewrites keep what their query asks for.
 
+    Queries without a structure are read by rules when --products is named, and refused otherwise.
     Rules come first (a rewrite must not repeat its query, state what it excludes, name the product
     it shall be cheaper than, or ask for another kind); then a classifier or a language model. All
     rewrites are written, with accepted, reason and relevance; what became of them is counted by
     type of query and reason.
     """
     from evalkit.cli.options import column_names
+    from evalkit.constraints.parsing_stage import RULES as PARSING
     from evalkit.errors import SettingsError
     from evalkit.relevance.rewrite_filter import filter_rewrites
     from evalkit.rewriting.rules import RULES
@@ -97,15 +99,17 @@ def rewrites(**chosen: Any) -> None:
         models = (judge.to_manifest(judge.rewrite),)
     names = column_names(chosen["maps"])
     shop = _shop(chosen)
+    rule, read = _rule(chosen, shop)
     _, summary = filter_rewrites(
         chosen["output"],
         chosen["rewrites"],
         chosen["queries"],
-        rule=_rule(chosen, shop),
+        rule=rule,
         model=model,
+        read=read,
         models=models,
         threshold=threshold,
-        settings={"rules": RULES},
+        settings={"rules": RULES} | ({} if read is None else {"parsing": PARSING}),
         inputs=shop.paths() if shop is not None else {},
         reading=reading_of(names, "rewrites", "queries"),
         format=chosen["output_format"],
@@ -131,13 +135,14 @@ def _shop(chosen: dict[str, Any]) -> CatalogueFiles | None:
     )
 
 
-def _rule(chosen: dict[str, Any], shop: CatalogueFiles | None) -> Rule:
-    """Return the rules of rewriting; with a catalogue they know kinds and brands."""
+def _rule(chosen: dict[str, Any], shop: CatalogueFiles | None) -> tuple[Rule, Read | None]:
+    """Return the rules of rewriting and who reads queries; a catalogue has kinds and brands."""
+    from evalkit.constraints.parsing import RuleParser
     from evalkit.engines import open_engine
     from evalkit.rewriting.rules import filter_rule
 
     if shop is None:
-        return filter_rule(None)
+        return filter_rule(None), None
     with open_engine(chosen["memory_limit"], chosen["threads"]) as connection:
-        _, graph = shop.open(connection)
-    return filter_rule(graph)
+        catalogue, graph = shop.open(connection)
+    return filter_rule(graph), RuleParser(catalogue, graph).parse

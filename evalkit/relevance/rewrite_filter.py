@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     # query_id, query, structure, rewrite, the query's earlier rewrites: "" or what is wrong
     Rule = Callable[[str, str, Structure | None, str, Sequence[str]], str]
+    Read = Callable[[Sequence[str]], Sequence[Structure]]
 
 __all__ = ["FilterSummary", "RewriteAsker", "Scorer", "filter_rewrites", "judge_rewrites"]
 
@@ -105,6 +106,7 @@ def filter_rewrites(
     *,
     rule: Rule,
     model: Scorer | None,
+    read: Read | None = None,
     models: Sequence[Mapping[str, Any]] = (),
     threshold: float = 0.5,
     settings: Mapping[str, Any] | None = None,
@@ -123,6 +125,8 @@ def filter_rewrites(
         queries: query_id, query, structure and query_type where it has them.
         rule: says what is wrong with a rewrite before any model is asked, or "".
         model: says how likely a rewrite keeps the intent; None leaves it to the rule.
+        read: says what queries ask for whose structure the table does not state; None refuses a
+            table that states none, and warns of one that lacks some.
         models: of `model`, for the manifest.
         threshold: relevance from which a rewrite is accepted.
         settings: what else can change the outcome, for the manifest.
@@ -165,7 +169,7 @@ def filter_rewrites(
         elif done is not None:
             say(f"{target} is up to date (same inputs, model and settings).")
             return done, _summary_of_file(target, connection, format)
-        table = _joined(connection, rewrites, queries, reading)
+        table = _joined(connection, rewrites, queries, reading, read)
         ids = np.array(table.column("query_id").to_pylist(), dtype=object)
         # Chunks of whole queries: a rule looks at a query's earlier rewrites.
         firsts = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
@@ -261,8 +265,8 @@ def _joined(
     rewrites: str | os.PathLike[str],
     queries: str | os.PathLike[str],
     reading: Mapping[str, Mapping[str, Any]] | None,
+    understand: Read | None,
 ) -> pa.Table:
-    from evalkit.constraints.typed_queries import stated_structures
     from evalkit.tables import need_column, read
 
     arguments = dict(reading or {})
@@ -292,14 +296,62 @@ def _joined(
             ],
             remedy="Give the queries that were rewritten.",
         )
-    texts = dict(
-        zip(
-            table.column("query_id").to_pylist(),
-            table.column("_structure").to_pylist(),
-            strict=True,
-        )
+    return _with_structures(table, asked.path, understand)
+
+
+def _with_structures(table: pa.Table, path: str, understand: Read | None) -> pa.Table:
+    """Check what is stated of the queries, and read those of which nothing is.
+
+    Raises:
+        InputError: a structure is not understood, or there is none and nobody to read the queries.
+    """
+    from typing import get_args
+
+    import pyarrow as pa
+
+    from evalkit.constraints.structure import QueryType
+    from evalkit.constraints.typed_queries import stated_structures
+
+    ids, texts, types = (
+        table.column(name).to_pylist() for name in ("query_id", "_structure", "_query_type")
     )
-    stated_structures(list(texts), list(texts.values()), asked.path)  # before a model is asked
+    known = dict(zip(ids, texts, strict=True))
+    stated = stated_structures(list(known), list(known.values()), path)
+    words = dict(zip(ids, table.column("_query").to_pylist(), strict=True))
+    missing = [query_id for query_id in words if query_id not in stated]
+    if not missing:
+        return table
+    if understand is None:
+        if not stated:
+            raise InputError(
+                path,
+                [Problem("states no structure, so no rule knows what a query excludes")],
+                remedy="Name --products, by whose words they are read, or use evalkit parse "
+                "queries.",
+            )
+        say(
+            f"Warning: {len(missing):,} of {len(known):,} queries in {path} have no structure, so "
+            "no rule knows what they exclude; name --products, by whose words they are read."
+        )
+        return table
+    structures = understand([words[query_id] for query_id in missing])
+    given = dict(zip(ids, types, strict=True))
+    found = {
+        query_id: replace(structure, query_type=given[query_id])
+        if given[query_id] in get_args(QueryType)
+        else structure
+        for query_id, structure in zip(missing, structures, strict=True)
+    }
+    say(f"{len(missing):,} queries without a structure are read by rules.")
+    written = {query_id: structure.to_json() for query_id, structure in found.items()}
+    kinds = [
+        found[query_id].query_type if query_id in found else kind
+        for query_id, kind in zip(ids, types, strict=True)
+    ]
+    named = [written.get(query_id, text) for query_id, text in zip(ids, texts, strict=True)]
+    for name, values in (("_structure", named), ("_query_type", kinds)):
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, pa.array(values, pa.string()))
     return table
 
 

@@ -171,3 +171,54 @@ def test_the_command_wants_one_judge(files: dict[str, Path], tmp_path: Path) -> 
     for more in ([], ["--rules-only", "--classifier", "x"]):
         done = CliRunner().invoke(cli, [*words, *more])
         assert isinstance(done.exception, SettingsError)
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> list[str]:
+    """Queries of which only the words are known, and a shop."""
+    (tmp_path / "plain.csv").write_text("query_id,query\nq1,boots without leather\n", "utf-8")
+    (tmp_path / "some.csv").write_text(
+        "query_id,rewrite,place\nq1,leather boots,1\nq1,rubber boots,2\n", "utf-8"
+    )
+    rows = ["product_id,title,kind,attributes"]
+    rows += [
+        f'p{number},{material} boots,boots,"{{""material"": ""{material}""}}"'
+        for number, material in enumerate(("leather", "rubber") * 3)
+    ]
+    (tmp_path / "shop.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    return [
+        "relevance", "rewrites", "--rewrites", str(tmp_path / "some.csv"), "--queries",
+        str(tmp_path / "plain.csv"), "--rules-only", "-o", str(tmp_path / "out.parquet"),
+    ]  # fmt: skip
+
+
+def test_queries_without_a_structure_are_read_in_the_words_of_the_catalogue(
+    plain: list[str], tmp_path: Path
+) -> None:
+    shop = ["--products", str(tmp_path / "shop.csv")]
+    done = CliRunner().invoke(cli, [*plain, *shop], catch_exceptions=False)
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [(row["rewrite"], row["accepted"]) for row in rows] == [
+        ("leather boots", False),
+        ("rubber boots", True),
+    ]
+    assert "excludes" in rows[0]["reason"]
+    assert "1 queries without a structure are read by rules" in done.stderr
+    assert "negative" in done.stdout
+
+
+def test_queries_without_a_structure_are_refused_without_a_catalogue(
+    plain: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"plain\.csv: states no structure.*--products"):
+        CliRunner().invoke(cli, plain, catch_exceptions=False)
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_few_queries_without_a_structure_are_counted(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    filter_rewrites(
+        tmp_path / "out.parquet", files["rewrites"], files["queries"], rule=no_leather, model=None
+    )
+    assert "1 of 2 queries" in capsys.readouterr().err
