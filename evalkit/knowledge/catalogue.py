@@ -18,6 +18,7 @@ from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.knowledge.kinds import kinds_of
 from evalkit.knowledge.prices import price_sql, usable_prices
 from evalkit.knowledge.settings import CatalogueSettings
+from evalkit.progress import say
 
 if TYPE_CHECKING:
     import os
@@ -140,8 +141,8 @@ def read_catalogue(
 
     The kind is a column kind, product_type, category or categories (the last part of a path
     `A > B`), or else, of products without one, the head noun of the title; the price a column
-    price, price_cents, list_price or sale_price; attributes stand in an object called attributes,
-    specs or features.
+    price, price_cents, list_price or sale_price, where 0 is no price but an unknown one;
+    attributes stand in an object called attributes, specs or features.
 
     Args:
         products: the file, in any format that `evalkit.tables.read` takes.
@@ -255,7 +256,7 @@ def _attributes(
         "THEN CAST(CAST(value AS VARCHAR) AS JSON) ELSE '{}'::JSON END"
     )
     if place is not None:
-        _refuse_other_attributes(table, place, connection)
+        _check_attributes(table, place, connection)
     names = [
         row[0]
         for row in connection.execute(
@@ -311,21 +312,30 @@ def _attributes(
     return _split(statements)
 
 
-def _refuse_other_attributes(table: Table, place: str, connection: DuckDBPyConnection) -> None:
-    """Raise where a column of attributes holds something, and never an object."""
+def _check_attributes(table: Table, place: str, connection: DuckDBPyConnection) -> None:
+    """Tell of cells that hold something else than an object; raise where none holds an object."""
+    text = f"trim(CAST({_quoted(place)} AS VARCHAR))"
+    other = f"{text} NOT IN ('', '{{}}', 'null') AND to_json_object({_quoted(place)}) = '{{}}'"
     found = connection.execute(
         f"SELECT count(*) FILTER (to_json_object({_quoted(place)}) <> '{{}}'), "
-        f"min(CAST({_quoted(place)} AS VARCHAR)) "
-        f"FILTER (trim(CAST({_quoted(place)} AS VARCHAR)) NOT IN ('', '{{}}')) "
-        "FROM evalkit_catalogue"
+        f"count(*) FILTER ({other}), min(CAST(product_id AS VARCHAR)) FILTER ({other}), "
+        f"arg_min({text}, CAST(product_id AS VARCHAR)) FILTER ({other}) FROM evalkit_catalogue"
     ).fetchone()
-    if found is not None and not found[0] and found[1] is not None:
+    objects, others, product_id, value = found or (0, 0, None, None)
+    if not others:
+        return
+    if not objects:
         raise InputError(
             table.path,
-            [Problem("is no object of names and values", column=place, value=found[1][:60])],
+            [Problem("is no object of names and values", column=place, value=str(value)[:60])],
             remedy='Write {"colour": "red"}, or name another column in the catalogue\'s settings '
             "(fields: {attributes: ...}; attributes: {columns: [...]}).",
         )
+    say(
+        f"Warning: {others:,} of {objects + others:,} cells of {place} in {table.path} are no JSON "
+        f"object and say nothing of their product (first: product {product_id}, "
+        f"{str(value)[:40]!r}); correct them."
+    )
 
 
 def _split(statements: Any) -> dict[str, Attribute]:

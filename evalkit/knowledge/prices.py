@@ -59,6 +59,9 @@ def usable_prices(
 ) -> NDArray[np.float64]:
     """Return prices above 0, the rest NaN; tell the user what could not be read.
 
+    Shops write 0 where they do not know the price. Taken as it stands, it would be below every
+    limit, so that a product of 0 is one of unknown price.
+
     Args:
         prices: as read, NaN where they could not be, float64[n].
         stated: where the catalogue has something in place of the price, bool[n].
@@ -69,5 +72,11 @@ def usable_prices(
         say(
             f"Warning: {unread:,} of {int(stated.sum()):,} prices in {path} could not be read, and "
             "count as unknown; write them as numbers."
+        )
+    free = int((stated & np.isfinite(prices) & (prices <= 0)).sum())
+    if free:
+        say(
+            f"Warning: {free:,} of {int(stated.sum()):,} prices in {path} are 0 or less, and count "
+            "as unknown."
         )
     return np.where(np.isfinite(prices) & (prices > 0), prices, np.nan)

@@ -1,5 +1,6 @@
 """What a catalogue says, read from files of every kind."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -236,7 +237,42 @@ def test_prices_that_cannot_be_read_are_unknown_and_counted(
     ]
     found = catalogue(file, products)
     assert np.isnan(found.prices).tolist() == [True, True, False, True, True]
-    assert "2 of 4 prices" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "2 of 4 prices" in said
+    assert "1 of 4 prices" in said
+    assert "are 0 or less, and count as unknown" in said
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, "0", "0.00", "$0.00", {"value": 0}])
+def test_a_price_of_0_is_an_unknown_price(file: Path, zero: Any) -> None:
+    rows = [{"product_id": "a", "title": "Kettle", "price": zero}]
+    assert np.isnan(catalogue(file, rows).prices).tolist() == [True]
+
+
+def test_attributes_that_are_no_object_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = ["{bad", '{"colour": "red"}', "", "{}", "null", "[1]"]
+    with (tmp_path / "shop.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["product_id", "title", "attributes"])
+        writer.writerows([f"p{number}", "Boot", cell] for number, cell in enumerate(cells, 1))
+    found = read_catalogue(tmp_path / "shop.csv", duckdb.connect())
+    assert set(found.attributes) == {"colour"}
+    said = capsys.readouterr().err
+    assert "2 of 3 cells of attributes in" in said
+    assert "(first: product p1, '{bad')" in said
+
+
+def test_attributes_that_are_all_objects_are_not_told_of(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalogue(file, [
+        {"product_id": "a", "title": "x", "attributes": {"colour": "red"}},
+        {"product_id": "b", "title": "x", "attributes": {}},
+        {"product_id": "c", "title": "x", "attributes": None},
+    ])  # fmt: skip
+    assert capsys.readouterr().err == ""
 
 
 def test_a_catalogue_without_kinds_gets_them_from_titles_and_stated_types(file: Path) -> None:
