@@ -223,6 +223,11 @@ def synthesize_pairs(
         )
         pairs = _pairs(looked_at, connection)
         counts = _counts(looked_at, pairs, typed, asked, connection)
+        if chosen.dev_share > 0:
+            undeveloped = _without_dev(pairs)
+            warnings += undeveloped
+            for warning in undeveloped:
+                say(f"Warning: {warning}")
         finished = replace(wanted, counts=counts, warnings=warnings)
         target.parent.mkdir(parents=True, exist_ok=True)
         if beside is not None:
@@ -575,6 +580,21 @@ def _pairs(looked_at: pa.Table, connection: DuckDBPyConnection) -> pa.Table:
         ORDER BY query_id, label DESC, fused_rank
         """
     ).to_arrow_table()
+
+
+def _without_dev(pairs: pa.Table) -> tuple[str, ...]:
+    """Say which types of query have pairs for training and none for development."""
+    drawn = pairs.select(["query_type", "split"]).group_by(["query_type", "split"]).aggregate([])
+    found = {(row["query_type"], row["split"]) for row in drawn.to_pylist()}
+    missing = sorted(
+        kind for kind, split in found if split == "train" and (kind, "dev") not in found
+    )
+    if not missing:
+        return ()
+    return (
+        f"no pairs for development of the type{'s' if len(missing) > 1 else ''} "
+        f"{', '.join(missing)}: too few families for --dev-share; make more queries, or raise it.",
+    )
 
 
 def _counts(

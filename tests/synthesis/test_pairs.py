@@ -633,3 +633,27 @@ def test_a_card_is_refused_before_any_work(shop: Shop, tmp_path: Path) -> None:
         assert done.exit_code != 0
         assert reason in (done.output or "") + str(done.exception)
         assert not (tmp_path / "pairs.parquet").exists()
+
+
+def test_types_without_pairs_for_development_are_told(
+    shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs, _ = made(shop, tmp_path, replace(TRAIN, threshold=0.2, dev_share=1e-9))
+    types = sorted({row["query_type"] for row in pairs})
+    assert len(types) > 1
+    warning = f"no pairs for development of the types {', '.join(types)}"
+    assert warning in capsys.readouterr().err
+    assert warning in read_manifest(tmp_path / "pairs.parquet").warnings[0]
+    made(shop, tmp_path, replace(TRAIN, threshold=0.2, dev_share=0.0))  # none is wanted
+    assert "for development" not in capsys.readouterr().err
+
+
+def test_only_types_that_lack_pairs_for_development_are_told(shop: Shop, tmp_path: Path) -> None:
+    seed = seed_of_both(QUERIES)
+    pairs, _ = made(shop, tmp_path, replace(TRAIN, threshold=0.2, dev_share=0.5, seed=seed))
+    splits = {row["query_type"]: set() for row in pairs}
+    for row in pairs:
+        splits[row["query_type"]].add(row["split"])
+    warned = " ".join(read_manifest(tmp_path / "pairs.parquet").warnings)
+    for name, found in splits.items():
+        assert (name in warned) == ("dev" not in found), (name, found, warned)
