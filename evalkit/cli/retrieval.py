@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from evalkit.cli.output import check_output_folder, check_outputs
 from evalkit.cli.table_options import (
     FORMATS,
     catalogue_options,
@@ -85,6 +86,7 @@ def index(**chosen: Any) -> None:
     """
     from evalkit.retrieval import LexicalSettings, VectorIndexSettings, index_products
 
+    check_output_folder(chosen["output"])
     method: LexicalSettings | VectorIndexSettings
     encoder = None
     if chosen["kind"] == "lexical":
@@ -176,6 +178,7 @@ def retrieve(**chosen: Any) -> None:
     """
     from evalkit.retrieval import EncoderSettings, retrieve_run
 
+    check_outputs(chosen["output"], make_folders=True)
     retrieve_run(
         chosen["queries"],
         chosen["place"],
@@ -243,6 +246,7 @@ def fuse(**chosen: Any) -> None:
     """Fuse two or more runs, of any format, into one."""
     from evalkit.retrieval import fuse_runs
 
+    check_outputs(chosen["output"], make_folders=True)
     fuse_runs(
         chosen["runs"],
         chosen["output"],

@@ -41,6 +41,8 @@ COMMANDS = {
         "rewrites.csv",
         "--rewrites rewrites.csv --queries queries.csv --rules-only -o rewrites.csv",
     ),
+    "retrieve": ("queries.csv", "--queries queries.csv --index i -o queries.csv"),
+    "fuse": ("run.csv", "run.csv rewrites.csv -o run.csv"),
     "judge": (
         "run.csv",
         "--run dense=run.csv --queries queries.csv --products products.csv --classifier c "
