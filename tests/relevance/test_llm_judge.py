@@ -296,8 +296,9 @@ def test_a_judge_whose_answers_are_all_wrong_is_asked_anew(asking: Any, tmp_path
 def test_rewrites_without_an_answer_are_not_dropped_but_asked_again(
     asking: Any, tmp_path: Path
 ) -> None:
-    queries, rewrites, out = (tmp_path / name for name in ("q.csv", "r.csv", "out.parquet"))
-    queries.write_text("query_id,query\nq1,kettle\n")
+    queries, rewrites, out = (tmp_path / name for name in ("q.jsonl", "r.csv", "out.parquet"))
+    structure = json.dumps({"query_type": "general"})
+    queries.write_text(json.dumps({"query_id": "q1", "query": "kettle", "structure": structure}))
     rewrites.write_text("query_id,rewrite\nq1,water boiler\nq1,electric jug\n")
     answers = [json.dumps({"why": "the same thing", "keeps": True})] * 9
 
