@@ -327,7 +327,9 @@ def _train(
         shop.files.products,
         good=good,
         fields=chosen.fields,
-        settings=ClassifierSettings(epochs=1, paired_anew=paired_anew, seed=chosen.seed),
+        settings=ClassifierSettings(
+            epochs=1, max_length=64, paired_anew=paired_anew, seed=chosen.seed
+        ),
         model=chosen.model,
         reading={"products": shop.files.reading},
         force=shop.force,
