@@ -98,7 +98,7 @@ def bleu(words: Sequence[str], references: Sequence[Sequence[str]]) -> float:
 
     Example:
         >>> round(bleu("red boots no laces".split(), ["red boots without laces".split()]), 4)
-        0.2991
+        0.188
     """
     logs = []
     for order in _ORDERS:
