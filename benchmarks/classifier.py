@@ -38,9 +38,10 @@ import numpy as np
 from evalkit.engines import open_engine
 from evalkit.models import locate_encoder
 from evalkit.progress import say
-from evalkit.relevance.calibrating import Calibration, find_threshold, fit_calibration
+from evalkit.relevance.calibrating import Calibration, fit_calibration
 from evalkit.relevance.classifier import score_pairs
 from evalkit.relevance.pair_features import open_features
+from evalkit.relevance.thresholds import find_threshold
 from evalkit.training.examples import read_judged_pairs
 from evalkit.training.fitting import (
     ClassifierSettings,

@@ -23,10 +23,10 @@ from evalkit.relevance.calibrating import (
     CALIBRATIONS,
     Calibration,
     choose_method,
-    describe,
     fit_calibration,
 )
 from evalkit.relevance.classifier import load_cross_encoder, quiet_transformers, score_pairs
+from evalkit.relevance.thresholds import describe
 from evalkit.training.soft_pairs import pair_anew
 
 if TYPE_CHECKING:
