@@ -105,10 +105,17 @@ class Backend(Protocol):
 def answer_all(
     backend: Backend,
     messages: Sequence[Sequence[Message]],
-    request: Request,
+    *,
+    n: int = 1,
+    temperature: float = 0.7,
+    max_tokens: int = 256,
+    seed: int = 0,
+    schema: Mapping[str, Any] | None = None,
+    prompt: PromptVersion | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> list[Answer]:
-    """Answer every conversation; see `LanguageModel.generate`."""
+    """Answer every conversation; backends have it as their `LanguageModel.generate`."""
+    request = Request(n, temperature, max_tokens, seed, schema, prompt)
     # At temperature 0 the n texts are one.
     indices = range(request.n if request.temperature > 0 else 1)
     wanted = [

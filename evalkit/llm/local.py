@@ -20,12 +20,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.errors import ModelError, SettingsError
-from evalkit.llm.answering import Asked, Reply, Request, answer_all, clean_text, remember
+from evalkit.llm.answering import Asked, Reply, answer_all, clean_text, remember
 from evalkit.llm.budget import BUDGET_REACHED, Budget, Meter
 from evalkit.llm.cache import Stored
 from evalkit.llm.identity import manifest_entry
 from evalkit.llm.json_schema import with_schema
-from evalkit.llm.messages import Answer, Counts, Message, Usage
+from evalkit.llm.messages import Counts, Message, Usage
 from evalkit.llm.sampling import RowSampler
 from evalkit.models import ModelFiles, locate_encoder, require_models_extra
 
@@ -101,7 +101,9 @@ def open_local_model(
 
 @dataclass
 class LocalModel:
-    """A model on this machine; see `open_local_model`.
+    """A model on this machine, asked in batches; see `open_local_model`.
+
+    A schema goes into the last message in words: nothing forces the model to keep to it.
 
     Attributes:
         name: as it was asked for.
@@ -136,24 +138,7 @@ class LocalModel:
             "top_p": self.settings.top_p,
         }
 
-    def generate(
-        self,
-        messages: Sequence[Sequence[Message]],
-        *,
-        n: int = 1,
-        temperature: float = 0.7,
-        max_tokens: int = 256,
-        seed: int = 0,
-        schema: Mapping[str, Any] | None = None,
-        prompt: PromptVersion | None = None,
-        progress: Callable[[int], object] | None = None,
-    ) -> list[Answer]:
-        """Answer every conversation, in batches; see `LanguageModel.generate`.
-
-        A schema goes into the last message in words: nothing forces the model to keep to it.
-        """
-        request = Request(n, temperature, max_tokens, seed, schema, prompt)
-        return answer_all(self, messages, request, progress)
+    generate = answer_all
 
     def to_manifest(self, role: str, prompts: Sequence[PromptVersion] = ()) -> dict[str, Any]:
         """Return what a manifest records; prompts are part of the fingerprint."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from evalkit.errors import ModelError, SettingsError
-from evalkit.llm.answering import Asked, Reply, Request, answer_all, clean_text, remember
+from evalkit.llm.answering import Asked, Reply, answer_all, clean_text, remember
 from evalkit.llm.budget import BUDGET_REACHED, Budget, Meter
 from evalkit.llm.chat_completions import (
     LONGEST_RETRY_AFTER,
@@ -32,7 +32,7 @@ from evalkit.llm.chat_completions import (
     read_refusal,
 )
 from evalkit.llm.identity import manifest_entry
-from evalkit.llm.messages import Answer, Counts, Message, Usage
+from evalkit.llm.messages import Counts, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -144,7 +144,10 @@ def open_endpoint(
 
 @dataclass
 class OpenAIEndpoint:
-    """A model behind a server; see `open_endpoint`.
+    """A model behind a server, asked by one request a text; see `open_endpoint`.
+
+    The i-th of n texts is asked with seed + i. Whether a server gives the same answer to the same
+    seed is its own matter; the cache does.
 
     Attributes:
         model: its name on the server.
@@ -171,25 +174,7 @@ class OpenAIEndpoint:
         """What a text depends on besides the question."""
         return {"model": self.model, "family": self.family}
 
-    def generate(
-        self,
-        messages: Sequence[Sequence[Message]],
-        *,
-        n: int = 1,
-        temperature: float = 0.7,
-        max_tokens: int = 256,
-        seed: int = 0,
-        schema: Mapping[str, Any] | None = None,
-        prompt: PromptVersion | None = None,
-        progress: Callable[[int], object] | None = None,
-    ) -> list[Answer]:
-        """Answer every conversation, one request a text; see `LanguageModel.generate`.
-
-        The i-th of n texts is asked with seed + i. Whether a server gives the same answer to the
-        same seed is its own matter; the cache does.
-        """
-        request = Request(n, temperature, max_tokens, seed, schema, prompt)
-        return answer_all(self, messages, request, progress)
+    generate = answer_all
 
     def to_manifest(self, role: str, prompts: Sequence[PromptVersion] = ()) -> dict[str, Any]:
         """Return what a manifest records; prompts are part of the fingerprint."""

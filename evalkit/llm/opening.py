@@ -61,26 +61,21 @@ def open_language_model(
     name = spec.removeprefix(_ENDPOINT)
     if not name:
         raise SettingsError("A language model is smollm2, a folder, a hub id or openai:MODEL.")
+    model: LocalModel | OpenAIEndpoint
     if spec.startswith(_ENDPOINT):
         from evalkit.llm.openai_endpoint import EndpointSettings, open_endpoint
 
         if revision is not None:
             raise SettingsError("A server's model has no revision; leave --revision out.")
         settings = EndpointSettings(concurrency, timeout, total_timeout)
-        endpoint = open_endpoint(name, base_url=base_url, budget=budget, settings=settings)
-        endpoint.cache = _opened(cache)
-        return endpoint
-    from evalkit.llm.local import LocalSettings, open_local_model
+        model = open_endpoint(name, base_url=base_url, budget=budget, settings=settings)
+    else:
+        from evalkit.llm.local import LocalSettings, open_local_model
 
-    if base_url is not None:
-        raise SettingsError(f"--base-url is for a server's model; write openai:{spec}.")
-    local = LocalSettings(batch_size=batch_size, allow_pickle=allow_pickle)
-    model = open_local_model(name, revision=revision, budget=budget, settings=local)
-    model.cache = _opened(cache)
+        if base_url is not None:
+            raise SettingsError(f"--base-url is for a server's model; write openai:{spec}.")
+        local = LocalSettings(batch_size=batch_size, allow_pickle=allow_pickle)
+        model = open_local_model(name, revision=revision, budget=budget, settings=local)
+    # Last, so that a model that cannot be opened leaves no file behind.
+    model.cache = cache if isinstance(cache, AnswerCache) else open_cache(cache or answers_file())
     return model
-
-
-def _opened(cache: Path | AnswerCache | None) -> AnswerCache:
-    if isinstance(cache, AnswerCache):
-        return cache
-    return open_cache(cache or answers_file())
