@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 from evalkit.constraints.parsing_conditions import excluded_condition, required_conditions
 from evalkit.constraints.parsing_kinds import find_kinds
 from evalkit.constraints.parsing_need import find_need
-from evalkit.constraints.parsing_negation import Negations, find_negations, is_request
+from evalkit.constraints.parsing_negation import Negations, find_negations
 from evalkit.constraints.parsing_price import Prices, find_prices
+from evalkit.constraints.parsing_query import is_request
 from evalkit.constraints.parsing_reference import Wish, cue_spans, find_reference
 from evalkit.constraints.parsing_text import Token, tokenise
 from evalkit.constraints.parsing_vocabulary import Vocabulary

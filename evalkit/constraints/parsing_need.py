@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from evalkit.constraints.parsing_negation import is_request
+from evalkit.constraints.parsing_query import is_request
 from evalkit.constraints.parsing_text import plain
 from evalkit.constraints.parsing_words import shop_words
 
