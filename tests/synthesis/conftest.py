@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from making_pairs import Rows
+
 # id, title, kind, brand, price, attributes
 PRODUCTS: tuple[tuple[str, str, str, str, float | None, dict[str, str]], ...] = (
     ("b1", "black rubber boots", "boots", "Almo", 40, {"material": "rubber"}),
@@ -241,3 +243,20 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
         save_small_classifier(folder / "classifier"),
         save_small_classifier(folder / "rewrite-classifier", "rewrites"),
     )
+
+
+@pytest.fixture(scope="session")
+def both(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rows, Rows]:
+    """Pairs and candidates of the shop with the probability 0.5 and no development split."""
+    from making_pairs import made
+
+    return made(shop, tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture(scope="session")
+def scores(shop: Shop) -> Any:
+    """The probability that the classifier gives a text and a product."""
+    from evalkit.relevance import open_classifier
+
+    classifier = open_classifier(shop.classifier)
+    return lambda text, product: float(classifier.score([(text, TITLES[product])])[0])
