@@ -8,13 +8,7 @@ import click
 
 from evalkit.cli.database import opened
 from evalkit.cli.options import column_names, words
-from evalkit.cli.output import (
-    check_outputs,
-    emit_document,
-    output_form,
-    output_options,
-    to_terminal,
-)
+from evalkit.cli.output import check_outputs, emit_document, output_form, output_options
 from evalkit.cli.recording import called_as, judge_of, keep, record_options, recording_if
 from evalkit.cli.scoring_options import (
     input_options,
@@ -122,9 +116,7 @@ def calibrate(
     from evalkit.tables import read
 
     runs = _runs(given)
-    form = form or output_form(output)
-    if form == "html" and to_terminal(output):
-        raise SettingsError("--format html needs a file: add -o calibration.html.")
+    form = output_form(form, output, page="calibration.html")
     _refuse_settings(given)
     if not record and url is not None and given["study"] is None and week is record_name is None:
         raise SettingsError("--db is for --study and --record; add one of them, or leave it out.")
@@ -259,23 +251,19 @@ def _count(document: dict[str, Any], given: dict[str, Any]) -> int:
 
 
 def _print(document: dict[str, Any], found: Calibration, form: str, output: str | None) -> None:
+    from evalkit.reports.calibration.page import write_calibration_page
     from evalkit.reports.calibration.table import (
         format_calibration_csv,
         format_calibration_markdown,
         format_calibration_table,
     )
 
-    if form == "html":
-        from evalkit.reports.calibration.page import write_calibration_page
-
-        write_calibration_page(document, found, str(output))
-        click.echo(f"Wrote {output}", err=True)
-    else:
-        emit_document(
-            document,
-            form,
-            output,
-            table=format_calibration_table,
-            csv=format_calibration_csv,
-            markdown=format_calibration_markdown,
-        )
+    emit_document(
+        document,
+        form,
+        output,
+        table=format_calibration_table,
+        csv=format_calibration_csv,
+        markdown=format_calibration_markdown,
+        page=lambda document, path: write_calibration_page(document, found, path),
+    )

@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.database import database_option, opened
-from evalkit.cli.options import column_names, cutoffs, memory_option, words
-from evalkit.cli.output import (
-    check_outputs,
-    emit_document,
-    output_form,
-    output_options,
-    to_terminal,
-)
+from evalkit.cli.options import column_names, cutoffs, map_option, memory_option, words
+from evalkit.cli.output import check_outputs, emit_document, output_form, output_options
 from evalkit.cli.recording import DEFAULT_NAME, called_as, keep, recording
 from evalkit.cli.scoring_options import without_pandas
 from evalkit.errors import SettingsError
@@ -78,13 +72,7 @@ _DEPTH = 10
 @click.option("--treatment", metavar="FILE", help="The run of the change, likewise.")
 @click.option("--products", metavar="FILE", help="The catalogue, for titles in those lists.")
 @click.option("--queries", metavar="FILE", help="The queries, for their texts.")
-@click.option(
-    "--map",
-    "mapped",
-    multiple=True,
-    metavar="NAME=COLUMN",
-    help="A file's name for a column: annotator=worker, or votes.query_id=id. Repeatable.",
-)
+@map_option("A file's name for a column: annotator=worker, or votes.query_id=id. Repeatable.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
               help="Seed of the bootstrap and of the halves that choose a margin.")  # fmt: skip
 @click.option(
@@ -128,9 +116,7 @@ def correlate(
         studies_document,
     )
 
-    form = form or output_form(output)
-    if form == "html" and to_terminal(output):
-        raise SettingsError("--format html needs a file: add -o correlation.html.")
+    form = output_form(form, output, page="correlation.html")
     compared = _refuse_settings(study, votes, per_query, week, name, given, systems, record)
     check_outputs(output)
     settings = {
@@ -302,23 +288,19 @@ def _history(store: Store, name: str | None) -> tuple[Any, Any]:
 def _print(
     document: dict[str, Any], found: Any, names: dict[str, str], form: str, output: str | None
 ) -> None:
+    from evalkit.reports.correlation.page import write_correlation_page
     from evalkit.reports.correlation.table import (
         format_correlation_csv,
         format_correlation_markdown,
         format_correlation_table,
     )
 
-    if form == "html":
-        from evalkit.reports.correlation.page import write_correlation_page
-
-        write_correlation_page(document, found, str(output), names=names)
-        click.echo(f"Wrote {output}", err=True)
-    else:
-        emit_document(
-            document,
-            form,
-            output,
-            table=format_correlation_table,
-            csv=format_correlation_csv,
-            markdown=format_correlation_markdown,
-        )
+    emit_document(
+        document,
+        form,
+        output,
+        table=format_correlation_table,
+        csv=format_correlation_csv,
+        markdown=format_correlation_markdown,
+        page=lambda document, path: write_correlation_page(document, found, path, names=names),
+    )

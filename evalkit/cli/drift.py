@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.database import opened
-from evalkit.cli.options import column_names, memory_option, words
-from evalkit.cli.output import (
-    check_outputs,
-    emit_document,
-    output_form,
-    output_options,
-    to_terminal,
-)
+from evalkit.cli.options import column_names, map_option, memory_option, one_grade_option, words
+from evalkit.cli.output import check_outputs, emit_document, output_form, output_options
 from evalkit.cli.recording import (
     DEFAULT_NAME,
     called_as,
@@ -61,18 +55,8 @@ __all__ = ["drift"]
 @click.option("--judge-good", type=float, metavar="GRADE",
               help="Smallest grade of the judge that is good (default: as --good).")  # fmt: skip
 @click.option("--source", help="Source of the judge's grades, where a file has several.")
-@click.option(
-    "--aggregate",
-    type=click.Choice(["median", "majority"]),
-    help="One grade of several annotators.",
-)
-@click.option(
-    "--map",
-    "mapped",
-    multiple=True,
-    metavar="NAME=COLUMN",
-    help="The files' name for a column: product_id=asin.",
-)
+@one_grade_option
+@map_option("The files' name for a column: product_id=asin.")
 @output_options(page=True)
 @memory_option
 @record_options
@@ -91,9 +75,7 @@ def drift(
     """
     from evalkit.calibrating import drift_document
 
-    form = form or output_form(output)
-    if form == "html" and to_terminal(output):
-        raise SettingsError("--format html needs a file: add -o drift.html.")
+    form = output_form(form, output, page="drift.html")
     files = _files(gold, judgments, given)
     check_outputs(output)
     weeks, judge, inputs = _read(gold, files, given) if gold is not None else ({}, None, [])
@@ -260,23 +242,19 @@ def _keep(
 
 
 def _print(document: dict[str, Any], form: str, output: str | None) -> None:
+    from evalkit.reports.drift_page import write_drift_page
     from evalkit.reports.drift_table import (
         format_drift_csv,
         format_drift_markdown,
         format_drift_table,
     )
 
-    if form == "html":
-        from evalkit.reports.drift_page import write_drift_page
-
-        write_drift_page(document, str(output))
-        click.echo(f"Wrote {output}", err=True)
-    else:
-        emit_document(
-            document,
-            form,
-            output,
-            table=format_drift_table,
-            csv=format_drift_csv,
-            markdown=format_drift_markdown,
-        )
+    emit_document(
+        document,
+        form,
+        output,
+        table=format_drift_table,
+        csv=format_drift_csv,
+        markdown=format_drift_markdown,
+        page=write_drift_page,
+    )

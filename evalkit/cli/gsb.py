@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from evalkit.cli.options import column_names, memory_option, words
+from evalkit.cli.options import column_names, map_option, memory_option, words
 from evalkit.cli.output import check_outputs, emit_document, output_form, output_options
+from evalkit.cli.table_options import VOTE_FORMATS
 from evalkit.errors import SettingsError
 
 __all__ = ["gsb"]
@@ -39,16 +40,10 @@ __all__ = ["gsb"]
     metavar="POINTS",
     help="With --sequential: estimate the votes until the sequence of GSB is this narrow.",
 )
-@click.option(
-    "--map",
-    "mapped",
-    multiple=True,
-    metavar="NAME=COLUMN",
-    help="The file's name for a column: annotator=worker. Repeatable.",
-)
+@map_option("The file's name for a column: annotator=worker. Repeatable.")
 @click.option(
     "--input-format",
-    type=click.Choice(["csv", "tsv", "jsonl", "parquet"]),
+    type=VOTE_FORMATS,
     help="Format of the votes, where the name does not tell.",
 )
 @output_options(page=False)
@@ -83,9 +78,7 @@ def gsb(
     from evalkit.tables import read
     from metrics import MetricsError
 
-    form = form or output_form(output)
-    if form == "html":
-        raise SettingsError(f"-o {output}: votes have no page; name it .txt, .json, .csv or .md.")
+    form = output_form(form, output, pageless="votes have no page")
     if not sequential and (overlap is not None or stop_width is not None):
         raise SettingsError("--overlap and --stop-width are for --sequential; add it.")
     check_outputs(output)

@@ -7,40 +7,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.database import database_option, opened
-from evalkit.cli.output import check_outputs, emit_document, output_form
+from evalkit.cli.output import check_outputs, emit_document, output_form, output_options
 from evalkit.cli.recording import DEFAULT_NAME
+from evalkit.cli.table_options import options
 from evalkit.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 __all__ = ["history"]
 
 _KINDS = click.Choice(["score", "study", "calibration", "judge", "correlation"])
-_FORMS = ("table", "json", "csv", "markdown")
 
 
-def _answer_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        database_option,
-        click.option("-o", "--output", metavar="FILE", help="Write here, not to standard output."),
-        click.option(
-            "--format",
-            "form",
-            type=click.Choice(_FORMS),
-            help="Form of the output (default: by the name of -o, else table).",
-        ),
-    ):
-        command = option(command)
-    return command
+_answer_options = options(output_options(page=False), database_option)
 
 
 def _form(form: str | None, output: str | None) -> str:
     check_outputs(output)
-    chosen = form or output_form(output)
-    if chosen not in _FORMS:
-        raise SettingsError(f"-o {output}: a history is no page; name it .txt, .json, .csv or .md.")
-    return chosen
+    return output_form(form, output, pageless="a history is no page")
 
 
 def _print(document: Mapping[str, Any], form: str, output: str | None) -> None:

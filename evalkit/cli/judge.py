@@ -11,8 +11,9 @@ from evalkit.cli.output import check_outputs
 from evalkit.cli.table_options import (
     FORMATS,
     columns_option,
-    listed,
+    fields_option,
     machine_options,
+    machine_settings,
     reading_of,
 )
 
@@ -71,12 +72,7 @@ __all__ = ["judge"]
     type=click.Path(),
     help="With --constraints: YAML file of what is special about the catalogue.",
 )
-@click.option(
-    "--fields",
-    metavar="A,B,...",
-    callback=listed,
-    help="Columns that make a product's text; those of the classifier's training otherwise.",
-)
+@fields_option("; those of the classifier's training otherwise")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @click.option("--output-format", type=FORMATS, help="Of the judgments; by its ending otherwise.")
@@ -114,9 +110,7 @@ def judge(**chosen: Any) -> None:
         settings=settings,
         reading=reading_of(names, "run", "pairs", "queries", "products"),
         format=chosen["output_format"],
-        force=chosen["force"],
-        memory_limit=chosen["memory_limit"],
-        threads=chosen["threads"],
+        **machine_settings(chosen),
     )
 
 

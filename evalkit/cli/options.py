@@ -9,11 +9,21 @@ import click
 from evalkit.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from click.decorators import FC
 
     from evalkit.scoring import Columns
 
-__all__ = ["column_names", "cutoffs", "gains", "memory_option", "words"]
+__all__ = [
+    "column_names",
+    "cutoffs",
+    "gains",
+    "map_option",
+    "memory_option",
+    "one_grade_option",
+    "words",
+]
 
 memory_option = click.option(
     "--memory-limit",
@@ -21,6 +31,16 @@ memory_option = click.option(
     show_default=True,
     help="Memory that the whole process aims at; beyond it, spill to disk.",
 )
+one_grade_option = click.option(
+    "--aggregate",
+    type=click.Choice(["median", "majority"]),
+    help="One grade of several annotators.",
+)
+
+
+def map_option(text: str) -> Callable[[FC], FC]:
+    """Add `--map`, passed on as `mapped`, for `column_names`."""
+    return click.option("--map", "mapped", multiple=True, metavar="NAME=COLUMN", help=text)
 
 
 def words(text: str | None) -> list[str]:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evalkit.cli.table_options import options
 from evalkit.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Write = Callable[..., str]
+    WritePage = Callable[[Mapping[str, Any], str], None]
 
 __all__ = [
     "check_output_folder",
@@ -26,6 +28,7 @@ __all__ = [
     "emit_document",
     "output_form",
     "output_options",
+    "table_or_json",
     "to_terminal",
     "width",
 ]
@@ -44,20 +47,27 @@ _FORMS = {
 
 def output_options(*, page: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add `--format`, passed on as `form`, and `-o`; a page is a form of its own."""
-    forms = ["table", "json", "csv", "markdown", *(["html"] if page else [])]
-
-    def add(command: Callable[..., Any]) -> Callable[..., Any]:
-        command = click.option(
-            "-o", "--output", metavar="FILE", help="Write here instead of standard output."
-        )(command)
-        return click.option(
+    return options(
+        click.option(
             "--format",
             "form",
-            type=click.Choice(forms),
+            type=click.Choice(["table", "json", "csv", "markdown", *(["html"] if page else [])]),
             help="Form of the output (default: by the name of -o, else table).",
-        )(command)
+        ),
+        click.option(
+            "-o", "--output", metavar="FILE", help="Write here instead of standard output."
+        ),
+    )
 
-    return add
+
+table_or_json = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="Form of the output.",
+)
 
 
 def to_terminal(path: str | None) -> bool:
@@ -65,19 +75,30 @@ def to_terminal(path: str | None) -> bool:
     return path in (None, "-")
 
 
-def output_form(path: str | None) -> str:
-    """Tell the form of a score from the name of its file.
+def output_form(form: str | None, path: str | None, *, page: str = "", pageless: str = "") -> str:
+    """Return the form of an answer: the one asked for, else by the name of its file.
+
+    Args:
+        form: what `--format` said.
+        path: what `-o` said.
+        page: a name for the page, to propose where it would go to standard output.
+        pageless: why there is no page.
 
     Raises:
-        SettingsError: no form has such a name.
+        SettingsError: no form has such a name, or the answer cannot be a page.
     """
     ending = "" if path is None else Path(path).suffix.lower()
-    if ending not in _FORMS:
+    if form is None and ending not in _FORMS:
         raise SettingsError(
             f"-o {path}: no form of a score ends in {ending}; name it .txt, .json, .csv, .md or "
             ".html, or say --format."
         )
-    return _FORMS[ending]
+    found = form or _FORMS[ending]
+    if found == "html" and pageless:
+        raise SettingsError(f"-o {path}: {pageless}; name it .txt, .json, .csv or .md.")
+    if found == "html" and to_terminal(path):
+        raise SettingsError(f"--format html needs a file: add -o {page}.")
+    return found
 
 
 def check_outputs(*paths: str | None, make_folders: bool = False) -> None:
@@ -184,11 +205,15 @@ def emit_document(
     table: Write,
     csv: Write,
     markdown: Write,
+    page: WritePage | None = None,
 ) -> None:
-    """Print or write a document in a form other than a page."""
+    """Print a document, or write it to a file, in the form that `output_form` returned."""
     from evalkit.reports.score_exports import format_json
 
-    if form == "table":
+    if form == "html" and page is not None:
+        page(document, str(path))
+        click.echo(f"Wrote {path}", err=True)
+    elif form == "table":
         emit(table(document, width=width(path), color=color(path)), path)
     else:
         emit({"json": format_json, "csv": csv, "markdown": markdown}[form](document), path)

@@ -13,6 +13,7 @@ from evalkit.cli.table_options import (
     catalogue_options,
     columns_option,
     machine_options,
+    machine_settings,
 )
 from evalkit.errors import SettingsError
 
@@ -88,7 +89,5 @@ def queries(**chosen: Any) -> None:
         keep_type=chosen["keep_type"],
         reading={"format": chosen["input_format"], "mapping": columns.mapping("queries")},
         format=chosen["output_format"],
-        force=chosen["force"],
-        memory_limit=chosen["memory_limit"],
-        threads=chosen["threads"],
+        **machine_settings(chosen),
     )

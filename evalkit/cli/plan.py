@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from evalkit.cli.database import database_option, opened
-from evalkit.cli.options import column_names, cutoffs, memory_option, words
+from evalkit.cli.options import column_names, cutoffs, map_option, memory_option, words
 from evalkit.cli.output import check_outputs, emit_document, output_form, output_options
 from evalkit.cli.recording import DEFAULT_NAME, called_as
 from evalkit.cli.scoring_options import without_pandas
+from evalkit.cli.table_options import VOTE_FORMATS
 from evalkit.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -95,16 +96,10 @@ _OPTIONS = {"measures": "--measures", "cutoffs": "--at", "overlaps": "--overlap"
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of these samples."
 )
-@click.option(
-    "--map",
-    "mapped",
-    multiple=True,
-    metavar="NAME=COLUMN",
-    help="The file's name for a column: annotator=worker. Repeatable.",
-)
+@map_option("The file's name for a column: annotator=worker. Repeatable.")
 @click.option(
     "--input-format",
-    type=click.Choice(["csv", "tsv", "jsonl", "parquet"]),
+    type=VOTE_FORMATS,
     help="Format of the pilot, where the name does not tell.",
 )
 @output_options(page=False)
@@ -125,9 +120,7 @@ def plan(form: str | None, output: str | None, **given: Any) -> None:
     )
     from metrics import MetricsError
 
-    form = form or output_form(output)
-    if form == "html":
-        raise SettingsError(f"-o {output}: plans have no page; name it .txt, .json, .csv or .md.")
+    form = output_form(form, output, pageless="plans have no page")
     pilot = _pilot(given)
     asked: dict[str, Any] = {
         "delta": None if given["delta"] is None else given["delta"] / 100,

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.database import database_option, opened
+from evalkit.cli.table_options import options
 from evalkit.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
 
@@ -55,31 +56,27 @@ class Recording:
     url: str | None
 
 
-def week_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--week`, `--name` and `--db`, for `recording`."""
-    for option in (
-        database_option,
-        click.option(
-            "--name",
-            "record_name",
-            metavar="NAME",
-            help=f"Records of one name form a trend (default: {DEFAULT_NAME}).",
-        ),
-        click.option(
-            "--week",
-            metavar="WEEK",
-            help="ISO week of the record, as in 2026-W47 (default: this week).",
-        ),
-    ):
-        command = option(command)
-    return command
+week_options = options(
+    click.option(
+        "--week",
+        metavar="WEEK",
+        help="ISO week of the record, as in 2026-W47 (default: this week).",
+    ),
+    click.option(
+        "--name",
+        "record_name",
+        metavar="NAME",
+        help=f"Records of one name form a trend (default: {DEFAULT_NAME}).",
+    ),
+    database_option,
+)
+"""`--week`, `--name` and `--db`, for `recording`."""
 
-
-def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--record` with `--week`, `--name` and `--db`, for `recording_if`."""
-    return click.option(
-        "--record", is_flag=True, help="Keep the evaluation in the study database."
-    )(week_options(command))
+record_options = options(
+    click.option("--record", is_flag=True, help="Keep the evaluation in the study database."),
+    week_options,
+)
+"""`--record` with `--week`, `--name` and `--db`, for `recording_if`."""
 
 
 def recording_if(

@@ -7,14 +7,8 @@ from typing import Any
 import click
 
 from evalkit.cli.lazy import LazyGroup
-from evalkit.cli.options import column_names, memory_option, words
-from evalkit.cli.output import (
-    check_outputs,
-    emit_document,
-    output_form,
-    output_options,
-    to_terminal,
-)
+from evalkit.cli.options import column_names, map_option, memory_option, one_grade_option, words
+from evalkit.cli.output import check_outputs, emit_document, output_form, output_options
 from evalkit.cli.recording import called_as, judge_of
 from evalkit.cli.scoring_options import without_pandas
 from evalkit.errors import SettingsError
@@ -68,24 +62,14 @@ def relevance() -> None:
 @click.option("--judge-name", metavar="NAME", help="Who judged (default: the judge's manifest).")
 @click.option("--source", help="Source of the judge's grades, where the file has several.")
 @click.option("--human-source", metavar="SOURCE", help="Source of people's grades, of several.")
-@click.option(
-    "--aggregate",
-    type=click.Choice(["median", "majority"]),
-    help="One grade of several annotators.",
-)
+@one_grade_option
 @click.option("--bins", type=click.IntRange(1, 100), default=10, show_default=True,
               help="Ranges of the reliability curve.")  # fmt: skip
 @click.option("-n", "--count", type=click.IntRange(0), default=20, show_default=True,
               help="Pairs to list on which the two differ.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
               help="Of the intervals.")  # fmt: skip
-@click.option(
-    "--map",
-    "mapped",
-    multiple=True,
-    metavar="NAME=COLUMN",
-    help="The files' name for a column: product_id=asin.",
-)
+@map_option("The files' name for a column: product_id=asin.")
 @output_options(page=True)
 @memory_option
 def agreement(
@@ -105,9 +89,7 @@ def agreement(
     from evalkit.relevance.agreement import agreement_document
     from evalkit.tables import read
 
-    form = form or output_form(output)
-    if form == "html" and to_terminal(output):
-        raise SettingsError("--format html needs a file: add -o agreement.html.")
+    form = output_form(form, output, page="agreement.html")
     check_outputs(output)
     if [judged, human, given["queries"], given["products"]].count("-") > 1:
         raise SettingsError("only one file can come from standard input (-).")
@@ -142,23 +124,19 @@ def agreement(
 
 
 def _print(document: dict[str, Any], form: str, output: str | None) -> None:
+    from evalkit.reports.judge_agreement.page import write_agreement_page
     from evalkit.reports.judge_agreement.table import (
         format_agreement_csv,
         format_agreement_markdown,
         format_agreement_table,
     )
 
-    if form == "html":
-        from evalkit.reports.judge_agreement.page import write_agreement_page
-
-        write_agreement_page(document, str(output))
-        click.echo(f"Wrote {output}", err=True)
-    else:
-        emit_document(
-            document,
-            form,
-            output,
-            table=format_agreement_table,
-            csv=format_agreement_csv,
-            markdown=format_agreement_markdown,
-        )
+    emit_document(
+        document,
+        form,
+        output,
+        table=format_agreement_table,
+        csv=format_agreement_csv,
+        markdown=format_agreement_markdown,
+        page=write_agreement_page,
+    )

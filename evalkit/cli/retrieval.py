@@ -10,8 +10,9 @@ from evalkit.cli.output import check_output_folder, check_outputs
 from evalkit.cli.table_options import (
     FORMATS,
     catalogue_options,
-    listed,
+    fields_option,
     machine_options,
+    machine_settings,
     numbers,
     options,
     reading_options,
@@ -49,13 +50,7 @@ _computing = options(
 )
 @click.option("--model", help="Folder or hub id of an encoder; all-MiniLM-L6-v2 otherwise.")
 @click.option("--revision", help="Branch, tag or commit of the model on the hub.")
-@click.option(
-    "--fields",
-    metavar="A,B,...",
-    callback=listed,
-    help="Columns that make a product's text, in order; otherwise those of "
-    "title,brand,kind,category,description,attributes that exist.",
-)
+@fields_option()
 @click.option("--query-prefix", help="Put before queries; the model's own prompt otherwise.")
 @click.option("--document-prefix", help="Put before products; the model's own prompt otherwise.")
 @click.option("--max-length", type=click.IntRange(min=1), help="Tokens of a text that are read.")
@@ -108,9 +103,7 @@ def index(**chosen: Any) -> None:
         encoder=encoder,
         fields=chosen["fields"],
         reading=reading_settings(chosen),
-        force=chosen["force"],
-        memory_limit=chosen["memory_limit"],
-        threads=chosen["threads"],
+        **machine_settings(chosen),
     )
 
 
@@ -198,9 +191,7 @@ def retrieve(**chosen: Any) -> None:
         constraints=_constraints(chosen),
         reading=reading_settings(chosen),
         format=chosen["output_format"],
-        force=chosen["force"],
-        memory_limit=chosen["memory_limit"],
-        threads=chosen["threads"],
+        **machine_settings(chosen),
     )
 
 
@@ -258,9 +249,7 @@ def fuse(**chosen: Any) -> None:
         system=chosen["system"],
         reading=reading_settings(chosen) | {"on_duplicate": chosen["on_duplicate"]},
         format=chosen["output_format"],
-        force=chosen["force"],
-        memory_limit=chosen["memory_limit"],
-        threads=chosen["threads"],
+        **machine_settings(chosen),
     )
 
 

@@ -13,6 +13,7 @@ from evalkit.cli.table_options import (
     catalogue_options,
     columns_option,
     machine_options,
+    machine_settings,
     reading_of,
 )
 
@@ -74,9 +75,7 @@ def rewrite(**chosen: Any) -> None:
             format=chosen["output_format"],
         ),
         language_model=model,
-        force=chosen["force"],
-        memory_limit=chosen["memory_limit"],
-        threads=chosen["threads"],
+        **machine_settings(chosen),
     )
 
 

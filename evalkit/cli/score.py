@@ -15,7 +15,7 @@ from evalkit.cli.output import (
     emit_document,
     output_form,
     output_options,
-    to_terminal,
+    table_or_json,
     width,
 )
 from evalkit.cli.recording import judge_of, keep, record_options, recording_if
@@ -162,6 +162,7 @@ def score(
     """
     from evalkit.engines import open_engine
     from evalkit.reports.score_exports import format_csv
+    from evalkit.reports.score_page import write_page
     from evalkit.reports.score_table import format_markdown, format_table
     from evalkit.scoring import moved_lists, score_inputs
     from evalkit.tables import write
@@ -169,9 +170,7 @@ def score(
     if bool(runs) == (control is not None or treatment is not None):
         raise SettingsError("give --control and --treatment, or --run (repeatable), but not both.")
     named = _single(runs) if runs else _pair(control, treatment)
-    form = form or output_form(output)
-    if form == "html" and to_terminal(output):
-        raise SettingsError("--format html needs a file: add -o report.html.")
+    form = output_form(form, output, page="report.html")
     check_outputs(output, per_query)
     settings: dict[str, Any] = {
         **scoring_settings(given, at),
@@ -206,20 +205,15 @@ def score(
             moved = _biggest(document, values, 10)
             scoring = Scoring(**scoring_settings(given, at))
             lists = moved_lists(inputs, document, [move.query_id for move in moved], scoring)
-        if form == "html":
-            from evalkit.reports.score_page import write_page
-
-            write_page(document, values, str(output), lists=lists)
-            click.echo(f"Wrote {output}", err=True)
-        else:
-            emit_document(
-                document,
-                form,
-                output,
-                table=format_table,
-                csv=format_csv,
-                markdown=format_markdown,
-            )
+        emit_document(
+            document,
+            form,
+            output,
+            table=format_table,
+            csv=format_csv,
+            markdown=format_markdown,
+            page=lambda document, path: write_page(document, values, path, lists=lists),
+        )
         if record_as is not None:
             keep(
                 record_as,
@@ -297,14 +291,7 @@ def _described(move: Move) -> dict[str, Any]:
 @click.option(
     "-n", "--count", type=click.IntRange(1), default=10, show_default=True, help="Queries to list."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Form of the output.",
-)
+@table_or_json
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of standard output.")
 def diff(
     control: str,

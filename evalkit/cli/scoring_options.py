@@ -11,10 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.options import column_names, cutoffs, gains, memory_option, words
+from evalkit.cli.options import (
+    column_names,
+    cutoffs,
+    gains,
+    map_option,
+    memory_option,
+    one_grade_option,
+    words,
+)
+from evalkit.cli.table_options import FORMATS, options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from duckdb import DuckDBPyConnection
 
@@ -22,117 +31,96 @@ if TYPE_CHECKING:
 
 __all__ = ["input_options", "read_given", "scoring_settings", "without_pandas"]
 
-_TABLE_FORMATS = click.Choice(["trec", "csv", "tsv", "jsonl", "parquet"])
 
-
-def input_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of the files and of how they are scored."""
-    options = [
-        click.option(
-            "--judgments",
-            "--qrels",
-            required=True,
-            metavar="FILE",
-            help="Grades: TREC qrels, CSV, TSV, JSONL or Parquet.",
-        ),
-        click.option(
-            "--queries",
-            metavar="FILE",
-            help="The query set, with optional weight and segment columns.",
-        ),
-        click.option(
-            "--products", metavar="FILE", help="The catalogue, for titles in result lists."
-        ),
-        click.option(
-            "--good",
-            type=float,
-            default=1.0,
-            show_default=True,
-            help="Smallest grade that is good.",
-        ),
-        click.option("--good-labels", metavar="E,S", help="Labels that are good, for text grades."),
-        click.option(
-            "--gains", metavar="E=3,S=2", help="Gain of each label, for nDCG of text grades."
-        ),
-        click.option(
-            "--unjudged",
-            type=click.Choice(["bad", "drop", "bounds"]),
-            default="bad",
-            show_default=True,
-            help="Unjudged items count as bad, are dropped, or bound the figures.",
-        ),
-        click.option(
-            "--order",
-            type=click.Choice(["rank", "score"]),
-            help="What orders the runs (default: rank where there is one; TREC files by score).",
-        ),
-        click.option(
-            "--ties",
-            type=click.Choice(["id", "expected", "bounds"]),
-            default="id",
-            show_default=True,
-            help="Equal scores: by product id descending, mean over all orders, or worst and best.",
-        ),
-        click.option(
-            "--min-good",
-            type=int,
-            default=1,
-            show_default=True,
-            help="Good items a query needs to count in Query Goodrate.",
-        ),
-        click.option(
-            "--average",
-            type=click.Choice(["pooled", "query"]),
-            default="pooled",
-            show_default=True,
-            help="Item Goodrate over items, or the mean over queries.",
-        ),
-        click.option(
-            "--depth",
-            type=click.Choice(["shown", "fixed"]),
-            default="shown",
-            show_default=True,
-            help="Item Goodrate over the items shown, or over N a query.",
-        ),
-        click.option(
-            "--margin",
-            type=float,
-            default=0.0,
-            show_default=True,
-            help="More good items than this make a query Good in GSB.",
-        ),
-        click.option("--source", help="Score with the judgments of this source."),
-        click.option(
-            "--aggregate",
-            type=click.Choice(["median", "majority"]),
-            help="One grade of several annotators.",
-        ),
-        click.option(
-            "--on-duplicate",
-            type=click.Choice(["error", "first"]),
-            default="error",
-            show_default=True,
-            help="A product that a run repeats for a query.",
-        ),
-        click.option(
-            "--map",
-            "mapped",
-            multiple=True,
-            metavar="NAME=COLUMN",
-            help="A file's name for a column: product_id=asin, or judgments.grade=stars.",
-        ),
-        click.option(
-            "--run-format",
-            type=_TABLE_FORMATS,
-            help="Format of the runs, where the name does not tell.",
-        ),
-        click.option("--judgments-format", type=_TABLE_FORMATS, help="Format of the judgments."),
-        click.option("--queries-format", type=_TABLE_FORMATS, help="Format of the queries."),
-        memory_option,
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+input_options = options(
+    click.option(
+        "--judgments",
+        "--qrels",
+        required=True,
+        metavar="FILE",
+        help="Grades: TREC qrels, CSV, TSV, JSONL or Parquet.",
+    ),
+    click.option(
+        "--queries",
+        metavar="FILE",
+        help="The query set, with optional weight and segment columns.",
+    ),
+    click.option("--products", metavar="FILE", help="The catalogue, for titles in result lists."),
+    click.option(
+        "--good",
+        type=float,
+        default=1.0,
+        show_default=True,
+        help="Smallest grade that is good.",
+    ),
+    click.option("--good-labels", metavar="E,S", help="Labels that are good, for text grades."),
+    click.option("--gains", metavar="E=3,S=2", help="Gain of each label, for nDCG of text grades."),
+    click.option(
+        "--unjudged",
+        type=click.Choice(["bad", "drop", "bounds"]),
+        default="bad",
+        show_default=True,
+        help="Unjudged items count as bad, are dropped, or bound the figures.",
+    ),
+    click.option(
+        "--order",
+        type=click.Choice(["rank", "score"]),
+        help="What orders the runs (default: rank where there is one; TREC files by score).",
+    ),
+    click.option(
+        "--ties",
+        type=click.Choice(["id", "expected", "bounds"]),
+        default="id",
+        show_default=True,
+        help="Equal scores: by product id descending, mean over all orders, or worst and best.",
+    ),
+    click.option(
+        "--min-good",
+        type=int,
+        default=1,
+        show_default=True,
+        help="Good items a query needs to count in Query Goodrate.",
+    ),
+    click.option(
+        "--average",
+        type=click.Choice(["pooled", "query"]),
+        default="pooled",
+        show_default=True,
+        help="Item Goodrate over items, or the mean over queries.",
+    ),
+    click.option(
+        "--depth",
+        type=click.Choice(["shown", "fixed"]),
+        default="shown",
+        show_default=True,
+        help="Item Goodrate over the items shown, or over N a query.",
+    ),
+    click.option(
+        "--margin",
+        type=float,
+        default=0.0,
+        show_default=True,
+        help="More good items than this make a query Good in GSB.",
+    ),
+    click.option("--source", help="Score with the judgments of this source."),
+    one_grade_option,
+    click.option(
+        "--on-duplicate",
+        type=click.Choice(["error", "first"]),
+        default="error",
+        show_default=True,
+        help="A product that a run repeats for a query.",
+    ),
+    map_option("A file's name for a column: product_id=asin, or judgments.grade=stars."),
+    click.option(
+        "--run-format",
+        type=FORMATS,
+        help="Format of the runs, where the name does not tell.",
+    ),
+    click.option("--judgments-format", type=FORMATS, help="Format of the judgments."),
+    click.option("--queries-format", type=FORMATS, help="Format of the queries."),
+    memory_option,
+)
 
 
 class _NoPandas:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evalkit.cli.output import (
-    check_outputs,
-    emit_document,
-    output_form,
-    output_options,
-    to_terminal,
+from evalkit.cli.output import check_outputs, emit_document, output_form, output_options
+from evalkit.cli.table_options import (
+    catalogue_options,
+    columns_option,
+    fields_option,
+    listed,
+    machine_settings,
+    reading_of,
 )
-from evalkit.cli.table_options import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,19 +109,9 @@ _LEGEND = (
     type=click.Path(file_okay=False),
     help="Folder for changed catalogues and indexes, so that an interrupted run goes on.",
 )
-@click.option(
-    "--settings",
-    "catalogue_settings",
-    type=click.Path(),
-    help="YAML file: what is special about the catalogue.",
-)
-@click.option("--triples", type=click.Path(), help="CSV file: what else is known.")
-@click.option(
-    "--fields", metavar="A,B,...", callback=listed, help="Columns that make a product's text."
-)
-@click.option(
-    "--map", "maps", metavar="NAME=COLUMN", multiple=True, help="Name a column. Repeatable."
-)
+@catalogue_options
+@fields_option("")
+@columns_option
 @output_options(page=True)
 @click.option("--force", is_flag=True, help="Measure again what --work holds.")
 @click.option("--memory-limit", default="2GB", show_default=True, help="For tables.")
@@ -136,14 +127,11 @@ def stress(form: str | None, output: str | None, **chosen: Any) -> None:
     """
     from evalkit.cli.options import column_names
     from evalkit.cli.recording import called_as
-    from evalkit.cli.train import reading_of
     from evalkit.errors import SettingsError
     from evalkit.synthesis.stress import stress as measure
     from evalkit.synthesis.stress_settings import StressFiles, StressSettings
 
-    form = form or output_form(output)
-    if form == "html" and to_terminal(output):
-        raise SettingsError("--format html needs a file: add -o stress.html.")
+    form = output_form(form, output, page="stress.html")
     check_outputs(output, make_folders=True)
     if chosen["threshold"] is not None and chosen["classifier"] is None:
         raise SettingsError("--threshold is of a classifier; name it with --classifier.")
@@ -161,21 +149,16 @@ def stress(form: str | None, output: str | None, **chosen: Any) -> None:
                                                "threshold", "fields", "seed")},
         ),
         work=chosen["work"],
-        force=chosen["force"],
-        memory_limit=chosen["memory_limit"],
-        threads=chosen["threads"],
+        **machine_settings(chosen),
     )  # fmt: skip
-    document = {**document, "command": called_as()}
-    if form == "html":
-        _write_page(document, str(output))
-        return
     emit_document(
-        document,
+        {**document, "command": called_as()},
         form,
         output,
         table=format_stress_table,
         csv=format_stress_csv,
         markdown=format_stress_markdown,
+        page=_write_page,
     )
 
 
@@ -331,4 +314,3 @@ def _write_page(document: Document, path: str) -> None:
     ]
     parts += [element("p", _LEGEND), provenance(document, "stress test")]
     write_text(page("Under stress", join(parts), {}), path)
-    click.echo(f"Wrote {path}", err=True)

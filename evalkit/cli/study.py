@@ -10,7 +10,7 @@ import click
 
 from evalkit.cli.database import database_option, opened
 from evalkit.cli.options import words
-from evalkit.cli.output import check_outputs, color, emit, width
+from evalkit.cli.output import check_outputs, color, emit, table_or_json, width
 from evalkit.cli.recording import keep, recording, week_options
 from evalkit.cli.study_create import create
 from evalkit.cli.study_people import annotators, invite, restore, revoke, set_aside
@@ -33,14 +33,7 @@ for command in (annotators, create, export, import_, invite, restore, revoke, se
 
 
 @study.command("list", epilog="Example: evalkit study list")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Form of the output.",
-)
+@table_or_json
 @database_option
 def list_studies(form: str, url: str | None) -> None:
     """List the studies, newest first."""
@@ -120,14 +113,7 @@ def close(name: str, url: str | None) -> None:
     help="Say when the win rate is decided (default: the study's own).",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the bootstraps.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Form of the output.",
-)
+@table_or_json
 @click.option("-o", "--output", metavar="FILE", help="Write here instead of standard output.")
 @database_option
 def status(

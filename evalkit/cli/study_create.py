@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.database import database_option, opened
-from evalkit.cli.options import column_names, words
+from evalkit.cli.options import column_names, map_option, words
 from evalkit.cli.output import emit
+from evalkit.cli.table_options import FORMATS
 from evalkit.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["create"]
 
-_TABLE_FORMATS = click.Choice(["trec", "csv", "tsv", "jsonl", "parquet"])
 _LEVELS = {
     2: ("Bad", "Good"),
     3: ("Bad", "Partial", "Good"),
@@ -152,18 +152,10 @@ _TWINS = 0.03
     show_default=True,
     help="A product that a run repeats for a query.",
 )
-@click.option(
-    "--map",
-    "mapped",
-    multiple=True,
-    metavar="NAME=COLUMN",
-    help="A file's name for a column: product_id=asin, or products.title=name.",
-)
-@click.option(
-    "--run-format", type=_TABLE_FORMATS, help="Format of the runs, if the name is silent."
-)
-@click.option("--queries-format", type=_TABLE_FORMATS, help="Format of the queries.")
-@click.option("--products-format", type=_TABLE_FORMATS, help="Format of the products.")
+@map_option("A file's name for a column: product_id=asin, or products.title=name.")
+@click.option("--run-format", type=FORMATS, help="Format of the runs, if the name is silent.")
+@click.option("--queries-format", type=FORMATS, help="Format of the queries.")
+@click.option("--products-format", type=FORMATS, help="Format of the products.")
 @click.option("--memory-limit", default="600MB", show_default=True, help="Memory to aim at.")
 @click.option("--open", "at_once", is_flag=True, help="Open it at once.")
 @database_option

@@ -7,7 +7,7 @@ import json
 import click
 
 from evalkit.cli.database import database_option, find_person, opened
-from evalkit.cli.output import emit
+from evalkit.cli.output import emit, table_or_json
 from evalkit.errors import SettingsError
 
 __all__ = ["annotators", "invite", "restore", "revoke", "set_aside"]
@@ -71,14 +71,7 @@ def revoke(name: str, url: str | None) -> None:
     short_help="Show how each person votes.", epilog="Example: evalkit study annotators shoes"
 )
 @click.argument("study", metavar="STUDY")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Form of the output.",
-)
+@table_or_json
 @database_option
 def annotators(study: str, form: str, url: str | None) -> None:
     """Show how each person votes: gold, twins, agreement with others, pace, left share."""

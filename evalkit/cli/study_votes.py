@@ -7,13 +7,12 @@ from dataclasses import replace
 import click
 
 from evalkit.cli.database import database_option, opened
-from evalkit.cli.options import column_names
+from evalkit.cli.options import column_names, map_option
 from evalkit.cli.output import check_outputs
+from evalkit.cli.table_options import VOTE_FORMATS
 from evalkit.errors import InputError, SettingsError
 
 __all__ = ["export", "import_"]
-
-_FORMATS = click.Choice(["csv", "tsv", "jsonl", "parquet"])
 
 
 @click.command(
@@ -31,7 +30,7 @@ _FORMATS = click.Choice(["csv", "tsv", "jsonl", "parquet"])
 @click.option(
     "--all-revisions", is_flag=True, help="Also votes that their annotator changed later."
 )
-@click.option("--format", "form", type=_FORMATS, help="Format, where the name does not tell.")
+@click.option("--format", "form", type=VOTE_FORMATS, help="Format, where the name does not tell.")
 @database_option
 def export(
     study: str,
@@ -87,14 +86,8 @@ def export(
 )
 @click.argument("study", metavar="STUDY")
 @click.argument("path", metavar="FILE")
-@click.option(
-    "--map",
-    "mapped",
-    multiple=True,
-    metavar="NAME=COLUMN",
-    help="The file's name for a column: annotator=worker.",
-)
-@click.option("--format", "form", type=_FORMATS, help="Format, where the name does not tell.")
+@map_option("The file's name for a column: annotator=worker.")
+@click.option("--format", "form", type=VOTE_FORMATS, help="Format, where the name does not tell.")
 @database_option
 def import_(
     study: str, path: str, mapped: tuple[str, ...], form: str | None, url: str | None

@@ -14,6 +14,7 @@ from evalkit.cli.table_options import (
     catalogue_options,
     listed,
     machine_options,
+    machine_settings,
     reading_options,
     reading_settings,
 )
@@ -127,7 +128,5 @@ def queries(**chosen: Any) -> None:
         compare=chosen["compare"],
         reading=reading_settings(chosen),
         format=chosen["output_format"],
-        force=chosen["force"],
-        memory_limit=chosen["memory_limit"],
-        threads=chosen["threads"],
+        **machine_settings(chosen),
     )

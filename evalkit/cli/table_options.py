@@ -13,14 +13,19 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from click.decorators import FC
+
     from evalkit.scoring import Columns
 
 __all__ = [
     "FORMATS",
+    "VOTE_FORMATS",
     "catalogue_options",
     "columns_option",
+    "fields_option",
     "listed",
     "machine_options",
+    "machine_settings",
     "numbers",
     "options",
     "reading_of",
@@ -29,6 +34,7 @@ __all__ = [
 ]
 
 FORMATS = click.Choice(["trec", "csv", "tsv", "jsonl", "parquet"])
+VOTE_FORMATS = click.Choice(["csv", "tsv", "jsonl", "parquet"])
 
 
 def _pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -106,6 +112,20 @@ machine_options = options(
     click.option("--memory-limit", default="600MB", show_default=True, help="For tables."),
     click.option("--threads", type=click.IntRange(min=1), help="For tables; all cores otherwise."),
 )
+
+
+def fields_option(
+    otherwise: str = ", in order; otherwise those of "
+    "title,brand,kind,category,description,attributes that exist",
+) -> Callable[[FC], FC]:
+    """Add `--fields`, passed on as a tuple; the help says what is taken without it."""
+    text = f"Columns that make a product's text{otherwise}."
+    return click.option("--fields", metavar="A,B,...", callback=listed, help=text)
+
+
+def machine_settings(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Return what `machine_options` chose as keyword arguments."""
+    return {name: chosen[name] for name in ("force", "memory_limit", "threads")}
 
 
 def reading_settings(chosen: dict[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from evalkit.cli.output import check_output_folder
 from evalkit.cli.table_options import (
     catalogue_options,
     columns_option,
-    listed,
+    fields_option,
     machine_options,
+    machine_settings,
     numbers,
     reading_of,
 )
 
-__all__ = ["reading_of", "train"]
+__all__ = ["train"]
 
 
 @click.group(
@@ -56,13 +57,7 @@ def train() -> None:
     "--good", type=float, default=1.0, show_default=True, help="Smallest grade that is good."
 )
 @click.option("--gains", metavar="E=3,S=2,...", help="Numbers of grades that are words.")
-@click.option(
-    "--fields",
-    metavar="A,B,...",
-    callback=listed,
-    help="Columns that make a product's text, in order; otherwise those of "
-    "title,brand,kind,category,description,attributes that exist.",
-)
+@fields_option()
 @click.option("--model", help="Folder or hub id to begin with; all-MiniLM-L6-v2 otherwise.")
 @click.option("--revision", help="Branch, tag or commit of the model on the hub.")
 @click.option("--epochs", type=click.IntRange(min=1), default=1, show_default=True)
@@ -154,9 +149,7 @@ def classifier(**chosen: Any) -> None:
         "model": chosen["model"],
         "revision": chosen["revision"],
         "reading": reading_of(names, "judgments", "queries", "products", "rewrites"),
-        "force": chosen["force"],
-        "memory_limit": chosen["memory_limit"],
-        "threads": chosen["threads"],
+        **machine_settings(chosen),
     }
     if use == "judgments":
         train_classifier(
