@@ -9,7 +9,7 @@ import click
 from evalkit.cli.output import check_output_folder, check_outputs
 from evalkit.cli.table_options import (
     catalogue_options,
-    listed,
+    fields_option,
     options,
     reading_options,
     reading_settings,
@@ -87,12 +87,7 @@ _settings_options = options(
 _catalogue_options = options(
     click.option("--products", required=True, type=click.Path(), help="The catalogue."),
     catalogue_options,
-    click.option(
-        "--fields",
-        metavar="A,B,...",
-        callback=listed,
-        help="Columns that make a product's text.",
-    ),
+    fields_option(""),
     click.option(
         "--held-out",
         type=click.Path(),
