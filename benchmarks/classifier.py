@@ -42,14 +42,10 @@ from evalkit.relevance.calibrating import Calibration, fit_calibration
 from evalkit.relevance.classifier import score_pairs
 from evalkit.relevance.pair_features import open_features
 from evalkit.relevance.thresholds import find_threshold
+from evalkit.training.classifier import ClassifierSettings
+from evalkit.training.cross_encoder import fit_cross_encoder
 from evalkit.training.examples import read_judged_pairs
-from evalkit.training.fitting import (
-    ClassifierSettings,
-    calibrate_model,
-    cross_fit,
-    fit_cross_encoder,
-    split_groups,
-)
+from evalkit.training.held_out import calibrate_model, cross_fit, split_groups
 from metrics.reliability import reliability
 
 if TYPE_CHECKING:

@@ -118,8 +118,12 @@ def classifier(**chosen: Any) -> None:
     """
     from evalkit.cli.options import column_names, gains
     from evalkit.errors import SettingsError
-    from evalkit.training.classifier import train_classifier, train_rewrite_classifier
-    from evalkit.training.fitting import ClassifierSettings
+    from evalkit.training.classifier import (
+        ClassifierSettings,
+        train_classifier,
+        train_on_constructed,
+        train_rewrite_classifier,
+    )
 
     uses = [name for name in ("judgments", "rewrites", "constructed") if chosen[name]]
     if len(uses) != 1:
@@ -167,8 +171,6 @@ def classifier(**chosen: Any) -> None:
             chosen["output"], chosen["rewrites"], queries=chosen["queries"], **common
         )
     else:
-        from evalkit.training.rewrite_pairs import train_on_constructed
-
         train_on_constructed(
             chosen["output"],
             chosen["queries"],

@@ -36,7 +36,6 @@ CHAIN_WRITES = (
     "lexical.index",
     "dense.index",
     "rewrites.parquet",
-    "rewrite-classifier",
     "accepted.parquet",
     "classifier",
     "pairs.parquet",
@@ -55,8 +54,8 @@ class ChainSettings:
         per_type: queries of each type.
         rewrites: rewrites of a query.
         good: grade of the human judgments from which a product is good.
-        model: folder or hub id of the encoder; None is all-MiniLM-L6-v2. Classifiers start from
-            it too.
+        model: folder or hub id of the encoder; None is all-MiniLM-L6-v2. It indexes products,
+            filters rewrites, and the classifier starts from it.
         fields: columns that make a product's text; None takes the usual ones.
         pairs: which pairs are kept.
         seed: of everything.
@@ -101,13 +100,13 @@ def synthesize_all(
     force: bool = False,
     memory_limit: str = "2GB",
 ) -> Manifest:
-    """Make queries, rewrites, classifiers and pairs in a folder.
+    """Make queries, rewrites, a classifier and pairs in a folder.
 
     Args:
         products: the catalogue.
         folder: where everything goes: `queries.parquet`, `lexical.index`, `dense.index`,
-            `rewrites.parquet`, `rewrite-classifier`, `accepted.parquet`, `classifier`,
-            `pairs.parquet` and `candidates.parquet`.
+            `rewrites.parquet`, `accepted.parquet`, `classifier`, `pairs.parquet` and
+            `candidates.parquet`.
         settings: what is made.
         catalogue_settings: YAML file of what is special about the catalogue.
         triples: CSV file of what else is known.
@@ -116,7 +115,7 @@ def synthesize_all(
             catalogue states (see `evalkit.training.weak_labels`).
         judged_queries: the queries of the judgments.
         classifier: a product classifier that is there already.
-        rewrite_classifier: a rewrite classifier that is there already.
+        rewrite_classifier: filters rewrites instead of the cosine.
         reading: keyword arguments of `evalkit.tables.read` for the catalogue.
         force: make everything again.
         memory_limit: for reading and joining.
@@ -130,12 +129,8 @@ def synthesize_all(
         ModelError: a model cannot be opened.
     """
     from evalkit.relevance import open_classifier
-    from evalkit.relevance.rewrite_filter import filter_rewrites
     from evalkit.rewriting.rewriting import RewriteSettings, rewrite_queries
-    from evalkit.rewriting.rules import RULES, filter_rule
     from evalkit.synthesis.queries import QuerySettings, synthesize_queries
-    from evalkit.training.fitting import ClassifierSettings
-    from evalkit.training.rewrite_pairs import train_on_constructed
 
     started = time.monotonic()
     chosen = settings or ChainSettings()
@@ -181,37 +176,7 @@ def synthesize_all(
         memory_limit=memory_limit,
     )
     _step(4, "Which rewrites keep the intent")
-    rewrite_judge = Path(rewrite_classifier or place / "rewrite-classifier")
-    if rewrite_classifier is None:
-        train_on_constructed(
-            rewrite_judge,
-            queries,
-            products,
-            n=1,
-            catalogue_settings=catalogue_settings,
-            triples=triples,
-            settings=ClassifierSettings(epochs=1, max_length=48, seed=chosen.seed),
-            model=chosen.model,
-            reading={"products": files.reading},
-            force=force,
-            memory_limit=memory_limit,
-        )
-    opened = open_classifier(rewrite_judge, use="rewrites")
-    accepted = place / "accepted.parquet"
-    _, graph = shop.open()
-    filter_rewrites(
-        accepted,
-        rewrites,
-        queries,
-        rule=filter_rule(graph),
-        model=opened,
-        models=(opened.to_manifest("relevance"),),
-        settings={"rules": RULES},
-        inputs=files.paths(),
-        reading={"products": files.reading},
-        force=force,
-        memory_limit=memory_limit,
-    )
+    accepted = _accept(shop, place, rewrites, queries, chosen, rewrite_classifier)
     _step(5, "Which products are good")
     judge = Path(classifier or place / "classifier")
     if classifier is None:
@@ -303,6 +268,51 @@ def _index(shop: _Shop, place: Path, chosen: ChainSettings) -> list[Path]:
     return [lexical, dense]
 
 
+def _accept(
+    shop: _Shop,
+    place: Path,
+    rewrites: Path,
+    queries: Path,
+    chosen: ChainSettings,
+    classifier: Path_ | None,
+) -> Path:
+    """Filter the rewrites by the rules, and then by the cosine or a classifier that was given."""
+    from evalkit.relevance import open_classifier
+    from evalkit.relevance.rewrite_filter import filter_rewrites
+    from evalkit.relevance.rewrite_scorers import (
+        TOPIC_THRESHOLD,
+        Scorer,
+        TrainedScorer,
+        open_topic_cosine,
+    )
+    from evalkit.rewriting.rules import RULES, filter_rule
+
+    model: Scorer
+    if classifier is None:
+        cosine = open_topic_cosine(chosen.model)
+        model, entry, threshold = cosine, cosine.to_manifest("relevance"), TOPIC_THRESHOLD
+    else:
+        opened = open_classifier(classifier, use="rewrites")
+        model, entry, threshold = TrainedScorer(opened), opened.to_manifest("relevance"), 0.5
+    accepted = place / "accepted.parquet"
+    _, graph = shop.open()
+    filter_rewrites(
+        accepted,
+        rewrites,
+        queries,
+        rule=filter_rule(graph),
+        model=model,
+        models=(entry,),
+        threshold=threshold,
+        settings={"rules": RULES},
+        inputs=shop.files.paths(),
+        reading={"products": shop.files.reading},
+        force=shop.force,
+        memory_limit=shop.memory_limit,
+    )
+    return accepted
+
+
 def _train(
     shop: _Shop,
     place: Path,
@@ -312,8 +322,7 @@ def _train(
     judged_queries: Path_ | None,
 ) -> None:
     """Train the product classifier on people's grades, or else on the catalogue's statements."""
-    from evalkit.training.classifier import train_classifier
-    from evalkit.training.fitting import ClassifierSettings
+    from evalkit.training.classifier import ClassifierSettings, train_classifier
 
     # People grade few queries, which are learnt by heart; what a catalogue states is of many.
     paired_anew, good = 0.5, chosen.good

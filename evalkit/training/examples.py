@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evalkit.errors import InputError, Problem, SettingsError
-from evalkit.training.fitting import Examples
 
 if TYPE_CHECKING:
     import os
@@ -16,10 +15,54 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
 
-__all__ = ["Made", "read_judged_pairs", "read_labelled_rewrites", "rewrite_examples"]
+__all__ = ["Examples", "Made", "read_judged_pairs", "read_labelled_rewrites", "rewrite_examples"]
 
 _MOST_GRADES = 10
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled pairs of texts.
+
+    Attributes:
+        group: what must not be torn apart when examples are held out (the query or its family).
+        first: the query.
+        second: the product's text, or the rewrite.
+        label: the place of the pair's grade among `grades`, int64[n].
+        grades: the grades, ascending.
+        good: pairs of this grade or more are good.
+    """
+
+    group: tuple[str, ...]
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+    label: NDArray[np.int64]
+    grades: tuple[float, ...]
+    good: float
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the two texts of each pair."""
+        return list(zip(self.first, self.second, strict=True))
+
+    def is_good(self) -> NDArray[np.bool_]:
+        """Tell for each pair whether its grade is good, bool[n]."""
+        return np.asarray(np.asarray(self.grades)[self.label] >= self.good)
+
+    def take(self, places: NDArray[np.integer[Any]]) -> Examples:
+        """Return the examples at some places."""
+        chosen = places.tolist()
+        return replace(
+            self,
+            group=tuple(self.group[place] for place in chosen),
+            first=tuple(self.first[place] for place in chosen),
+            second=tuple(self.second[place] for place in chosen),
+            label=self.label[places],
+        )
 
 
 @dataclass(frozen=True)

@@ -33,19 +33,15 @@ from typing import TYPE_CHECKING, Any
 from evalkit.errors import SettingsError
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     import pyarrow as pa
-    from duckdb import DuckDBPyConnection
 
     from evalkit.constraints import Condition, TypedQuery
     from evalkit.knowledge import Graph
-    from evalkit.manifest import Manifest
     from evalkit.rewriting import Rewriter
-    from evalkit.training.fitting import ClassifierSettings
 
-__all__ = ["CORRUPTIONS", "construct_rewrites", "corruptions", "train_on_constructed"]
+__all__ = ["CORRUPTIONS", "construct_rewrites", "corruptions"]
 
 CORRUPTIONS = (
     "negation dropped", "negation in words", "exclusion left out", "other kind", "other value",
@@ -307,78 +303,3 @@ def _random(query: TypedQuery, seed: int) -> random.Random:
     """Return chance that depends on the query and the seed alone, not on the query's place."""
     digest = hashlib.sha256(f"{seed}\0{query.query_id}\0{query.query}".encode()).digest()
     return random.Random(int.from_bytes(digest[:8], "big"))  # noqa: S311 - no secret
-
-
-def train_on_constructed(
-    output: str | os.PathLike[str],
-    queries: str | os.PathLike[str],
-    products: str | os.PathLike[str],
-    *,
-    n: int = 4,
-    catalogue_settings: str | os.PathLike[str] | None = None,
-    triples: str | os.PathLike[str] | None = None,
-    settings: ClassifierSettings | None = None,
-    model: str | None = None,
-    revision: str | None = None,
-    reading: Mapping[str, Mapping[str, Any]] | None = None,
-    force: bool = False,
-    memory_limit: str = "600MB",
-    threads: int | None = None,
-) -> Manifest:
-    """Construct labelled rewrites and train a query-rewrite classifier on them.
-
-    Args:
-        output: the classifier's folder; the rewrites are kept in it as `examples.parquet`.
-        queries: typed queries: query_id, query, structure, family.
-        products: the catalogue.
-        n: right rewrites, and wrong ones, of a query at most.
-        catalogue_settings: YAML of what is special about the catalogue.
-        triples: CSV of what else is known.
-        settings: how the classifier is trained; its seed also chooses corruptions.
-        model: see `evalkit.training.classifier.train_rewrite_classifier`.
-        revision: of `model`.
-        reading: keyword arguments of `evalkit.tables.read` by kind of table.
-        force: train again in any case.
-        memory_limit: for reading and joining.
-        threads: of DuckDB.
-
-    Raises:
-        InputError: a file cannot be used.
-        SettingsError: settings that do not fit, or no rewrite can be made.
-        ModelError: the model cannot be found, trusted or loaded.
-    """
-    from evalkit.knowledge import CatalogueFiles
-    from evalkit.training.classifier import train_on_table
-
-    seed = settings.seed if settings is not None else 0
-    arguments = dict(reading or {})
-    shop = CatalogueFiles(products, catalogue_settings, triples, arguments.get("products", {}))
-
-    def make(connection: DuckDBPyConnection) -> tuple[pa.Table, dict[str, int]]:
-        from evalkit.constraints import read_typed_queries
-        from evalkit.progress import say
-        from evalkit.rewriting import open_rewriter
-
-        typed = read_typed_queries(
-            queries, connection, reading=arguments.get("queries"), stated=True
-        )
-        catalogue, graph = shop.open(connection)
-        rewriter = open_rewriter("catalogue", catalogue=catalogue, graph=graph, seed=seed)
-        say(f"Constructing rewrites of {len(typed):,} queries.")
-        return construct_rewrites(typed, graph, rewriter, n=n, seed=seed)
-
-    return train_on_table(
-        output,
-        {"queries": queries, **shop.paths()},
-        {
-            "constructed": {"n": n, "rewriter": "catalogue"},
-            "reading": {kind: dict(each) for kind, each in arguments.items()},
-        },
-        make,
-        settings=settings,
-        model=model,
-        revision=revision,
-        force=force,
-        memory_limit=memory_limit,
-        threads=threads,
-    )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evalkit.relevance.pair_features import PairFeatures
-    from evalkit.training.fitting import Examples
+    from evalkit.training.examples import Examples
 
 __all__ = ["SoftPairs", "pair_anew"]
 

@@ -10,7 +10,7 @@ judge of anything that the checker has decided.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def weak_judgments(
                 "query_id": pa.array([row[0] for row in rows], pa.string()),
                 "product_id": pa.array([row[1] for row in rows], pa.string()),
                 "grade": pa.array([row[2] for row in rows], pa.float64()),
-                "source": _constant("catalogue", len(rows)),
+                "source": pa.array(["catalogue"] * len(rows), pa.string()),
             }
         ),
     )
@@ -109,9 +109,3 @@ def weak_judgments(
 
 def _some(drawn: random.Random, count: int, most: int) -> list[int]:
     return sorted(drawn.sample(range(count), min(count, most)))
-
-
-def _constant(value: str, count: int) -> Any:
-    import pyarrow as pa
-
-    return pa.array([value] * count, pa.string())

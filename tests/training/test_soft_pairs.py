@@ -12,7 +12,7 @@ from small_bert import save_small_bert
 from evalkit.errors import ModelError
 from evalkit.models import locate_encoder
 from evalkit.relevance.pair_features import PairFeatures, encoder_of, open_features
-from evalkit.training.fitting import Examples
+from evalkit.training.examples import Examples
 from evalkit.training.soft_pairs import pair_anew
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,11 @@ from evalkit.cli import cli
 from evalkit.errors import InputError, SettingsError
 from evalkit.manifest import read_manifest
 from evalkit.relevance import open_classifier
-from evalkit.training.classifier import train_classifier, train_rewrite_classifier
-from evalkit.training.fitting import ClassifierSettings, Examples, cross_fit, split_groups
+from evalkit.training.classifier import (
+    ClassifierSettings,
+    train_classifier,
+    train_rewrite_classifier,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,8 +123,7 @@ def test_what_is_up_to_date_is_not_trained_again(
 def test_another_seed_is_another_classifier(
     folder: Path, shop: dict[str, Path], base: Path, tmp_path: Path
 ) -> None:
-    other = ClassifierSettings(epochs=1, batch_size=16, max_length=16, heldout=0.3, seed=1)
-    out = trained(tmp_path / "other", shop, base, settings=other)
+    out = trained(tmp_path / "other", shop, base, settings=replace(QUICK, seed=1))
     assert (out / "model.safetensors").read_bytes() != (folder / "model.safetensors").read_bytes()
 
 
@@ -128,13 +131,7 @@ def test_another_seed_is_another_classifier(
 def test_rare_grades_can_count_more(
     balance: str, shop: dict[str, Path], base: Path, folder: Path, tmp_path: Path
 ) -> None:
-    settings = ClassifierSettings(
-        epochs=1,
-        batch_size=16,
-        max_length=16,
-        heldout=0.3,
-        balance=balance,  # type: ignore[arg-type]
-    )
+    settings = replace(QUICK, balance=balance)  # type: ignore[arg-type]
     out = trained(tmp_path / "balanced", shop, base, settings=settings)
     assert (out / "model.safetensors").read_bytes() != (folder / "model.safetensors").read_bytes()
 
@@ -143,9 +140,7 @@ def test_training_stops_when_held_out_loss_stops_falling(
     shop: dict[str, Path], base: Path, tmp_path: Path
 ) -> None:
     # far too fast a learner gets worse at once, so its best epoch is an early one
-    settings = ClassifierSettings(
-        epochs=6, batch_size=8, max_length=16, heldout=0.3, learning_rate=0.5, patience=1
-    )
+    settings = replace(QUICK, epochs=6, batch_size=8, learning_rate=0.5, patience=1)
     out = trained(tmp_path / "stopped", shop, base, settings=settings)
     assert open_classifier(out).score([("red jacket", "red jacket")]).shape == (1,)
 
@@ -179,33 +174,6 @@ def test_a_folder_of_somebody_else_is_not_replaced(
     with pytest.raises(SettingsError):
         trained(tmp_path / "mine", shop, base)
     assert (tmp_path / "mine" / "thesis.txt").read_text("utf-8") == "all of it"
-
-
-def test_whole_queries_are_held_out() -> None:
-    groups = [f"q{number % 20}" for number in range(200)]
-    kept, out = split_groups(groups, 0.25, seed=3)
-    assert len(out) == 50
-    assert not {groups[place] for place in kept} & {groups[place] for place in out}
-    assert sorted([*kept, *out]) == list(range(200))
-    assert split_groups(groups, 0.25, seed=4)[1].tolist() != out.tolist()
-    with pytest.raises(SettingsError, match="one query"):
-        split_groups(["q"] * 9, 0.25, seed=0)
-
-
-def test_a_pair_is_calibrated_by_other_queries_only() -> None:
-    # one query's labels contradict its scores; its own probabilities must not know it
-    rng = np.random.default_rng(0)
-    logits = np.column_stack([np.zeros(60), rng.normal(size=60) * 3])
-    label = (logits[:, 1] > 0).astype(np.int64)
-    groups = tuple(f"q{number // 10}" for number in range(60))
-    texts = ("x",) * 60
-    plain = Examples(groups, texts, texts, label, (0.0, 1.0), 1.0)
-    turned = label.copy()
-    turned[:10] = 1 - turned[:10]
-    other = Examples(groups, texts, texts, turned, (0.0, 1.0), 1.0)
-    one, two = (cross_fit(logits, each, "temperature", 0) for each in (plain, other))
-    assert one[:10] == pytest.approx(two[:10])
-    assert not np.allclose(one[10:], two[10:])
 
 
 # rewrites
