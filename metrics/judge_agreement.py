@@ -13,33 +13,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import narwhals as nw
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from metrics._bootstrap import Resampled, bootstrap, distinct
-from metrics._checks import check_judgments
-from metrics._frames import as_lazy_together, require_columns
-from metrics._human_grades import fitting
-from metrics._plan import plain_segment, segment_order
-from metrics._queries import collect_queries, collect_table
+from metrics._frames import as_lazy_together
 from metrics.annotators import grade_kappa
 from metrics.association import kappa
 from metrics.errors import MetricsError
 from metrics.goodrate import Scoring
-from metrics.judge_agreement_results import JudgeAgreement, JudgeDiffers, JudgeScored
+from metrics.judge_agreement_pairs import (
+    crossed,
+    differences,
+    numbers,
+    on_one_scale,
+    segments_of,
+    shared_pairs,
+)
+from metrics.judge_agreement_results import JudgeAgreement, JudgeScored
 from metrics.reliability import reliability
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
     Mask = NDArray[np.bool_]
-    Lazy = nw.LazyFrame[Any]
 
 __all__ = ["judge_agreement"]
 
@@ -47,7 +48,6 @@ FEW_QUERIES = 30
 """With fewer queries a warning says so: intervals over so few are themselves uncertain."""
 FEW_OF_A_VERDICT = 10
 """With fewer pairs of one verdict by people, precision, recall and κ hang on single pairs."""
-_KEYS = ["query_id", "product_id"]
 # verdicts of judge and people in the four cells, 1 good and 0 not
 _JUDGE, _HUMAN = np.array([1, 1, 0, 0]), np.array([1, 0, 1, 0])
 _FIGURES: tuple[tuple[str, Literal["share", "correlation"]], ...] = (
@@ -125,16 +125,14 @@ def judge_agreement(
     if queries is not None:
         given["queries"] = queries
     lazy, frames = as_lazy_together(given)
-    judged = _verdicts(lazy["judge's grades"], "judge's grades", settings, judge_good, check)
-    truth = _verdicts(lazy["human grades"], "human grades", settings, None, check)
-    pairs, counts, by_query = _join(judged, truth, lazy.get("queries"), settings, by)
-    same, why = _same_scale(pairs, same_scale)
+    pairs, counts, by_query = shared_pairs(lazy, settings, judge_good, by, check)
+    same, why = on_one_scale(pairs, same_scale)
     rows = [
         _row(pairs, segment, mask, same=same, bins=bins, confidence=confidence, draws=draws,
              seed=seed)
-        for segment, mask in _segments(pairs, by_query)
+        for segment, mask in segments_of(pairs, by_query)
     ]  # fmt: skip
-    said = _numbers(pairs, "probability")
+    said = numbers(pairs, "probability")
     there = ~np.isnan(said)
     warnings = [*_warnings(rows[0], counts), *([why] if why else [])]
     if 0 < there.sum() < len(said):
@@ -156,98 +154,13 @@ def judge_agreement(
             "seed": seed,
         },
         counts=counts,
-        grades=_crossed(pairs),
-        reliability=reliability(said[there], _numbers(pairs, "human")[there], bins=bins),
+        grades=crossed(pairs),
+        reliability=reliability(said[there], numbers(pairs, "human")[there], bins=bins),
         warnings=warnings,
         rows=rows,
-        differences=_differences(pairs, count),
+        differences=differences(pairs, count),
         frames=frames,
     )
-
-
-def _verdicts(frame: Lazy, name: str, scoring: Scoring, good: float | None, check: bool) -> Lazy:
-    """Judged pairs of a frame: `query_id, product_id, good, grade`, and `probability`.
-
-    Raises:
-        MetricsError: the grades cannot be used; the message begins with the name.
-    """
-    try:
-        fitted = fitting(scoring, frame, good)
-        columns = require_columns(frame, "judgments", [*_KEYS, "grade"])
-        if check:
-            check_judgments(frame, labels=not frame.collect_schema()["grade"].is_numeric())
-        graded = fitted.grade(frame).filter(nw.col("judged") > 0)
-    except MetricsError as error:
-        raise MetricsError(f"{name}: {error}", setting=error.setting) from error
-    keys = [nw.col(key).cast(nw.String) for key in _KEYS]
-    probability = nw.col("probability") if "probability" in columns else nw.lit(None)
-    raw = frame.select(*keys, "grade", probability=probability.cast(nw.Float64))
-    return graded.select(*_KEYS, "good").join(raw, on=_KEYS)
-
-
-def _join(
-    judged: Lazy, truth: Lazy, queries: Lazy | None, scoring: Scoring, by: Sequence[str]
-) -> tuple[pa.Table, dict[str, int], dict[str, list[Any]]]:
-    """Pairs that both graded, what was left out, and the segments of the queries.
-
-    Returns:
-        `query_id, product_id, judge, human` (1 good, 0 not), `judge_grade, human_grade,
-        probability, query` (place of the query), sorted by the ids; the counts; per segment column
-        the value of every query by its place.
-    """
-    one = judged.rename({"good": "judge", "grade": "judge_grade"})
-    other = truth.drop("probability").rename({"good": "human", "grade": "human_grade"})
-    table = collect_table(one.join(other, on=_KEYS).sort(*_KEYS))
-    sizes = [len(collect_table(frame.select(*_KEYS))) for frame in (judged, truth)]
-    counts = {
-        "pairs": len(table),
-        "queries": 0,
-        "judge_only": sizes[0] - len(table),
-        "human_only": sizes[1] - len(table),
-        "outside": 0,
-    }
-    segments: dict[str, list[Any]] = {}
-    if queries is None and by:
-        raise MetricsError(
-            f"segments ({', '.join(by)}) are columns of queries, and there are no queries",
-            setting="queries",
-        )
-    if queries is None:
-        ids = pc.unique(table["query_id"])
-    else:
-        graded = scoring.grade(truth.select(*_KEYS, "grade"))
-        known = collect_queries(graded, queries, scoring, frozenset(), by)
-        ids, segments = known.ids, known.segments
-    place = pc.index_in(table["query_id"].cast(ids.type), value_set=ids)
-    table = table.append_column("query", place)
-    inside = table.filter(pc.is_valid(place))
-    counts["outside"] = len(table) - len(inside)
-    counts["pairs"] = len(inside)
-    counts["queries"] = len(pc.unique(inside["query"]))
-    if not len(inside):
-        where = " in a query of the query set" if counts["outside"] else ""
-        raise MetricsError(f"judge and people graded no pair in common{where}; check the ids")
-    return inside, counts, segments
-
-
-def _numbers(pairs: pa.Table, name: str) -> Floats:
-    """A column as float64, NaN where it is null."""
-    values: Floats = np.asarray(pairs[name].cast(pa.float64()).to_numpy(), dtype=np.float64)
-    return values
-
-
-def _segments(
-    pairs: pa.Table, by_query: dict[str, list[Any]]
-) -> Iterator[tuple[dict[str, Any], Mask]]:
-    """Every segment with the pairs in it, all pairs first."""
-    yield {}, np.ones(len(pairs), dtype=bool)
-    place = np.asarray(pairs["query"].to_numpy(), dtype=np.int64)
-    for column, values in by_query.items():
-        cells = np.array([*values, None], dtype=object)[:-1]
-        there = {values[at] for at in np.unique(place).tolist()}
-        for value in sorted(there, key=segment_order):
-            of = np.array([cell == value for cell in cells])
-            yield {column: plain_segment(value)}, of[place]
 
 
 @dataclass(frozen=True)
@@ -287,7 +200,7 @@ def _row(
     draws: int,
     seed: int,
 ) -> JudgeScored:
-    judge, human, query = (_numbers(pairs, name)[mask] for name in ("judge", "human", "query"))
+    judge, human, query = (numbers(pairs, name)[mask] for name in ("judge", "human", "query"))
     _, place = np.unique(query, return_inverse=True)
     size = int(place.max()) + 1
     cell = (2 * (1 - judge) + (1 - human)).astype(np.int64)
@@ -297,13 +210,13 @@ def _row(
     resampled = bootstrap(counted.figures, copies, seed=seed, draws=draws if size > 1 else 0)
     cells = [int(total) for total in per_query.sum(axis=0)]
     share = float(human.mean())
-    said = _numbers(pairs, "probability")[mask]
+    said = numbers(pairs, "probability")[mask]
     there = ~np.isnan(said)
     curve = reliability(said[there], human[there], bins=bins)
     weighted = None
     if same:
         one, other = (
-            _numbers(pairs, name)[mask].astype(np.int64) for name in ("judge_grade", "human_grade")
+            numbers(pairs, name)[mask].astype(np.int64) for name in ("judge_grade", "human_grade")
         )
         weighted = grade_kappa(one, other, "quadratic")
     return JudgeScored(
@@ -351,97 +264,6 @@ def _note(queries: int, cells: Sequence[int]) -> str:
             f"the judge calls {'no pair' if not both + judge_only else 'every pair'} good: κ is 0"
         )
     return ""
-
-
-def _same_scale(pairs: pa.Table, asked: bool | None) -> tuple[bool, str]:
-    """Whether equal grades mean the same; and, if nobody said and they do not, why not.
-
-    Raises:
-        MetricsError: they are said to, but are no whole numbers.
-    """
-    columns = [pairs[name] for name in ("judge_grade", "human_grade")]
-    whole = all(_is_number(column.type) for column in columns) and all(
-        bool(np.all(np.mod(_numbers(pairs, name), 1) == 0))
-        for name in ("judge_grade", "human_grade")
-    )
-    if asked and not whole:
-        raise MetricsError(
-            "a weighted kappa needs grades that are whole numbers", setting="other_scale"
-        )
-    if asked is not None:
-        return asked, ""
-    if not whole:
-        return False, ""
-    ends = [tuple(int(end) for end in pc.min_max(column).as_py().values()) for column in columns]
-    if ends[0] == ends[1]:
-        return True, ""
-    return False, (
-        f"the judge's grades go from {ends[0][0]} to {ends[0][1]}, people's from {ends[1][0]} to "
-        f"{ends[1][1]}: taken for different scales, so no weighted kappa is given; say so where "
-        "they are the same (same_scale)."
-    )
-
-
-def _is_number(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_)
-    )
-
-
-def _crossed(pairs: pa.Table) -> dict[str, Any]:
-    """How often each grade of the judge meets each grade of people."""
-    columns = []
-    for name in ("judge_grade", "human_grade"):
-        if _is_number(pairs[name].type):
-            found, code = np.unique(_numbers(pairs, name), return_inverse=True)
-            names: list[Any] = [int(v) if v == int(v) else v for v in found.tolist()]
-        else:
-            text = pairs[name].cast(pa.string()).to_numpy().astype(object)
-            found, code = np.unique(text, return_inverse=True)
-            names = [str(value) for value in found]
-        columns.append((names, code))
-    (judge, one), (human, other) = columns
-    cells = np.bincount(one * len(human) + other, minlength=len(judge) * len(human))
-    return {
-        "judge": judge,
-        "human": human,
-        "counts": cells.reshape(len(judge), len(human)).tolist(),
-    }
-
-
-def _differences(pairs: pa.Table, count: int) -> list[JudgeDiffers]:
-    """Pairs of unlike verdicts: by the judge's confidence, then by how far the grades are apart."""
-    judge, human = _numbers(pairs, "judge"), _numbers(pairs, "human")
-    probability = _numbers(pairs, "probability")
-    confidence = np.where(judge > 0, probability, 1 - probability)
-    apart = np.zeros(len(judge))
-    if _is_number(pairs["judge_grade"].type) and _is_number(pairs["human_grade"].type):
-        apart = np.abs(_numbers(pairs, "judge_grade") - _numbers(pairs, "human_grade"))
-    found = np.flatnonzero(judge != human)
-    # stable, so that equals stay in the order of their ids; without a probability come last
-    order = np.lexsort((-apart[found], -np.nan_to_num(confidence[found], nan=-1.0)))
-    chosen = pairs.take(pa.array(found[order][:count])).to_pylist()
-    return [
-        JudgeDiffers(
-            query_id=row["query_id"],
-            product_id=row["product_id"],
-            judge=_grade(row["judge_grade"]),
-            human=_grade(row["human_grade"]),
-            judge_good=row["judge"] > 0,
-            probability=row["probability"],
-            confidence=None
-            if row["probability"] is None
-            else (row["probability"] if row["judge"] > 0 else 1 - row["probability"]),
-        )
-        for row in chosen
-    ]
-
-
-def _grade(value: Any) -> float | str:
-    if isinstance(value, str):
-        return value
-    number = float(value)
-    return int(number) if number.is_integer() else number
 
 
 def _warnings(row: JudgeScored, counts: dict[str, int]) -> list[str]:
