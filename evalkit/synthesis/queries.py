@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -205,15 +205,7 @@ def synthesize_queries(
         for kind, found in selection.kept.items()
         if len(found) < chosen.per_type
     )
-    finished = Manifest(
-        wanted.command,
-        wanted.settings,
-        wanted.inputs,
-        models=wanted.models,
-        seeds=wanted.seeds,
-        counts=counts,
-        warnings=warnings,
-    )
+    finished = replace(wanted, counts=counts, warnings=warnings)
     document = describe(selection, chosen, real)
     if report is not None:
         write_report(document, report)
