@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from evalkit.reports.score_document import OF_SCORING
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -16,16 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["SETTINGS_THAT_MATTER", "changes", "exchanged", "size_of", "systems_of", "unnamed"]
 
 SETTINGS_THAT_MATTER = (
-    "good",
-    "good_labels",
-    "gains",
-    "min_good",
-    "order",
-    "ties",
-    "unjudged",
-    "average",
-    "depth",
-    "margin",
+    *OF_SCORING,
     "aggregate",
     "weighted",
     "query_goodrate_from",

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_numbers as figure
-from evalkit.reports.closing import legend_lines, markdown_warnings, warning_lines
-from evalkit.reports.grids import Grid, draw_grid, escape_markdown, markdown_grid
+from evalkit.reports.closing import markdown_text, table_text
+from evalkit.reports.grids import Grid, escape_markdown, note_remarks, numbered
 from evalkit.reports.terminal import paint, plain, wrap
 
 if TYPE_CHECKING:
@@ -48,19 +48,14 @@ def format_drift_table(document: Document, *, width: int | None = None, color: b
     for sentence in drift_findings(document):
         lines = wrap(plain(sentence), limit, rest="  ")
         out += [paint(line, "bold", color=color) for line in lines]
-    out += ["", *draw_grid(_grid(document), width, color=color), ""]
-    out += legend_lines(_legend(document), limit, color=color)
-    out += warning_lines(document.get("warnings"), limit, color=color)
-    return "\n".join(line.rstrip() for line in out) + "\n"
+    return table_text(out, [_grid(document)], document, _legend(document), width, color=color)
 
 
 def format_drift_markdown(document: Document) -> str:
     """The document as GitHub-flavoured Markdown with the same figures."""
     out = [f"**{escape_markdown(text)}**  " for text in drift_lines(document)]
     out += ["", *(f"- {escape_markdown(text)}" for text in drift_findings(document))]
-    out += ["", *markdown_grid(_grid(document)), "", escape_markdown(_legend(document))]
-    out += markdown_warnings(document.get("warnings"))
-    return "\n".join(out) + "\n"
+    return markdown_text(out, [_grid(document)], document, _legend(document))
 
 
 def format_drift_csv(document: Document) -> str:
@@ -130,35 +125,23 @@ def _grid(document: Document) -> Grid:
                "p agreement", "p bias", "signal"]  # fmt: skip
     notes: list[str] = []
     lines = [list(_line(row, notes)) for row in document["results"]]
-    remarks = [f"[{place}] {note}" for place, note in enumerate(notes, 1)]
-    return Grid(
-        headers, lines, ("95% interval", "p bias", "pairs", "κ", "limits", "p agreement"), remarks
-    )
+    dropped = ("95% interval", "p bias", "pairs", "κ", "limits", "p agreement")
+    return Grid(headers, lines, dropped, note_remarks(notes))
 
 
 def _line(row: Row, notes: list[str]) -> Iterator[str]:
-    label = f"  {row['week']}"
-    if row["note"] and row["note"] != "baseline":
-        if row["note"] not in notes:
-            notes.append(row["note"])
-        label += f" [{notes.index(row['note']) + 1}]"
-    yield label
+    note = "" if row["note"] == "baseline" else row["note"]
+    yield numbered(f"  {row['week']}", note, notes)
     yield f"{row['pairs']:,}"
     yield figure.points(row["agreement"], 1)
-    yield _brackets(row["agreement_low"], row["agreement_high"])
-    yield _brackets(row["limit_low"], row["limit_high"])
+    yield figure.interval(row["agreement_low"], row["agreement_high"], sign=False, digits=1)
+    yield figure.interval(row["limit_low"], row["limit_high"], sign=False, digits=1)
     yield figure.coefficient(row["kappa"])
     yield figure.signed(row["bias"], 1)
     yield figure.MISSING if row["changed"] is None else f"+{row['better']:,} −{row['worse']:,}"
     yield figure.p_value(row["p_agreement"])
     yield figure.p_value(row["p_bias"])
     yield row["signal"] or ("baseline" if row["note"].endswith("baseline") else figure.MISSING)
-
-
-def _brackets(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return figure.MISSING
-    return f"[{figure.points(low, 1)}, {figure.points(high, 1)}]"
 
 
 def _legend(document: Document) -> str:

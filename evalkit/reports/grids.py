@@ -16,7 +16,7 @@ from evalkit.reports.terminal import clamp, display_width, pad, paint, plain, wr
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Grid", "draw_grid", "escape_markdown", "markdown_grid"]
+__all__ = ["Grid", "draw_grid", "escape_markdown", "markdown_grid", "note_remarks", "numbered"]
 
 _WRAP = 100
 _GAP = 2
@@ -37,6 +37,26 @@ class Grid:
     lines: Sequence[Sequence[str]]
     dropped_first: Sequence[str] = ()
     remarks: Sequence[str] = ()
+
+
+def numbered(label: str, note: str | None, notes: list[str]) -> str:
+    """A label with the number of its note, which joins `notes` where it is new.
+
+    Example:
+        >>> notes = ["few queries"]
+        >>> numbered("negative", "no votes", notes), numbered("all", "", notes), notes
+        ('negative [2]', 'all', ['few queries', 'no votes'])
+    """
+    if not note:
+        return label
+    if note not in notes:
+        notes.append(note)
+    return f"{label} [{notes.index(note) + 1}]"
+
+
+def note_remarks(notes: Sequence[str]) -> list[str]:
+    """The numbered notes as remarks below a table."""
+    return [f"[{number}] {plain(note)}" for number, note in enumerate(notes, 1)]
 
 
 def draw_grid(grid: Grid, width: int | None, *, color: bool) -> list[str]:

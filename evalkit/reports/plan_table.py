@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_numbers as figure
-from evalkit.reports.closing import legend_lines, markdown_warnings, warning_lines
-from evalkit.reports.grids import Grid, draw_grid, escape_markdown, markdown_grid
+from evalkit.reports.closing import markdown_text, table_text
+from evalkit.reports.grids import Grid, escape_markdown, note_remarks, numbered
 from evalkit.reports.plan import plan_findings
 from evalkit.reports.score_document import blocks, measure_label, segment_label
 from evalkit.reports.score_exports import format_csv
@@ -56,23 +56,14 @@ def format_plan_table(document: Document, *, width: int | None = None, color: bo
     out.append("")
     for sentence in _header(document):
         out += wrap(plain(sentence), limit, rest="  ")
-    for grid in _grids(document):
-        out += ["", *draw_grid(grid, width, color=color)]
-    out.append("")
-    out += legend_lines(_legend(document), limit, color=color)
-    out += warning_lines(document.get("warnings"), limit, color=color)
-    return "\n".join(line.rstrip() for line in out) + "\n"
+    return table_text(out, _grids(document), document, _legend(document), width, color=color)
 
 
 def format_plan_markdown(document: Document) -> str:
     """The document as GitHub-flavoured Markdown with the same figures as the terminal tables."""
     out = [f"**{escape_markdown(sentence)}**  " for sentence in plan_findings(document)]
     out += ["", *(f"{escape_markdown(sentence)}  " for sentence in _header(document))]
-    for grid in _grids(document):
-        out += ["", *markdown_grid(grid)]
-    out += ["", escape_markdown(_legend(document))]
-    out += markdown_warnings(document.get("warnings"))
-    return "\n".join(out) + "\n"
+    return markdown_text(out, _grids(document), document, _legend(document))
 
 
 def format_plan_csv(document: Document) -> str:
@@ -114,9 +105,8 @@ def _grids(document: Document) -> Iterator[Grid]:
         lines: list[list[str]] = []
         for group in block.groups:
             lines += _lines(group, bool(block.columns), votes, notes)
-        here = [f"[{place}] {plain(note)}" for place, note in enumerate(notes, 1)]
         shown = {line[0].rpartition("[")[2] for line in lines if line[0].endswith("]")}
-        remarks = [note for note in here if note[1 : note.index("]") + 1] in shown]
+        remarks = [note for note in note_remarks(notes) if note[1 : note.index("]") + 1] in shown]
         yield Grid(_headers(document, plain(block.title), votes), lines, _dropped(votes), remarks)
 
 
@@ -155,17 +145,13 @@ def _lines(
 
 
 def _line(row: Row, label: str, votes: bool, notes: list[str]) -> list[str]:
-    if row["note"]:
-        if row["note"] not in notes:
-            notes.append(row["note"])
-        label += f" [{notes.index(row['note']) + 1}]"
     width = row["interval_width"]
     needed = [_count(row["needed_queries"])]
     if votes:
         needed.append(_count(row["needed_votes"]))
     last = ("cheapest" if row["cheapest"] else "") if votes else _TESTS[row["method"]]
     return [
-        label,
+        numbered(label, row["note"], notes),
         *needed,
         figure.points(None if width is None else width / 2),
         _count(row["queries"]),

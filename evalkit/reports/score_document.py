@@ -28,6 +28,7 @@ from evalkit.reports.score_numbers import (
 __all__ = [
     "ALPHA",
     "MISSING",
+    "OF_SCORING",
     "Block",
     "Document",
     "Row",
@@ -79,9 +80,7 @@ _MEASURES = {
     "judged": "judged",
 }
 
-# Settings that change a figure. Paths, output options and memory do not, and stay out of the
-# header; the page lists every setting.
-_SETTINGS_THAT_MATTER = (
+OF_SCORING = (
     "good",
     "good_labels",
     "gains",
@@ -92,6 +91,13 @@ _SETTINGS_THAT_MATTER = (
     "average",
     "depth",
     "margin",
+)
+"""Settings of scoring itself: each moves a figure, and figures under others do not compare."""
+
+# Settings that change a figure. Paths, output options and memory do not, and stay out of the
+# header; the page lists every setting.
+_SETTINGS_THAT_MATTER = (
+    *OF_SCORING,
     "source",
     "aggregate",
     "on_duplicate",

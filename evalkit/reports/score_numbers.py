@@ -54,7 +54,7 @@ def signed(value: float | None, digits: int = 2) -> str:
     return text if text.startswith("−") or not text.strip("0.") else f"+{text}"
 
 
-def interval(low: float | None, high: float | None, *, sign: bool = True) -> str:
+def interval(low: float | None, high: float | None, *, sign: bool = True, digits: int = 2) -> str:
     """A 95% interval in points.
 
     Example:
@@ -64,7 +64,7 @@ def interval(low: float | None, high: float | None, *, sign: bool = True) -> str
     if low is None or high is None:
         return MISSING
     write = signed if sign else points
-    return f"[{write(low)}, {write(high)}]"
+    return f"[{write(low, digits)}, {write(high, digits)}]"
 
 
 def range_text(low: float | None, high: float | None, *, sign: bool = False) -> str:

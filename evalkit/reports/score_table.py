@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit.reports import score_document as read
 from evalkit.reports.closing import legend_lines, markdown_warnings, warning_lines
-from evalkit.reports.grids import escape_markdown
+from evalkit.reports.grids import escape_markdown, numbered
 from evalkit.reports.terminal import clamp, display_width, pad, paint, plain, wrap
 
 if TYPE_CHECKING:
@@ -182,10 +182,7 @@ def _body(block: read.Block, notes: list[str]) -> Iterator[_Line]:
 
 
 def _row_line(row: Row, label: str, notes: list[str]) -> _Line:
-    if row.get("note"):
-        if row["note"] not in notes:
-            notes.append(row["note"])
-        label += f" [{notes.index(row['note']) + 1}]"
+    label = numbered(label, row.get("note"), notes)
     cells = {"label": label, "queries": read.count(row.get("queries"))}
     if "delta" not in row:
         cells |= {

@@ -12,8 +12,8 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_numbers as figure
-from evalkit.reports.closing import legend_lines, markdown_warnings, warning_lines
-from evalkit.reports.grids import Grid, draw_grid, escape_markdown, markdown_grid
+from evalkit.reports.closing import markdown_text, table_text
+from evalkit.reports.grids import Grid, escape_markdown, note_remarks, numbered
 from evalkit.reports.terminal import plain, wrap
 
 if TYPE_CHECKING:
@@ -48,22 +48,13 @@ def format_votes_table(document: Document, *, width: int | None = None, color: b
     """
     limit = width or _WRAP
     out = [line for text in _header(document) for line in wrap(text, limit, rest="  ")]
-    for grid in _grids(document):
-        out += ["", *draw_grid(grid, width, color=color)]
-    out += [""]
-    out += legend_lines(_legend(document), limit, color=color)
-    out += warning_lines(document.get("warnings"), limit, color=color)
-    return "\n".join(line.rstrip() for line in out) + "\n"
+    return table_text(out, _grids(document), document, _legend(document), width, color=color)
 
 
 def format_votes_markdown(document: Document) -> str:
     """The document as GitHub-flavoured Markdown with the same figures as the terminal tables."""
     out = [f"**{escape_markdown(text)}**  " for text in _header(document)]
-    for grid in _grids(document):
-        out += ["", *markdown_grid(grid)]
-    out += ["", escape_markdown(_legend(document))]
-    out += markdown_warnings(document.get("warnings"))
-    return "\n".join(out) + "\n"
+    return markdown_text(out, _grids(document), document, _legend(document))
 
 
 def format_votes_csv(document: Document) -> str:
@@ -131,16 +122,12 @@ def _grids(document: Document) -> Iterator[Grid]:
 
 
 def _gsb(document: Document) -> Grid:
-    lines, notes = [], []
+    notes: list[str] = []
+    lines = []
     for label, row in _labels(document):
-        shown = label
-        if row["note"]:
-            if row["note"] not in notes:
-                notes.append(row["note"])
-            shown += f" [{notes.index(row['note']) + 1}]"
         lines.append(
             [
-                shown,
+                numbered(label, row["note"], notes),
                 f"{row['queries']:,}",
                 f"{row['votes']:,}",
                 f"{row['good']:,}:{row['same']:,}:{row['bad']:,}",
@@ -148,13 +135,13 @@ def _gsb(document: Document) -> Grid:
                 figure.interval(row["ci_low"], row["ci_high"]),
                 figure.p_value(row["p"]),
                 figure.points(row["win_rate"], 1),
-                _brackets(row["win_low"], row["win_high"]),
-                _plain_ratio(row["ratio"]),
+                figure.interval(row["win_low"], row["win_high"], sign=False, digits=1),
+                figure.coefficient(row["ratio"]),
                 figure.signed_number(row["mean_preference"]),
             ]
         )
     row = document["results"][0]
-    remarks = [f"[{number}] {plain(note)}" for number, note in enumerate(notes, 1)]
+    remarks = note_remarks(notes)
     if row["automatic"]:
         remarks.append(
             f"{_number(row['automatic'], 'query', 'queries')} with identical lists: automatic "
@@ -175,7 +162,7 @@ def _bias(document: Document) -> Grid:
             label,
             f"{row['left_votes']:,}",
             figure.points(row["left_share"], 1),
-            _brackets(row["left_low"], row["left_high"]),
+            figure.interval(row["left_low"], row["left_high"], sign=False, digits=1),
             figure.signed(row["gsb_treatment_left"]),
             figure.signed(row["gsb_treatment_right"]),
             figure.signed(row["gsb_side_adjusted"]),
@@ -205,8 +192,8 @@ def _agreement(found: Mapping[str, Any]) -> Grid:
     lines = [
         [
             text,
-            _coefficient(found[name]),
-            _coefficients(found[f"{name}_low"], found[f"{name}_high"]),
+            figure.coefficient(found[name], 3),
+            figure.coefficients(found[f"{name}_low"], found[f"{name}_high"], 3),
         ]
         for name, text in names.items()
     ]
@@ -218,11 +205,11 @@ def _agreement(found: Mapping[str, Any]) -> Grid:
     for name, text in (("kappa", "Cohen's kappa"), ("weighted_kappa", "linearly weighted")):
         values = [pair[name] for pair in known if pair[name] is not None]
         if values:
-            spread = f"from {_coefficient(min(values))} to {_coefficient(max(values))}"
+            parts = (min, statistics.median, max)
+            low, middle, high = (figure.coefficient(part(values), 3) for part in parts)
             remarks.append(
                 f"{text} of {_number(len(values), 'pair', 'pairs')} of annotators with {_SHARED} "
-                f"shared queries or more: median {_coefficient(statistics.median(values))}, "
-                f"{spread}"
+                f"shared queries or more: median {middle}, from {low} to {high}"
             )
     if found["note"]:
         remarks.append(plain(found["note"]))
@@ -238,13 +225,13 @@ def _annotators(rows: Sequence[Mapping[str, Any]]) -> Grid:
             figure.points(row["agreement"], 1),
             f"{row['gold_answered']:,}" if row["gold_answered"] else figure.MISSING,
             figure.points(row["gold_accuracy"], 1),
-            _brackets(row["gold_low"], row["gold_high"]),
+            figure.interval(row["gold_low"], row["gold_high"], sign=False, digits=1),
             f"{row['twins']:,}" if row["twins"] else figure.MISSING,
             figure.points(row["self_consistency"], 1),
             figure.MISSING if row["median_seconds"] is None else f"{row['median_seconds']:.1f}",
             figure.points(row["too_fast"], 1),
             figure.points(row["left_share"], 1),
-            _brackets(row["left_low"], row["left_high"]),
+            figure.interval(row["left_low"], row["left_high"], sign=False, digits=1),
         ]
         for row in ordered[:_ANNOTATORS]
     ]
@@ -313,26 +300,6 @@ def _legend(document: Document) -> str:
     if document["settings"]["aggregate"] == "votes":
         parts.insert(0, "G, S and B count votes")
     return "; ".join(parts) + "."
-
-
-def _brackets(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return figure.MISSING
-    return f"[{figure.points(low, 1)}, {figure.points(high, 1)}]"
-
-
-def _coefficient(value: float | None) -> str:
-    return figure.MISSING if value is None else figure.fixed(value, 3)
-
-
-def _coefficients(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return figure.MISSING
-    return f"[{_coefficient(low)}, {_coefficient(high)}]"
-
-
-def _plain_ratio(value: float | None) -> str:
-    return figure.MISSING if value is None else figure.fixed(value, 2)
 
 
 def _e_value(value: float) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from evalkit.reports import score_numbers as figure
 from evalkit.reports.calibration.findings import findings, plan_line, sample_line, source_lines
-from evalkit.reports.closing import legend_lines, markdown_warnings, warning_lines
-from evalkit.reports.grids import Grid, draw_grid, escape_markdown, markdown_grid
+from evalkit.reports.closing import markdown_text, table_text
+from evalkit.reports.grids import Grid, escape_markdown, note_remarks, numbered
 from evalkit.reports.score_document import blocks, measure_label, segment_label, setting_items
 from evalkit.reports.score_exports import format_csv
 from evalkit.reports.terminal import paint, plain, wrap
@@ -53,14 +53,15 @@ def format_calibration_table(
         style = "quiet" if indent else "bold"
         lines = wrap(plain(sentence), limit, first=indent, rest="  ")
         out += [paint(line, style, color=color) for line in lines]
-    for grid in _grids(document):
-        out += ["", *draw_grid(grid, width, color=color)]
-    for text in filter(None, [plan_line(document), sample_line(document)]):
-        out += ["", *wrap(plain(text), limit, rest="  ")]
-    out.append("")
-    out += legend_lines(legend(document), limit, color=color)
-    out += warning_lines(document.get("warnings"), limit, color=color)
-    return "\n".join(line.rstrip() for line in out) + "\n"
+    return table_text(
+        out,
+        _grids(document),
+        document,
+        legend(document),
+        width,
+        color=color,
+        below=_below(document),
+    )
 
 
 def format_calibration_markdown(document: Document) -> str:
@@ -68,13 +69,7 @@ def format_calibration_markdown(document: Document) -> str:
     out = [f"**{escape_markdown(text)}**  " for text in source_lines(document)]
     out += [escape_markdown(_settings(document)), ""]
     out += [f"- {escape_markdown(sentence.strip())}" for sentence in findings(document)]
-    for grid in _grids(document):
-        out += ["", *markdown_grid(grid)]
-    for text in filter(None, [plan_line(document), sample_line(document)]):
-        out += ["", escape_markdown(text)]
-    out += ["", escape_markdown(legend(document))]
-    out += markdown_warnings(document.get("warnings"))
-    return "\n".join(out) + "\n"
+    return markdown_text(out, _grids(document), document, legend(document), _below(document))
 
 
 def format_calibration_csv(document: Document) -> str:
@@ -105,6 +100,10 @@ def legend(document: Document) -> str:
     return "; ".join(parts) + "."
 
 
+def _below(document: Document) -> list[str]:
+    return [text for text in (plan_line(document), sample_line(document)) if text]
+
+
 def _settings(document: Document) -> str:
     found = [("target", document["settings"]["target"]), *setting_items(document)]
     kept = [f"{name} {value}" for name, value in found if name not in ("primary", "ci", "seed")]
@@ -123,16 +122,12 @@ def _grids(document: Document) -> Iterator[Grid]:
                 lines.append(_line(row, f"  {name} {_OF[row['of']]}".rstrip(), notes))
         headers = [block.title, "labelled", "automated", "people", "interval", "corrected",
                    "interval ", "λ", "narrower", "saved"]  # fmt: skip
-        fresh = list(enumerate(notes, 1))[before:]
-        remarks = [f"[{place}] {note}" for place, note in fresh]
+        remarks = note_remarks(notes)[before:]
         yield Grid(headers, lines, ("narrower", "automated", "labelled", "λ"), remarks)
 
 
 def _line(row: Row, label: str, notes: list[str]) -> list[str]:
-    if row["note"]:
-        if row["note"] not in notes:
-            notes.append(row["note"])
-        label += f" [{notes.index(row['note']) + 1}]"
+    label = numbered(label, row["note"], notes)
     return [plain(label) if not label.startswith("  ") else f"  {plain(label)}", *figure_cells(row)]
 
 

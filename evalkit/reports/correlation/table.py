@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_numbers as figure
-from evalkit.reports.closing import legend_lines, markdown_warnings, warning_lines
+from evalkit.reports.closing import markdown_text, table_text
 from evalkit.reports.correlation.findings import (
     findings,
     headline_row,
     source_lines,
 )
-from evalkit.reports.grids import Grid, draw_grid, escape_markdown, markdown_grid
+from evalkit.reports.grids import Grid, escape_markdown, note_remarks, numbered
 from evalkit.reports.score_document import (
     blocks,
     cutoff_label,
@@ -64,23 +64,14 @@ def format_correlation_table(
         out.append("")
     for sentence in said:
         out += [paint(line, "bold", color=color) for line in wrap(plain(sentence), limit)]
-    for grid in _grids(document):
-        out += ["", *draw_grid(grid, width, color=color)]
-    out.append("")
-    out += legend_lines(legend(document), limit, color=color)
-    out += warning_lines(document.get("warnings"), limit, color=color)
-    return "\n".join(line.rstrip() for line in out) + "\n"
+    return table_text(out, _grids(document), document, legend(document), width, color=color)
 
 
 def format_correlation_markdown(document: Document) -> str:
     """The document as GitHub-flavoured Markdown with the same figures as the terminal tables."""
     out = [f"{escape_markdown(text)}  " for text in [*source_lines(document), _settings(document)]]
     out += [line for text in findings(document) for line in ("", f"**{escape_markdown(text)}**")]
-    for grid in _grids(document):
-        out += ["", *markdown_grid(grid)]
-    out += ["", escape_markdown(legend(document))]
-    out += markdown_warnings(document.get("warnings"))
-    return "\n".join(out) + "\n"
+    return markdown_text(out, _grids(document), document, legend(document))
 
 
 def format_correlation_csv(document: Document) -> str:
@@ -191,9 +182,8 @@ def _measures(document: Document) -> Iterator[Grid]:
             label = measure_label(row)
             if block.columns:
                 label += f", {clamp(plain(segment_label(row)), _QUERY)}"
-            if row["note"]:
-                label += f" [{notes.index(row['note']) + 1}]"
             _, ranked = places.get((row["measure"], row["cutoff"]), (0, {}))
+            label = numbered(label, row["note"], notes)
             lines.append([label, *figure_cells(row), *_behind({} if block.columns else ranked)])
         title = plain(block.title) if block.columns else "People against"
         headers = [title, "queries", "τ-b", "95% interval", "ρ", "r", "same sign %", "of",
@@ -201,8 +191,8 @@ def _measures(document: Document) -> Iterator[Grid]:
                    "behind", "95% interval    "]  # fmt: skip
         dropped = ("r", "ρ", "95% interval   ", "95% interval  ", "AUC", "agree %", "behind",
                    "95% interval    ", "of", "κ", "95% interval ", "queries")  # fmt: skip
-        remarks = [f"[{at}] {plain(note)}" for at, note in enumerate(notes, 1)]
-        yield Grid(_leveled(headers, document), lines, _leveled(dropped, document), remarks)
+        heads, less = _leveled(headers, document), _leveled(dropped, document)
+        yield Grid(heads, lines, less, note_remarks(notes))
 
 
 def _leveled(headers: Sequence[str], document: Document) -> list[str]:
@@ -220,7 +210,7 @@ def figure_cells(row: Row) -> list[str]:
         figure.coefficient(row["pearson"]),
         figure.points(row["sign_agreement"], 1),
         f"{row['sign_queries']:,}",
-        _brackets(row["sign_low"], row["sign_high"]),
+        figure.interval(row["sign_low"], row["sign_high"], sign=False, digits=1),
         figure.points(row["agreement"], 1),
         figure.coefficient(row["kappa"]),
         figure.coefficients(row["kappa_low"], row["kappa_high"]),
@@ -268,10 +258,10 @@ def _disagreements(rows: Sequence[Mapping[str, Any]]) -> Grid:
 
 
 def _over_studies(rows: Sequence[Row]) -> Grid:
-    notes = list(dict.fromkeys(row["note"] for row in rows if row["note"]))
+    notes: list[str] = []
     lines = [
         [
-            measure_label(row) + (f" [{notes.index(row['note']) + 1}]" if row["note"] else ""),
+            numbered(measure_label(row), row["note"], notes),
             f"{row['studies']:,}",
             figure.coefficient(row["kendall"]),
             figure.coefficients(row["kendall_low"], row["kendall_high"]),
@@ -279,11 +269,5 @@ def _over_studies(rows: Sequence[Row]) -> Grid:
         ]
         for row in rows
     ]
-    remarks = [f"[{at}] {plain(note)}" for at, note in enumerate(notes, 1)]
-    return Grid(["Over studies", "studies", "τ-b", "95% interval", "p"], lines, (), remarks)
-
-
-def _brackets(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return figure.MISSING
-    return f"[{figure.points(low, 1)}, {figure.points(high, 1)}]"
+    headers = ["Over studies", "studies", "τ-b", "95% interval", "p"]
+    return Grid(headers, lines, (), note_remarks(notes))

@@ -10,8 +10,8 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from evalkit.reports import score_numbers as figure
-from evalkit.reports.closing import legend_lines, markdown_warnings, warning_lines
-from evalkit.reports.grids import Grid, draw_grid, escape_markdown, markdown_grid
+from evalkit.reports.closing import markdown_text, table_text
+from evalkit.reports.grids import Grid, escape_markdown, note_remarks, numbered
 from evalkit.reports.judge_agreement.findings import (
     agreement_findings,
     agreement_lines,
@@ -62,23 +62,14 @@ def format_agreement_table(
     for sentence in _findings(document):
         lines = wrap(plain(sentence), limit, rest="  ")
         out += [paint(line, "bold", color=color) for line in lines]
-    for grid in _grids(document):
-        out += ["", *draw_grid(grid, width, color=color)]
-    out.append("")
-    out += legend_lines(legend(document), limit, color=color)
-    out += warning_lines(document.get("warnings"), limit, color=color)
-    return "\n".join(line.rstrip() for line in out) + "\n"
+    return table_text(out, _grids(document), document, legend(document), width, color=color)
 
 
 def format_agreement_markdown(document: Document) -> str:
     """The document as GitHub-flavoured Markdown with the same figures."""
     out = [f"**{escape_markdown(text)}**  " for text in agreement_lines(document)]
     out += ["", *(f"- {escape_markdown(text)}" for text in _findings(document))]
-    for grid in _grids(document):
-        out += ["", *markdown_grid(grid)]
-    out += ["", escape_markdown(legend(document))]
-    out += markdown_warnings(document.get("warnings"))
-    return "\n".join(out) + "\n"
+    return markdown_text(out, _grids(document), document, legend(document))
 
 
 def format_agreement_csv(document: Document) -> str:
@@ -192,20 +183,16 @@ def _grids(document: Document) -> Iterator[Grid]:
 
 def _segments(document: Document) -> Grid:
     notes: list[str] = []
-    lines = []
-    for row in document["results"]:
-        label = f"  {plain(row_label(row))}"
-        if row["note"]:
-            if row["note"] not in notes:
-                notes.append(row["note"])
-            label += f" [{notes.index(row['note']) + 1}]"
-        lines.append([label, *row_cells(document, row)])
+    lines = [
+        [numbered(f"  {plain(row_label(row))}", row["note"], notes), *row_cells(document, row)]
+        for row in document["results"]
+    ]
     headers = row_headers(document)
     return Grid(
         ["Agreement", *headers],
         lines,
         [name for name in _DROPPED_FIRST if name in headers],
-        [f"[{place}] {note}" for place, note in enumerate(notes, 1)],
+        note_remarks(notes),
     )
 
 
