@@ -212,7 +212,9 @@ def pairs(**chosen: Any) -> None:
 )
 @click.option("--classifier", type=click.Path(), help="A classifier that is there already.")
 @click.option(
-    "--rewrite-classifier", type=click.Path(), help="One of rewrites that is there already."
+    "--rewrite-classifier",
+    type=click.Path(),
+    help="One of rewrites, which filters them instead of the cosine.",
 )
 @click.option("--model", help="Folder or hub id of the encoder; all-MiniLM-L6-v2 otherwise.")
 @_settings_options
@@ -222,20 +224,19 @@ def pairs(**chosen: Any) -> None:
 def all_(**chosen: Any) -> None:
     """Go the whole way from a catalogue to training pairs.
 
-    Typed queries, indexes, rewrites, a classifier of rewrites, the accepted rewrites, a
-    classifier of products, pairs and their data card, each a file in the folder that any other
-    command can read or replace. What is up to date is not made again; interrupted, the command
-    goes on where it stopped.
+    Typed queries, indexes, rewrites, the accepted rewrites (by rules, and then by the cosine of
+    the query's positive part and the rewrite), a classifier of products, pairs and their data
+    card, each a file in the folder that any other command can read or replace. What is up to date
+    is not made again; interrupted, the command goes on where it stopped.
     """
     from pathlib import Path
 
     from evalkit.synthesis.chain import CHAIN_WRITES, ChainSettings, synthesize_all
 
     folder = Path(chosen["output"])
-    given = {"classifier": chosen["classifier"], "rewrite-classifier": chosen["rewrite_classifier"]}
     check_output_folder(
         chosen["output"],
-        *(name for name in CHAIN_WRITES if given.get(name) is None),
+        *(name for name in CHAIN_WRITES if name != "classifier" or chosen["classifier"] is None),
         *("card.html", "card.md"),
     )
     synthesize_all(

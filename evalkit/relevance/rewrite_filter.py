@@ -1,8 +1,9 @@
 """The stage behind `evalkit relevance rewrites`: which rewrites keep what their query asks for.
 
 A rule comes first, since a rewrite that states what its query excludes is wrong whatever a model
-thinks of it; then a model says how likely the rewrite keeps the intent. Nothing is thrown away:
-every rewrite stays in the table with accepted, reason and relevance.
+thinks of it; then a scorer (`evalkit.relevance.rewrite_scorers`) says how likely the rewrite keeps
+the intent. Nothing is thrown away: every rewrite stays in the table with accepted, reason and
+relevance.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,63 +30,19 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
-    from numpy.typing import NDArray
 
-    from evalkit.constraints.structure import Structure
-    from evalkit.relevance.llm_judge import LanguageModelJudge
+    from evalkit.constraints import Structure
+    from evalkit.relevance.rewrite_scorers import Scorer
 
     # query_id, query, structure, rewrite, the query's earlier rewrites: "" or what is wrong
     Rule = Callable[[str, str, Structure | None, str, Sequence[str]], str]
     Read = Callable[[Sequence[str]], Sequence[Structure]]
 
-__all__ = ["FilterSummary", "RewriteAsker", "Scorer", "filter_rewrites", "judge_rewrites"]
+__all__ = ["FilterSummary", "filter_rewrites", "judge_rewrites"]
 
 _CHUNK = 500  # queries
 _LOST = "model: it does not keep what the query asks for"
 _UNKNOWN = "model: it gave no valid answer"
-
-
-class Scorer(Protocol):
-    """What of a relevance model is needed here."""
-
-    def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.floating[Any]]:
-        """Return how likely each rewrite keeps its query's intent; NaN where it cannot say."""
-        ...
-
-
-@dataclass(frozen=True)
-class RewriteAsker:
-    """A language model as the judge of rewrites: 1 keeps the intent, 0 does not."""
-
-    judge: LanguageModelJudge
-
-    def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-        """Return 1, 0, or NaN where the answer is not valid, float64[n].
-
-        Raises:
-            ModelError: an answer never came.
-        """
-        import pyarrow as pa
-
-        numbers = [str(place) for place in range(len(pairs))]
-        table = pa.table(
-            {
-                "query_id": numbers,
-                "query": [query for query, _ in pairs],
-                "rewrite": [rewrite for _, rewrite in pairs],
-            }
-        )
-        said = self.judge.keeps(table)
-        if said.reasons:
-            reason, times = next(iter(said.reasons.items()))
-            say(
-                f"Warning: {said.failed:,} of {len(pairs):,} rewrites have no valid answer "
-                f"({times:,} times: {reason}) and are dropped."
-            )
-        result = np.full(len(pairs), np.nan)
-        places = [int(number) for number in said.table.column("query_id").to_pylist()]
-        result[places] = np.asarray(said.table.column("keeps").to_pylist(), dtype=np.float64)
-        return result
 
 
 @dataclass(frozen=True)
@@ -220,8 +177,9 @@ def judge_rewrites(table: pa.Table, rule: Rule, model: Scorer | None, threshold:
     """
     import pyarrow as pa
 
-    from evalkit.constraints.structure import Structure
+    from evalkit.constraints import Structure, TypedQuery
 
+    plain = Structure("general")
     reasons: list[str] = []
     earlier: list[str] = []
     last: str | None = None
@@ -229,20 +187,24 @@ def judge_rewrites(table: pa.Table, rule: Rule, model: Scorer | None, threshold:
     columns = (
         table.column(name).to_pylist() for name in ("query_id", "_query", "_structure", "rewrite")
     )
-    pairs: list[tuple[str, str]] = []
+    asked: list[TypedQuery] = []
+    rewrites: list[str] = []
     for query_id, query, text, rewrite in zip(*columns, strict=True):
         if query_id != last:
             last, earlier = query_id, []
             structure = Structure.from_json(text) if text else None
         wrong = rule(query_id, query, structure, rewrite, tuple(earlier))
         reasons.append(f"rule: {wrong}" if wrong else "")
-        pairs.append((query, rewrite))
+        asked.append(TypedQuery(query_id, query, structure or plain))
+        rewrites.append(rewrite)
         if not wrong:
             earlier.append(rewrite)
     open_ = [place for place, reason in enumerate(reasons) if not reason]
     relevance = np.full(len(reasons), np.nan)
     if model is not None and open_:
-        scores = model.score([pairs[place] for place in open_])
+        scores = model.score(
+            [asked[place] for place in open_], [rewrites[place] for place in open_]
+        )
         relevance[open_] = scores
         for place, score in zip(open_, scores.tolist(), strict=True):
             if not score >= threshold:

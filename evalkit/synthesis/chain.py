@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from evalkit.knowledge import Catalogue, Graph
+    from evalkit.relevance.rewrite_scorers import Scorer
 
     Path_ = str | os.PathLike[str]
 
@@ -279,12 +280,7 @@ def _accept(
     """Filter the rewrites by the rules, and then by the cosine or a classifier that was given."""
     from evalkit.relevance import open_classifier
     from evalkit.relevance.rewrite_filter import filter_rewrites
-    from evalkit.relevance.rewrite_scorers import (
-        TOPIC_THRESHOLD,
-        Scorer,
-        TrainedScorer,
-        open_topic_cosine,
-    )
+    from evalkit.relevance.rewrite_scorers import TOPIC_THRESHOLD, TrainedScorer, open_topic_cosine
     from evalkit.rewriting.rules import RULES, filter_rule
 
     model: Scorer

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from evalkit.relevance.classifier import Classifier
+    from evalkit.relevance.rewrite_scorers import Scorer
     from evalkit.rewriting import TypedQuery
     from evalkit.synthesis.stress_view import View
 
@@ -82,6 +83,7 @@ def stress(
         ModelError: a model or an index cannot be opened.
     """
     from evalkit.relevance import open_classifier
+    from evalkit.relevance.rewrite_scorers import TrainedScorer
 
     chosen = settings or StressSettings()
     names = [name for name in PERTURBATIONS if not chosen.only or name in chosen.only]
@@ -101,7 +103,7 @@ def stress(
         )
         place.mkdir(parents=True, exist_ok=True)
         shop = _Setting(files, chosen, place, connection, judge)
-        material = _material(shop, of_rewrites)
+        material = _material(shop, TrainedScorer(of_rewrites) if of_rewrites else None)
         models = [each.to_manifest("relevance") for each in (judge, of_rewrites) if each]
         known = {key: value for key, value in asdict(chosen).items() if key != "only"}
         known |= {
@@ -171,7 +173,7 @@ class _Setting:
         return Knowledge(read_settings(self.files.settings), known)
 
 
-def _material(shop: _Setting, classifier: Classifier | None) -> Material:
+def _material(shop: _Setting, scorer: Scorer | None) -> Material:
     """Read everything that is put under stress."""
     from evalkit.rewriting import open_rewriter, read_typed_queries
 
@@ -213,7 +215,7 @@ def _material(shop: _Setting, classifier: Classifier | None) -> Material:
         )
     brands = sorted({brand for brand in view.catalogue.brands if brand})
     return Material(
-        typed, rewrites, view, truth, Others(tuple(brands), view.catalogue.kinds), classifier,
+        typed, rewrites, view, truth, Others(tuple(brands), view.catalogue.kinds), scorer,
         chosen.rewrite_threshold, chosen.at, chosen.rate, chosen.seed,
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from evalkit.relevance.rewrite_filter import Scorer
+    from evalkit.relevance.rewrite_scorers import Scorer
     from evalkit.rewriting import TypedQuery
     from evalkit.synthesis.stress_texts import Others
     from evalkit.synthesis.stress_view import Truth, View

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from evalkit.relevance.rewrite_filter import Scorer
+    from evalkit.relevance import RelevanceModel
     from evalkit.rewriting import TypedQuery
     from evalkit.synthesis.stress_figures import Figure
     from evalkit.synthesis.stress_rewrites import Material
@@ -47,7 +47,7 @@ class PairJudge:
         after: the same of the changed shop.
     """
 
-    classifier: Scorer
+    classifier: RelevanceModel
     threshold: float
     before: Sequence[str]
     after: Sequence[str]

@@ -18,7 +18,8 @@ from evalkit.llm.json_schema import problem_of
 from evalkit.llm.openai_endpoint import EndpointSettings, OpenAIEndpoint, open_endpoint
 from evalkit.relevance.judging import judge_results
 from evalkit.relevance.llm_judge import LanguageModelJudge, judge_pairs, judge_rewrites
-from evalkit.relevance.rewrite_filter import RewriteAsker, filter_rewrites
+from evalkit.relevance.rewrite_filter import filter_rewrites
+from evalkit.relevance.rewrite_scorers import RewriteAsker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

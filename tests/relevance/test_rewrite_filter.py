@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from evalkit.constraints import Structure
+    from evalkit.constraints import Structure, TypedQuery
 
 REWRITES = [
     ("q1", "cotton jacket", 1),
@@ -53,13 +53,13 @@ class Words:
     """A relevance model: the share of the query's words that the rewrite has."""
 
     def __init__(self) -> None:
-        self.seen: list[tuple[str, str]] = []
+        self.seen: list[tuple[TypedQuery, str]] = []
 
-    def score(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
-        self.seen += pairs
+    def score(self, asked: Sequence[TypedQuery], rewrites: Sequence[str]) -> np.ndarray:
+        self.seen += zip(asked, rewrites, strict=True)
         shares = [
-            len(set(query.split()) & set(rewrite.split())) / len(set(query.split()))
-            for query, rewrite in pairs
+            len(set(query.query.split()) & set(rewrite.split())) / len(set(query.query.split()))
+            for query, rewrite in zip(asked, rewrites, strict=True)
         ]
         return np.array(shares, dtype=np.float32)
 
@@ -94,6 +94,9 @@ def test_a_rule_comes_before_the_model_and_every_rewrite_stays(
     assert [row["relevance"] for row in rows] == [pytest.approx(1 / 3), None, None, 0.0, 1.0, 0.0]
     assert {row["method"] for row in rows} == {"synonym"}
     assert not any("leather" in rewrite for _, rewrite in model.seen)
+    # the model knows what a query asks for, where that is known
+    excluded = [query.structure.excluded for query, _ in model.seen]
+    assert [bool(each) for each in excluded] == [True, True, False, False]
     assert done.counts["accepted"] == 2
     assert {(kind, reason): count for kind, reason, count in summary.rows} == {
         ("general", ""): 1,
@@ -118,8 +121,8 @@ def test_filtering_what_was_filtered_replaces_the_old_verdict(
 
 def test_an_answer_that_is_missing_is_no_acceptance(files: dict[str, Path], tmp_path: Path) -> None:
     class Silent:
-        def score(self, pairs: Sequence[tuple[str, str]]) -> np.ndarray:
-            return np.full(len(pairs), np.nan)
+        def score(self, asked: Sequence[TypedQuery], rewrites: Sequence[str]) -> np.ndarray:
+            return np.full(len(rewrites), np.nan)
 
     out = tmp_path / "out.parquet"
     filter_rewrites(

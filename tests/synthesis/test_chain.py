@@ -22,6 +22,7 @@ from evalkit.errors import SettingsError
 from evalkit.knowledge import build_graph, read_catalogue
 from evalkit.manifest import read_manifest
 from evalkit.relevance import open_classifier
+from evalkit.relevance.rewrite_scorers import TOPIC_THRESHOLD
 from evalkit.synthesis.chain import ChainSettings, synthesize_all
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "products.jsonl"
 KINDS = ("headphones", "jacket", "kettle", "lamp", "boots", "smartphone", "sofa")
 TABLES = ("queries", "rewrites", "accepted", "graded-queries", "grades", "candidates", "pairs")
-FOLDERS = ("lexical.index", "dense.index", "rewrite-classifier", "classifier")
+FOLDERS = ("lexical.index", "dense.index", "classifier")
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +100,10 @@ def test_one_command_goes_from_a_catalogue_to_pairs(
     assert len(pq.read_table(folder / "queries.parquet")) == 24
     # every step was made with the model that was given
     fingerprint = read_manifest(folder / "dense.index").models[0]["fingerprint"]
-    for name in ("classifier", "rewrite-classifier"):
+    for name in ("classifier", "accepted.parquet"):
         assert read_manifest(folder / name).models[0]["fingerprint"] == fingerprint
+    assert read_manifest(folder / "accepted.parquet").settings["threshold"] == TOPIC_THRESHOLD
+    assert not (folder / "rewrite-classifier").exists()
     # the pairs name the judge that filtered them
     judge = read_manifest(folder / "pairs.parquet").models[0]["fingerprint"]
     assert judge == open_classifier(folder / "classifier").fingerprint
@@ -111,7 +114,7 @@ def test_one_command_goes_from_a_catalogue_to_pairs(
               for path in folder.rglob("*") if path.is_file()}  # fmt: skip
     again = chain(products, folder, *options)
     assert again.exit_code == 0, again.output
-    assert again.stderr.count("is up to date") == 9
+    assert again.stderr.count("is up to date") == 8
     assert "Training" not in again.stderr
     for path, (modified, content) in before.items():
         assert path.read_bytes() == content, path
@@ -120,7 +123,7 @@ def test_one_command_goes_from_a_catalogue_to_pairs(
     # what was lost is made again, and nothing else
     (folder / "rewrites.parquet").unlink()
     third = chain(products, folder, *options)
-    assert third.stderr.count("is up to date") == 8
+    assert third.stderr.count("is up to date") == 7
     for path, (modified, content) in before.items():
         if path.name != "rewrites.parquet.manifest.json":  # it says when
             assert path.read_bytes() == content, path
@@ -141,7 +144,11 @@ def test_models_that_are_there_are_not_trained(
     assert done.exit_code == 0, done.output
     assert "Training" not in done.stderr
     made = {path.name for path in (tmp_path / "out").iterdir()}
-    assert made.isdisjoint({"classifier", "rewrite-classifier", "grades.parquet"})
+    assert made.isdisjoint({"classifier", "grades.parquet"})
+    filtered = read_manifest(tmp_path / "out" / "accepted.parquet")
+    judge = open_classifier(shop.rewrite_classifier)
+    assert filtered.models[0]["fingerprint"] == judge.fingerprint
+    assert filtered.settings["threshold"] == 0.5
     manifest = read_manifest(tmp_path / "out" / "pairs.parquet")
     assert manifest.models[0]["fingerprint"] == open_classifier(shop.classifier).fingerprint
     assert "held_out" in {item.role for item in manifest.inputs}

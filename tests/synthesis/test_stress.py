@@ -55,8 +55,8 @@ class Gullible:
 class Literal:
     """Finds that a rewrite keeps its query when they have the word kettle and nothing is free."""
 
-    def score(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
-        return np.array([float("free" not in text) for _, text in pairs], np.float32)
+    def score(self, asked: Sequence[TypedQuery], rewrites: Sequence[str]) -> NDArray[np.float32]:
+        return np.array([float("free" not in text) for text in rewrites], np.float32)
 
 
 def run(folder: Path, *only: str, bare: bool = False, **options: Any) -> dict[str, Any]:
