@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from evalkit.files import write_text
 from evalkit.reports import score_numbers as number
 from evalkit.reports.drift_table import drift_findings, drift_lines
-from evalkit.reports.figures import BETTER, NEITHER, WORSE, ZERO, Figure, axes, label
+from evalkit.reports.figures import BETTER, NEITHER, WORSE, ZERO, Figure, axes, label, legend_above
 from evalkit.reports.html_page import data_table, page, plot, terms_section, warnings_section
 from evalkit.reports.markup import Html, element, join
 from evalkit.reports.provenance import provenance
@@ -167,11 +167,7 @@ def good_shares(document: Document) -> Figure:
         )
     axes(figure, "", "good, %")
     figure.update_xaxes(type="category")
-    figure.update_layout(
-        showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-        margin={"t": 48},
-    )
+    legend_above(figure, 48)
     said = "; ".join(
         f"{row['week']} {number.points(row['good_judge'], 1)} against "
         f"{number.points(row['good_gold'], 1)}"

@@ -28,8 +28,12 @@ __all__ = [
     "ZERO",
     "Figure",
     "axes",
+    "cells",
+    "diagonal",
     "error_bar",
     "label",
+    "legend_above",
+    "rows_axis",
 ]
 
 # light theme: colour of the dark theme that takes its place
@@ -85,6 +89,78 @@ def axes(figure: Any, x_title: str, y_title: str | None) -> None:
         hoverlabel={"align": "left"},
         margin={"l": 8, "r": 16, "t": 12, "b": 8},
     )
+
+
+def rows_axis(figure: Any, x_title: str, labels: Sequence[str], *, above: float = 0.6) -> None:
+    """Axes of a plot with a labelled row each line, the first on top; `above` is room over it."""
+    axes(figure, x_title, None)
+    figure.update_yaxes(
+        tickvals=list(range(len(labels))),
+        ticktext=list(labels),
+        range=[len(labels) - 0.4, -above],
+        showgrid=False,
+        zeroline=False,
+    )
+
+
+def legend_above(figure: Any, room: int, *, shown: bool = True, **look: Any) -> None:
+    """A legend in one line over the plot, with so many pixels of room."""
+    legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", **look}
+    figure.update_layout(showlegend=shown, legend=legend, margin={"t": room})
+
+
+def diagonal(low: float, high: float) -> dict[str, Any]:
+    """A trace: the dashed line on which both axes say the same."""
+    return {
+        "type": "scatter",
+        "x": [low, high],
+        "y": [low, high],
+        "mode": "lines",
+        "line": {"color": ZERO, "width": 1.5, "dash": "dash"},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def cells(
+    counts: Sequence[Sequence[int]],
+    shares: Sequence[Sequence[float]],
+    hover: Sequence[Sequence[str]],
+    framed: Sequence[tuple[int, int]],
+    **places: Any,
+) -> Any:
+    """A map of counts: written in the cells, shaded by shares, framed where two say the same.
+
+    Args:
+        counts: rows of columns.
+        shares: 0 to 1, which decide the shade.
+        hover: what is said of a cell.
+        framed: row and column.
+        places: `x` of the columns and `y` of the rows.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure(
+        go.Heatmap(
+            **places,
+            z=shares,
+            zmin=0,
+            zmax=1,
+            colorscale=[[0, GRID], [1, SHADE]],
+            showscale=False,
+            xgap=3,
+            ygap=3,
+            text=[[f"{count:,}" for count in line] for line in counts],
+            texttemplate="%{text}",
+            textfont={"size": 16, "color": TEXT},
+            hovertext=hover,
+            hoverinfo="text",
+        )
+    )
+    for y, x in framed:
+        ends = {"x0": x - 0.49, "x1": x + 0.49, "y0": y - 0.49, "y1": y + 0.49}
+        figure.add_shape(type="rect", line={"color": TEXT, "width": 2}, **ends)
+    return figure
 
 
 def error_bar(

@@ -17,6 +17,7 @@ from evalkit.reports.figures import (
     axes,
     error_bar,
     label,
+    legend_above,
 )
 from evalkit.reports.query_moves import SAME
 
@@ -122,11 +123,7 @@ def value_by_segment(document: Document, measure: str, cutoff: int | None) -> Fi
             )
         )
     height = _finish(figure, ticks, f"{read.cutoff_label(measure, cutoff)} in points")
-    figure.update_layout(
-        showlegend=len(systems) > 1,
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-        margin={"t": 40},
-    )
+    legend_above(figure, 40, shown=len(systems) > 1)
     said = "; ".join(
         f"{row.get('system')} {read.segment_label(row)} {read.points(row['value'])}"
         for _, row in lines

@@ -12,13 +12,15 @@ from evalkit.reports.calibration.findings import figure_name
 from evalkit.reports.figures import (
     BETTER,
     NEITHER,
-    TEXT,
     WORSE,
     ZERO,
     Figure,
     axes,
+    diagonal,
     error_bar,
     label,
+    legend_above,
+    rows_axis,
 )
 from evalkit.reports.score_document import measure_label, segment_label
 
@@ -74,15 +76,7 @@ def query_by_query(points: Mapping[str, Sequence[float]], name: str) -> Figure:
     marks = sorted(at)
     most = max(at.values(), default=1)
     ends = [value for mark in marks for value in mark] or [0.0, 100.0]
-    figure = go.Figure(
-        go.Scatter(
-            x=[min(ends), max(ends)],
-            y=[min(ends), max(ends)],
-            mode="lines",
-            line={"color": ZERO, "width": 1.5, "dash": "dash"},
-            hoverinfo="skip",
-        )
-    )
+    figure = go.Figure(diagonal(min(ends), max(ends)))
     figure.add_trace(
         go.Scatter(
             x=[judge for judge, _ in marks],
@@ -138,20 +132,8 @@ def _forest(lines: Sequence[tuple[str, Row]], ticks: Sequence[str], title: str) 
         )  # fmt: skip
     if all(row["of"] == "delta" for _, row in lines):
         figure.add_vline(x=0, line_width=1.5, line_color=ZERO)
-    axes(figure, "points", None)
-    figure.update_yaxes(
-        tickvals=list(range(len(lines))),
-        ticktext=list(ticks),
-        range=[len(lines) - 0.4, -0.6],
-        showgrid=False,
-        zeroline=False,
-        tickfont={"color": TEXT},
-    )
-    figure.update_layout(
-        showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-        margin={"t": 48},
-    )
+    rows_axis(figure, "points", ticks)
+    legend_above(figure, 48)
     said = "; ".join(f"{name}: {_said(row)}" for name, row in lines)
     return Figure(figure.to_plotly_json(), 110 + 58 * len(lines), f"{title}. {said}.")
 

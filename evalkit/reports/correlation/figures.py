@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 from evalkit.reports import score_numbers as number
 from evalkit.reports.figures import (
     BETTER,
-    GRID,
     NEITHER,
-    SHADE,
     TEXT,
     WORSE,
     ZERO,
     Figure,
     axes,
+    cells,
+    diagonal,
     error_bar,
     label,
+    legend_above,
+    rows_axis,
 )
 from evalkit.reports.score_document import measure_label, segment_label
 
@@ -97,7 +99,7 @@ def scatter(
     axes(figure, f"Δ of {name} in points", "mean vote for the treatment")
     reach = 2.2 if scale == 5 else 1.1
     figure.update_yaxes(range=[-reach, reach])
-    _legend(figure)
+    legend_above(figure, 56, itemsizing="constant")
     total = sum(counts.values())
     summary = (
         f"Mean vote against Δ of {name} over {total:,} queries: they point the same way on"
@@ -116,16 +118,7 @@ def roc_curve(roc: Mapping[str, Any], name: str) -> Figure:
     """
     import plotly.graph_objects as go
 
-    figure = go.Figure()
-    figure.add_trace(
-        go.Scatter(
-            x=[0, 1],
-            y=[0, 1],
-            mode="lines",
-            line={"color": ZERO, "width": 1.5, "dash": "dash"},
-            hoverinfo="skip",
-        )
-    )
+    figure = go.Figure(diagonal(0, 1))
     figure.add_trace(
         go.Scatter(
             x=list(roc["false_positive"]),
@@ -162,45 +155,25 @@ def roc_curve(roc: Mapping[str, Any], name: str) -> Figure:
 
 def confusion_map(row: Row) -> Figure:
     """People's verdicts against the sign of Δ, with the counts written in the cells."""
-    import plotly.graph_objects as go
-
     counts = [list(line) for line in row["confusion"]]
     # a row's share decides the shade: a frequent verdict must not hide what became of a rare one
     shares = [[count / (sum(line) or 1) for count in line] for line in counts]
-    figure = go.Figure(
-        go.Heatmap(
-            z=shares,
-            x=list(_MEASURE),
-            y=[f"people: {said}" for said in _PEOPLE],
-            zmin=0,
-            zmax=1,
-            colorscale=[[0, GRID], [1, SHADE]],
-            showscale=False,
-            xgap=3,
-            ygap=3,
-            text=[[f"{count:,}" for count in line] for line in counts],
-            texttemplate="%{text}",
-            textfont={"size": 16, "color": TEXT},
-            hovertext=[
-                [
-                    f"people say {said}, {found}: {number_of:,} queries,"
-                    f" {number.share(share)}% of those people call {said}"
-                    for found, number_of, share in zip(_MEASURE, line, of, strict=True)
-                ]
-                for said, line, of in zip(_PEOPLE, counts, shares, strict=True)
-            ],
-            hoverinfo="text",
-        )
+    hover = [
+        [
+            f"people say {said}, {found}: {number_of:,} queries,"
+            f" {number.share(share)}% of those people call {said}"
+            for found, number_of, share in zip(_MEASURE, line, of, strict=True)
+        ]
+        for said, line, of in zip(_PEOPLE, counts, shares, strict=True)
+    ]
+    figure = cells(
+        counts,
+        shares,
+        hover,
+        [(place, place) for place in range(3)],
+        x=list(_MEASURE),
+        y=[f"people: {said}" for said in _PEOPLE],
     )
-    for place in range(3):
-        figure.add_shape(
-            type="rect",
-            x0=place - 0.49,
-            x1=place + 0.49,
-            y0=place - 0.49,
-            y1=place + 0.49,
-            line={"color": TEXT, "width": 2},
-        )
     name = measure_label(row)
     axes(figure, f"{name} says", None)
     figure.update_xaxes(showgrid=False, zeroline=False)
@@ -208,8 +181,8 @@ def confusion_map(row: Row) -> Figure:
     agreed = sum(counts[place][place] for place in range(3))
     total = sum(map(sum, counts))
     said = "; ".join(
-        f"people {said}: {', '.join(f'{count:,} {found}' for count, found in cells)}"
-        for said, cells in zip(
+        f"people {said}: {', '.join(f'{count:,} {found}' for count, found in told)}"
+        for said, told in zip(
             _PEOPLE, [list(zip(line, _MEASURE, strict=True)) for line in counts], strict=True
         )
     )
@@ -299,23 +272,8 @@ def _forest(lines: Sequence[tuple[str, Row]], summary: str) -> Figure:
             )
         )
     figure.add_vline(x=0, line_width=1.5, line_color=ZERO)
-    axes(figure, "Kendall's τ-b", None)
-    figure.update_yaxes(
-        tickvals=list(range(len(lines))),
-        ticktext=[label(name) for name, _ in lines],
-        range=[len(lines) - 0.4, -0.75],
-        showgrid=False,
-        zeroline=False,
-    )
+    rows_axis(figure, "Kendall's τ-b", [label(name) for name, _ in lines], above=0.75)
     return Figure(figure.to_plotly_json(), 80 + 44 * len(lines), summary)
-
-
-def _legend(figure: Any) -> None:
-    figure.update_layout(
-        showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "itemsizing": "constant"},
-        margin={"t": 56},
-    )
 
 
 def _side(delta: float, human: float) -> str:

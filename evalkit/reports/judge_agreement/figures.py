@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 from evalkit.reports import score_numbers as number
 from evalkit.reports.figures import (
     BETTER,
-    GRID,
-    SHADE,
     TEXT,
     WORSE,
     ZERO,
     Figure,
     axes,
+    cells,
+    diagonal,
     error_bar,
     label,
+    legend_above,
+    rows_axis,
 )
 from evalkit.reports.judge_agreement.findings import row_label
 from evalkit.reports.judge_agreement.table import grade_text
@@ -86,18 +88,14 @@ def kappa_by_segment(rows: Sequence[Row]) -> Figure:
         )
     )
     figure.add_vline(x=0, line_width=1.5, line_color=ZERO)
-    axes(figure, "Cohen's κ", None)
+    rows_axis(
+        figure,
+        "Cohen's κ",
+        [f"{label(row_label(row), 30)} ({row['pairs']:,})" for row in rows],
+    )
     lows = [row["kappa_low"] for _, row in shown if row["kappa_low"] is not None]
     least = min([0.0, *lows, *(row["kappa"] for _, row in shown)])
     figure.update_xaxes(range=[least - 0.04, 1.02])
-    figure.update_yaxes(
-        tickvals=list(range(len(rows))),
-        ticktext=[f"{label(row_label(row), 30)} ({row['pairs']:,})" for row in rows],
-        range=[len(rows) - 0.4, -0.6],
-        showgrid=False,
-        zeroline=False,
-        tickfont={"color": TEXT},
-    )
     said = "; ".join(f"{row_label(row)}: {_said(row)}" for row in rows)
     return Figure(figure.to_plotly_json(), 90 + 40 * len(rows), f"Cohen's κ by segment. {said}.")
 
@@ -110,16 +108,7 @@ def reliability_curve(curves: Sequence[tuple[str, Mapping[str, Any]]]) -> Figure
     """
     import plotly.graph_objects as go
 
-    figure = go.Figure(
-        go.Scatter(
-            x=[0, 1],
-            y=[0, 1],
-            mode="lines",
-            line={"color": ZERO, "width": 1.5, "dash": "dash"},
-            hoverinfo="skip",
-            showlegend=False,
-        )
-    )
+    figure = go.Figure(diagonal(0, 1))
     said = []
     for place, (name, found) in enumerate(curves):
         bins, color = found["bins"], (BETTER, WORSE)[place % 2]
@@ -158,11 +147,9 @@ def reliability_curve(curves: Sequence[tuple[str, Mapping[str, Any]]]) -> Figure
     axes(figure, "the judge's probability of good", "good by people")
     figure.update_xaxes(range=[0, 1], tickformat=".0%", dtick=0.25)
     figure.update_yaxes(range=[0, 1], tickformat=".0%", dtick=0.25)
-    figure.update_layout(
-        showlegend=len(curves) > 1,
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-        margin={"t": 56 if len(curves) > 1 else 18, "r": 28},
-    )
+    several = len(curves) > 1
+    legend_above(figure, 56 if several else 18, shown=several)
+    figure.update_layout(margin={"r": 28})
     return Figure(
         figure.to_plotly_json(), 400, f"Probability against share of good pairs. {'; '.join(said)}."
     )
@@ -174,50 +161,22 @@ def _cells(
     rows: Sequence[str],
     framed: Sequence[tuple[int, int]],
 ) -> Figure:
-    import plotly.graph_objects as go
-
     # a column's share decides the shade: what became of a rare verdict of people must be seen
     totals = [sum(line[at] for line in counts) or 1 for at in range(len(columns))]
     shares = [[count / totals[at] for at, count in enumerate(line)] for line in counts]
-    figure = go.Figure(
-        go.Heatmap(
-            z=shares,
-            x=list(range(len(columns))),
-            y=list(range(len(rows))),
-            zmin=0,
-            zmax=1,
-            colorscale=[[0, GRID], [1, SHADE]],
-            showscale=False,
-            xgap=3,
-            ygap=3,
-            text=[[f"{count:,}" for count in line] for line in counts],
-            texttemplate="%{text}",
-            textfont={"size": 16, "color": TEXT},
-            hovertext=[
-                [
-                    f"{row}, {column}: {count:,} pairs, {number.share(share)}% of those {column}"
-                    for column, count, share in zip(columns, line, of, strict=True)
-                ]
-                for row, line, of in zip(rows, counts, shares, strict=True)
-            ],
-            hoverinfo="text",
-        )
-    )
-    for row_at, column_at in framed:
-        figure.add_shape(
-            type="rect",
-            x0=column_at - 0.49,
-            x1=column_at + 0.49,
-            y0=row_at - 0.49,
-            y1=row_at + 0.49,
-            line={"color": TEXT, "width": 2},
-        )
+    hover = [
+        [
+            f"{row}, {column}: {count:,} pairs, {number.share(share)}% of those {column}"
+            for column, count, share in zip(columns, line, of, strict=True)
+        ]
+        for row, line, of in zip(rows, counts, shares, strict=True)
+    ]
+    places = {"x": list(range(len(columns))), "y": list(range(len(rows)))}
+    figure = cells(counts, shares, hover, framed, **places)
     axes(figure, "", None)
     plain = {"showgrid": False, "zeroline": False, "tickfont": {"color": TEXT}}
-    figure.update_xaxes(**plain, tickvals=list(range(len(columns))), ticktext=list(columns))
-    figure.update_yaxes(
-        **plain, tickvals=list(range(len(rows))), ticktext=list(rows), autorange="reversed"
-    )
+    figure.update_xaxes(**plain, tickvals=places["x"], ticktext=list(columns))
+    figure.update_yaxes(**plain, tickvals=places["y"], ticktext=list(rows), autorange="reversed")
     said = "; ".join(
         f"{row}: "
         + ", ".join(f"{count:,} {column}" for count, column in zip(line, columns, strict=True))
