@@ -35,7 +35,7 @@ from evalkit.reports.markup import element
 from evalkit.store import mark_shown, save_draft, submit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from evalkit.store import Person, Served
 
@@ -128,23 +128,9 @@ def _place(served: Served, task: str, grades: Mapping[str, str | int]) -> int | 
 def _ask_item(served: Served, place: int, grades: Mapping[str, str | int], person: Person) -> None:
     task = task_of(served)
     stage = f"{place}-{task}"
-    drawing(stage)
-    saved_line(person)
     given = grades.get(served.pooled[place].product_id)
-    with st.container(horizontal=True, gap="xsmall", key="votes"):
-        for key, (grade, word) in enumerate(served.levels, 1):
-            vote_button(
-                label_of(word),
-                str(key),
-                f"vote-{key}",
-                stage,
-                _grade,
-                served,
-                place,
-                grade,
-                person,
-                type="primary" if given == grade else "secondary",
-            )
+    levels = [(label_of(word), grade) for grade, word in served.levels]
+    _votes(stage, levels, given, _grade, served, place, person)
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="extras"):
         _step(f"Product {place + 1} of {len(served.pooled)}", place)
         st.space("stretch")
@@ -162,28 +148,33 @@ def _ask_page(served: Served, person: Person) -> None:
     side = next(side for side in _SIDES if side not in pages)
     before = served.previous.pages.get(side) if served.previous else None
     stage = f"{side}-{task}"
-    drawing(stage)
-    saved_line(person)
-    with st.container(horizontal=True, gap="xsmall", key="votes"):
-        for key, word in enumerate(PAGE_GRADES, 1):
-            vote_button(
-                f"{side.capitalize()} list: {word}",
-                str(key),
-                f"vote-{key}",
-                stage,
-                _grade_page,
-                served,
-                side,
-                word,
-                person,
-                type="primary" if word == before else "secondary",
-            )
+    words = [(f"{side.capitalize()} list: {word}", word) for word in PAGE_GRADES]
+    _votes(stage, words, before, _grade_page, served, side, person)
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="extras"):
         _step(f"How good is the {side} list as a whole?", side)
         st.space("stretch")
         action("Previous", "Left", "before", stage, _back, served, pages, person)
         other_actions(served, stage, person)
     watch(served, _numbers(len(PAGE_GRADES)), _OTHER_KEYS, person)
+
+
+def _votes(
+    stage: str,
+    choices: Sequence[tuple[str, int | str]],
+    given: int | str | None,
+    then: Callable[..., None],
+    served: Served,
+    what: int | str,
+    person: Person,
+) -> None:
+    """A button for every grade of a product or of a list; the one given before stands out."""
+    drawing(stage)
+    saved_line(person)
+    with st.container(horizontal=True, gap="xsmall", key="votes"):
+        for key, (words, grade) in enumerate(choices, 1):
+            look = "primary" if grade == given else "secondary"
+            args = (served, what, grade, person)
+            vote_button(words, str(key), f"vote-{key}", stage, then, *args, type=look)
 
 
 def _step(text: str, step: object) -> None:
