@@ -7,6 +7,9 @@ Which rewrites keep what their query asks for? Four answers, and pairs of them:
 - rules: these and `evalkit.rewriting.straying.strays`, which the filter looks at, too.
 - cosine: of query and rewrite, by the untrained default encoder.
 - cosine of topic: of the query's positive part (`evalkit.constraints.topic`) and the rewrite.
+- cosine of topic or structure: the same, or the cosine of the structure's kinds and conditions and
+  the rewrite where that is nearer. It is what `evalkit relevance rewrites --cosine` and the chain
+  take, with the threshold `TOPIC_THRESHOLD`.
 - classifier: a folder of `evalkit train classifier`, at 0.5 and with a threshold that is learnt.
 
 Thresholds are learnt by leaving one query out: the rewrites of a query are judged with the
@@ -36,6 +39,7 @@ import numpy as np
 from evalkit.constraints import Structure
 from evalkit.constraints.topic import topic
 from evalkit.engines import open_engine
+from evalkit.relevance.rewrite_scorers import TOPIC_THRESHOLD
 from evalkit.rewriting import TypedQuery, breaks
 from evalkit.rewriting.straying import strays
 
@@ -54,6 +58,7 @@ LABELS = HERE / "labels" / "rewrites.csv"
 SAMPLE = HERE.parent / "sample_data" / "products.jsonl"
 TYPES = ("knowledge", "negative", "alternative", "general")
 RESAMPLES = 2000
+TAKEN = "cosine of topic or structure"
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,9 @@ def systems(
         if name.startswith("classifier"):
             found[f"{name}, 0.5"] = score >= 0.5
             found[f"rules, then {name}, 0.5"] = unbroken & (score >= 0.5)
+        if name == TAKEN:
+            cut = TOPIC_THRESHOLD
+            found[f"rules, then {name}, {cut:g}"] = unbroken & (score >= cut)
         found[name] = left_out(score, graded, every)
         found[f"rules, then {name}"] = left_out(score, graded, unbroken)
     return found
@@ -183,6 +191,7 @@ def systems(
 def all_scores(graded: Graded, classifiers: Sequence[str]) -> dict[str, Scores]:
     """Return a score of every rewrite by each system that has one."""
     from evalkit.relevance.classifier import open_classifier
+    from evalkit.relevance.rewrite_scorers import open_topic_cosine
 
     queries = [query.query for query in graded.asked]
     rewrites = [row["rewrite"] for row in graded.rows]
@@ -190,6 +199,7 @@ def all_scores(graded: Graded, classifiers: Sequence[str]) -> dict[str, Scores]:
     found = {
         "cosine": cosine(queries, rewrites),
         "cosine of topic": cosine(topics, rewrites),
+        TAKEN: open_topic_cosine().score(graded.asked, rewrites),
     }
     for folder in classifiers:
         name = "classifier" if len(classifiers) == 1 else f"classifier {Path(folder).name}"

@@ -36,7 +36,7 @@ __all__ = ["rewrites"]
 )
 @catalogue_options
 @click.option(
-    "--cosine", is_flag=True, help="Of the query's positive part and the rewrite, by an encoder."
+    "--cosine", is_flag=True, help="Of what the query wants and the rewrite, by an encoder."
 )
 @click.option(
     "--model", help="Folder or hub id of the encoder of --cosine; all-MiniLM-L6-v2 otherwise."

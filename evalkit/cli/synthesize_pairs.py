@@ -225,9 +225,9 @@ def all_(**chosen: Any) -> None:
     """Go the whole way from a catalogue to training pairs.
 
     Typed queries, indexes, rewrites, the accepted rewrites (by rules, and then by the cosine of
-    the query's positive part and the rewrite), a classifier of products, pairs and their data
-    card, each a file in the folder that any other command can read or replace. What is up to date
-    is not made again; interrupted, the command goes on where it stopped.
+    what the query wants and the rewrite), a classifier of products, pairs and their data card,
+    each a file in the folder that any other command can read or replace. What is up to date is not
+    made again; interrupted, the command goes on where it stopped.
     """
     from pathlib import Path
 
