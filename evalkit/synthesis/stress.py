@@ -20,6 +20,7 @@ from evalkit.engines import open_engine
 from evalkit.errors import InputError, Problem
 from evalkit.manifest import Manifest
 from evalkit.progress import progress_bar, say
+from evalkit.synthesis.reading import read_accepted
 from evalkit.synthesis.stress_catalogue import Change, NotPossible, change_catalogue
 from evalkit.synthesis.stress_rewrites import Material, Outcome, stress_rewrites
 from evalkit.synthesis.stress_settings import PERTURBATIONS, StressFiles, StressSettings
@@ -30,7 +31,6 @@ from evalkit.synthesis.stress_view import (
     index_again,
     open_indexes,
     open_view,
-    read_accepted,
     read_truth,
 )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalkit.errors import InputError, Problem
+from evalkit.synthesis.reading import read_product_texts
 
 if TYPE_CHECKING:
     import os
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 
     Truth = Mapping[tuple[str, str], bool]
 
-__all__ = ["Knowledge", "View", "index_again", "open_indexes", "open_view", "read_accepted",
-           "read_truth"]  # fmt: skip
+__all__ = ["Knowledge", "View", "index_again", "open_indexes", "open_view", "read_truth"]
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,9 @@ class View:
         self, fields: Sequence[str] | None, connection: DuckDBPyConnection
     ) -> tuple[str, ...]:
         """Return each product's text by its number in the catalogue; empty where it has none."""
-        from evalkit.tables import read
-        from evalkit.tables.product_text import choose_fields, store_texts
-
-        table = read("products", self.products, connection, **self.reading)
-        relation, _, _ = store_texts(connection, table, choose_fields(table.columns, fields))
-        found = dict(relation.fetchall())
-        return tuple(found.get(product_id, "") for product_id in self.catalogue.product_ids)
+        return read_product_texts(
+            self.products, connection, self.catalogue, fields, reading=self.reading
+        )
 
 
 def open_view(
@@ -215,23 +211,3 @@ def read_truth(
             remedy="Give grades as numbers, and with --good the smallest that is good.",
         )
     return {(query_id, product_id): grade >= good for query_id, product_id, grade in rows}
-
-
-def read_accepted(
-    path: str | os.PathLike[str],
-    connection: DuckDBPyConnection,
-    *,
-    reading: Mapping[str, Any] | None = None,
-) -> dict[str, list[str]]:
-    """Read the rewrites of each query, best first; where some are accepted, only those."""
-    from evalkit.tables import read
-
-    table = read("rewrites", path, connection, **(reading or {}))
-    rows = table.relation
-    if "accepted" in table.columns:
-        rows = rows.filter("CAST(accepted AS BOOLEAN)")
-    order = "query_id, place, rewrite" if "place" in table.columns else "query_id, rewrite"
-    found: dict[str, list[str]] = {}
-    for query_id, rewrite in rows.order(order).select("query_id, rewrite").fetchall():
-        found.setdefault(query_id, []).append(rewrite)
-    return found
