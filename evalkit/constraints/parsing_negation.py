@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.constraints.parsing_query import QueryWords
 from evalkit.constraints.parsing_reach import nouns_after, nouns_before, without_product
+from evalkit.constraints.parsing_text import SIGNS
 from evalkit.constraints.parsing_words import cue_families, exact_words, shop_words
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class _Scan:
         text = self.tokens[place].text
         if place in self.words.taken:
             return place + 1
+        if text in SIGNS:
+            return self.sign(place)
         if text == "free":
             return self.free(place)
         if text.startswith(("allerg", "intoleran")):
@@ -134,6 +137,27 @@ class _Scan:
             return items[-1][1]
         self.idle += 1
         return start
+
+    def sign(self, place: int) -> int:
+        """`-X`, `!X`, `-"X Y"`: one word with what hyphens join to it, or what is quoted."""
+        tokens, start = self.tokens, place + 1
+        before = tokens[place - 1].end if place else -1
+        if start >= len(tokens) or tokens[start].start > tokens[place].end or (
+            before == tokens[place].start
+        ):  # fmt: skip
+            return start
+        if tokens[start].text == '"':
+            start += 1
+            quoted = [at for at in range(start, len(tokens)) if tokens[at].text == '"']
+            end, after = (quoted[0], quoted[0] + 1) if quoted else (len(tokens), len(tokens))
+        else:
+            end = start + 1
+            while end < len(tokens) and tokens[end].glued:
+                end += 1
+            after = end
+        if start < end and all(token.is_word for token in tokens[start:end]):
+            self.excluding.append(Negation(place, after, ((start, end),), "sign"))
+        return max(after, start)
 
     def no(self, place: int) -> int:
         """`no X`: an exclusion, a property ("no show socks"), a number ("no. 3") or a title."""

@@ -1,7 +1,9 @@
 """What a query says about the price: limits, shares of another price, and "free".
 
 A number is a price where it has a currency, or where a word of price stands before or after it and
-no unit follows ("under 30", not "under 30 inches").
+no unit follows ("under 30", not "under 30 inches"). A point or comma followed by exactly three
+digits groups them, else it is the decimal point: 1.000 and 1,000 are a thousand, 100,50 and 100.50
+a hundred and a half.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from evalkit.constraints.parsing_words import shop_words
 
 __all__ = ["Prices", "find_prices"]
 
-_NUMBER = r"(?P<{0}>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+# never the beginning of a longer number: "under 2.5 inches" is not under 2
+_NUMBER = r"(?P<{0}>\d+(?:[.,]\d{{3}}(?!\d))*(?:[.,]\d+)?)(?![.,]?\d)"
+_GROUPING = re.compile(r"[.,](?=\d{3}(?!\d))")
 _SIGN = r"(?:us)?[$€£]\s?"
 _CURRENCY = r"(?:dollars?|dollers?|bucks?|usd|us\$|euros?|eur|quid|pounds?(?!\s+of)|gbp|[$€£])"
 _BEFORE = (
@@ -93,6 +97,8 @@ def find_prices(query: str) -> Prices:
     Example:
         >>> find_prices("kettle between $20 and $40")
         Prices(highest=40.0, lowest=20.0, share=None, spans=((7, 26),))
+        >>> find_prices("sofa under 1.000 €").highest, find_prices("€100,50").highest
+        (1000.0, 100.5)
         >>> find_prices("desk under 30 inches").highest is None
         True
     """
@@ -145,7 +151,7 @@ def find_prices(query: str) -> Prices:
 
 
 def _number(text: str) -> float:
-    return float(text.replace(",", ""))
+    return float(_GROUPING.sub("", text).replace(",", "."))
 
 
 def _free_of_something(text: str, match: re.Match[str]) -> bool:

@@ -1,6 +1,7 @@
 """Words of a query with their places, and the form in which words are compared.
 
 Hyphens part words ("non-pvc" is "non" and "pvc"), so that a phrase is found however it is written.
+Only one that begins a word stays, as search engines read it: "jacket -leather".
 The form for comparing is singular and has one spelling; what a parser returns are the query's own
 words.
 """
@@ -16,13 +17,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Token", "keys_of", "plain", "singular", "singular_noun", "tokenise", "words_between"]
+__all__ = [
+    "SIGNS",
+    "Token",
+    "keys_of",
+    "plain",
+    "singular",
+    "singular_noun",
+    "tokenise",
+    "words_between",
+]
 
 _WORD = re.compile(
     r"[$€£]\s?\d+(?:[.,]\d+)*|\d+/\d+|"
     r"\d+(?:[.,]\d+)*(?=(?:mah|wh|gb|tb|mb|ml|cl|cm|mm|kg|lbs?|oz|inch|in|ft|hz|ghz|mp|[lmgwv])\b)|"
     r"\d+(?:[.,]\d+)*[^\W\d_]*|w/o|[^\W_]+(?:['&][^\W_]+)*|[^\w\s]"
 )
+SIGNS = ("-", "!")  # right before a word, and not after another, they exclude it
+_SIGN = re.compile(r"(?<!\S)[-!](?=[^\W\d_]|\"\s?[^\W_])")
 _THOUSANDS = re.compile(r",(?=\d{3}\b)")
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "`": "'", "“": '"', "”": '"', "–": "-", "—": "-"})
 _IRREGULAR = {
@@ -87,11 +99,13 @@ def plain(query: str) -> str:
 
 
 def tokenise(query: str) -> tuple[Token, ...]:
-    """Return the words and signs of a query in order; hyphens only part words.
+    """Return the words and signs of a query in order; hyphens within words only part them.
 
     Example:
         >>> [token.text for token in tokenise("Non-PVC boots, w/o 2 laces")]
         ['non', 'pvc', 'boots', ',', 'w/o', '2', 'laces']
+        >>> [token.text for token in tokenise("t-shirt - red -cotton")]
+        ['t', 'shirt', 'red', '-', 'cotton']
         >>> tokenise("knives")[0].key
         'knife'
     """
@@ -100,7 +114,7 @@ def tokenise(query: str) -> tuple[Token, ...]:
     found = []
     for match in _WORD.finditer(text):
         word = match.group()
-        if word == "-":
+        if word == "-" and _SIGN.match(text, match.start()) is None:
             continue
         start, end = match.span()
         glued = start > 1 and text[start - 1] == "-" and text[start - 2].isalnum()

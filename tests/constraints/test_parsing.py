@@ -56,6 +56,10 @@ def excluded(query: str) -> list[str]:
         ("neither leather nor suede boots", ["leather", "suede"]),
         ("boots that are neither leather nor suede", ["leather", "suede"]),
         ("speaker no alexa no microphone", ["alexa", "microphone"]),
+        ("jacket -leather", ["leather"]),
+        ("-leather jacket !wool", ["leather", "wool"]),
+        ("sweater -crew-neck red", ["crew-neck"]),
+        ('jacket -"faux leather" red', ["faux leather"]),
     ],
 )
 def test_every_way_to_say_no_excludes(query: str, things: list[str]) -> None:
@@ -100,6 +104,13 @@ def test_a_list_is_excluded_as_a_whole(query: str, things: list[str]) -> None:
 def test_words_before_a_thing_belong_to_it() -> None:
     assert excluded("tube pan without removable bottom") == ["removable bottom"]
     assert excluded("face shield without nose piece") == ["nose piece"]
+
+
+@pytest.mark.parametrize(
+    "query", ["t-shirt", "jacket - leather", "sale! leather jacket", "rug -40 c"]
+)
+def test_other_hyphens_and_exclamation_marks_exclude_nothing(query: str) -> None:
+    assert excluded(query) == []
 
 
 def test_the_product_after_a_negation_is_not_excluded() -> None:
@@ -164,6 +175,12 @@ def test_a_property_with_a_negation_word_is_required(query: str, wished: str) ->
         ("kettle under 40", None, 40.0),
         ("kettle price lower than 40.00 dollars", None, 40.0),
         ("kettle not over $1,290.50", None, 1290.5),
+        ("sofa less than 1.000 €", None, 1000.0),
+        ("sofa under 1,000 euros", None, 1000.0),
+        ("sofa under 1.234.500,50 €", None, 1234500.5),
+        ("kettle under €100,50", None, 100.5),
+        ("sofa between 1.000 and 2.500,00 €", 1000.0, 2500.0),
+        ("kettle under 2.5 litres", None, None),
         ("kettle between $20 and $40", 20.0, 40.0),
         ("kettle $20-$40", 20.0, 40.0),
         ("kettle over 50 dollars", 50.0, None),
@@ -272,7 +289,9 @@ def test_an_attribute_named_beside_a_cue_is_kept() -> None:
     assert read("any color but pink backpack").excluded == (Condition("colour", ("pink",)),)
 
 
-@pytest.mark.parametrize("query", ["", " ", "!!!", "no", "not", "without", "free", "non", "$", "-"])
+@pytest.mark.parametrize(
+    "query", ["", " ", "!!!", "no", "not", "without", "free", "non", "$", "-", '-"', "-'a"]
+)
 def test_a_query_that_says_nothing_has_an_empty_structure(query: str) -> None:
     assert read(query) == Structure("general")
 
