@@ -1,7 +1,9 @@
-"""Measure query parsers against the hand-made labels of `benchmarks/labels/parsing.jsonl`.
+"""Measure query parsers against hand-made labels, or against queries made from structures.
 
     .venv/bin/python benchmarks/parsing.py DATA_DIR [-o parsing.json] [--llm SPEC]
+    .venv/bin/python benchmarks/parsing.py --synthesized QUERIES --products PRODUCTS [--markdown]
 
+The labels are those of `benchmarks/labels/parsing.jsonl`.
 DATA_DIR holds `esci_150/esci_negation_queries.txt` and `webshop/goal_query_map.json`, whose texts
 the labels do not repeat; they are joined by hash. The rules were tuned on labels with an even
 `line`; those with an odd one were looked at only by this script, and are reported by themselves.
@@ -14,6 +16,14 @@ How answers are compared, by sums over queries (micro):
   any. Each statement is counted once;
 - a price or a type is right where it is equal; a reference where its words are, or its brand;
 - `excludes` asks only whether the query excludes anything at all.
+
+The labelled queries hardly name a price and no reference. Queries of `evalkit synthesize queries`
+do, and what they ask for is known by construction; they are parsed in the words of their catalogue.
+Rows are counted by query_id from 1, and the rules may be tuned on the even ones only. Here
+
+- `excluded` and `required` are counted again where the attribute has to be equal, too;
+- what a knowledge query requires follows from its need, not from its words, and is left out;
+- a kind counts as wanted also where a query only names a product of it ("dupe of ...").
 """
 
 from __future__ import annotations
@@ -27,7 +37,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tables import aligned
+from tables import aligned, markdown_table
 
 from evalkit.constraints.parsing import RuleParser
 from evalkit.constraints.parsing_text import keys_of
@@ -39,6 +49,10 @@ if TYPE_CHECKING:
 LABELS = Path(__file__).parent / "labels" / "parsing.jsonl"
 FIELDS = ("type", "negative", "excludes", "excluded", "kinds", "required", "price_max",
           "price_min", "reference")  # fmt: skip
+SYNTHESIZED = ("type", "excluded", "excluded, attribute too", "required",
+               "required, attribute too", "kinds", "price_max", "price_min", "price_share",
+               "reference brand", "reference product")  # fmt: skip
+_SHARE = 0.005  # between two shares of a price that are the same
 Statement = tuple[str | None, tuple[str, ...]]
 _NEGATION = re.compile(r"\b(?:without|w/o|not|no|non)\b[\s-]+(\w+)|(\w+)[\s-]+free\b")
 
@@ -116,11 +130,43 @@ def count(wanted: Structure, found: Structure) -> dict[str, tuple[int, int, int]
     return counts
 
 
-def figures(rows: Sequence[tuple[Structure, Structure]]) -> dict[str, dict[str, float | None]]:
+def count_synthesized(wanted: Structure, found: Structure) -> dict[str, tuple[int, int, int]]:
+    """Return the same for queries whose attributes and products are known."""
+    counts = {name: entry for name, entry in count(wanted, found).items() if name in SYNTHESIZED}
+    for name in ("excluded", "required"):
+        one, other = (
+            Counter(stated for item in getattr(structure, name) for stated in _exactly(item))
+            for structure in (wanted, found)
+        )
+        counts[f"{name}, attribute too"] = ((one & other).total(), one.total(), other.total())
+    if wanted.query_type == "knowledge":
+        counts["required"] = counts["required, attribute too"] = (0, 0, 0)
+    one, other = wanted.price_share, found.price_share
+    same = one is not None and other is not None and abs(one - other) < _SHARE
+    counts["price_share"] = (int(same), one is not None, other is not None)
+    for name, field in (("reference brand", "brand"), ("reference product", "product_id")):
+        one, other = (
+            None if item.reference is None else getattr(item.reference, field)
+            for item in (wanted, found)
+        )
+        counts[name] = (int(one is not None and one == other), one is not None, other is not None)
+    return counts
+
+
+def _exactly(condition: Condition) -> list[Statement]:
+    values = condition.values or ("",)
+    return [(condition.attribute, tuple(sorted(keys_of(value)))) for value in values]
+
+
+def figures(
+    rows: Sequence[tuple[Structure, Structure]],
+    counted: Callable[[Structure, Structure], dict[str, tuple[int, int, int]]] = count,
+    fields: Sequence[str] = FIELDS,
+) -> dict[str, dict[str, float | None]]:
     """Sum the counts of queries, and divide."""
-    sums: dict[str, Counter[str]] = {name: Counter() for name in FIELDS}
+    sums: dict[str, Counter[str]] = {name: Counter() for name in fields}
     for wanted, found in rows:
-        for name, (hits, one, other) in count(wanted, found).items():
+        for name, (hits, one, other) in counted(wanted, found).items():
             sums[name].update({"right": hits, "wanted": one, "found": other})
     result: dict[str, dict[str, float | None]] = {}
     for name, total in sums.items():
@@ -161,11 +207,49 @@ def models(spec: str) -> Callable[[Sequence[str]], list[Structure]]:
 def main() -> None:
     """Parse, compare, print, write."""
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("data", type=Path)
+    arguments.add_argument("data", type=Path, nargs="?")
+    arguments.add_argument("--synthesized", type=Path, metavar="QUERIES", help="typed queries")
+    arguments.add_argument("--products", type=Path, help="the catalogue that they were made from")
+    arguments.add_argument("--markdown", action="store_true", help="print Markdown (synthesized)")
     arguments.add_argument("-o", "--output", type=Path, help="write the figures as JSON")
     arguments.add_argument("--llm", metavar="SPEC", help="also measure a language model")
     arguments.add_argument("--show", action="store_true", help="print mistakes in the even lines")
     chosen = arguments.parse_args()
+    if (chosen.data is None) == (chosen.synthesized is None) or (
+        (chosen.synthesized is None) != (chosen.products is None)
+    ):
+        arguments.error("give DATA_DIR, or --synthesized with --products")
+    document = _hand_labels(chosen) if chosen.data is not None else _synthesized(chosen)
+    if chosen.output:
+        chosen.output.parent.mkdir(parents=True, exist_ok=True)
+        chosen.output.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+
+
+def _synthesized(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Parse queries made from structures in the words of their catalogue."""
+    import duckdb
+
+    from evalkit.constraints.typed_queries import read_typed_queries
+    from evalkit.knowledge import build_graph, read_catalogue
+
+    connection = duckdb.connect()
+    asked = read_typed_queries(chosen.synthesized, connection, stated=True)
+    catalogue = read_catalogue(chosen.products, connection)
+    found = RuleParser(catalogue, build_graph(catalogue)).parse([row.query for row in asked])
+    pairs = [(row.structure, structure) for row, structure in zip(asked, found, strict=True)]
+    document: dict[str, Any] = {"queries": len(asked), "halves": {}}
+    for name, first in (("untouched half (odd rows)", 0), ("tuned half (even rows)", 1)):
+        made = figures(pairs[first::2], count_synthesized, SYNTHESIZED)
+        document["halves"][name] = {"queries": len(pairs[first::2]), "fields": made}
+        print(f"\nrules, synthesized queries, {name}: {len(pairs[first::2])} queries\n")
+        print("\n".join((markdown_table if chosen.markdown else aligned)(_table(made))))
+    if chosen.show:
+        even = zip(asked[1::2], pairs[1::2], strict=True)
+        _show([(row.query, *pair) for row, pair in even], count_synthesized)
+    return document
+
+
+def _hand_labels(chosen: argparse.Namespace) -> dict[str, Any]:
     rows = labelled(chosen.data)
     queries = [query for query, _ in rows]
     parsers = {"rules": RuleParser().parse, "next word": next_word, "nothing": nothing}
@@ -192,9 +276,7 @@ def main() -> None:
         if chosen.show and name == "rules":
             _show([(queries[n], gold(rows[n][1]), found[n])
                    for n in halves["tuned half (even lines)"]])  # fmt: skip
-    if chosen.output:
-        chosen.output.parent.mkdir(parents=True, exist_ok=True)
-        chosen.output.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    return document
 
 
 def _table(made: dict[str, dict[str, float | None]]) -> list[list[str]]:
@@ -206,17 +288,20 @@ def _table(made: dict[str, dict[str, float | None]]) -> list[list[str]]:
     return table
 
 
-def _show(rows: Sequence[tuple[str, Structure, Structure]]) -> None:
+def _show(
+    rows: Sequence[tuple[str, Structure, Structure]],
+    counted: Callable[[Structure, Structure], dict[str, tuple[int, int, int]]] = count,
+) -> None:
     for query, wanted, found in rows:
         wrong = [
             name
-            for name, (hits, one, other) in count(wanted, found).items()
+            for name, (hits, one, other) in counted(wanted, found).items()
             if (hits != one or hits != other) and name not in ("negative", "excludes")
         ]
         if wrong:
             print(f"\n{query}")
         for name in wrong:
-            key = "query_type" if name == "type" else name
+            key = "query_type" if name == "type" else name.split(",")[0].split(" ")[0]
             print(f"  {name}: {_short(getattr(wanted, key))}  FOUND {_short(getattr(found, key))}")
 
 
