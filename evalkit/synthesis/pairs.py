@@ -20,7 +20,7 @@ from evalkit.progress import progress_bar, say
 from evalkit.synthesis.pairs_deciding import AskedQuery, Judge, PairSettings, decide
 from evalkit.synthesis.pairs_tables import count_pairs, settle, take_pairs
 from evalkit.synthesis.reading import read_accepted, read_product_texts
-from evalkit.synthesis.splits import families
+from evalkit.synthesis.splits import FAMILIES, families
 
 if TYPE_CHECKING:
     import os
@@ -115,6 +115,7 @@ def synthesize_pairs(
             "fields": list(fields) if fields is not None else None,
             "reading": dict(reading or {}),
             "rules": RULES,  # by which queries without a structure and positive parts are read
+            "families": FAMILIES,
             "guard": None if held_out is None else GUARD,
             "indexes": {
                 name: index_fingerprint(retriever.manifest)

@@ -1,7 +1,8 @@
 """Training and development queries that share no constraint: a family is in one split only.
 
-A family is what a query is about: a kind of product and an excluded value, a need, a reference. A
-query can be of several (two exclusions). Each family is drawn to a split by a hash of its name and
+A family is what a query is about: a kind of product and an excluded value, a need, or a kind and
+the brand that is referred to, whichever of its products. A query can be of several (two
+exclusions). Each family is drawn to a split by a hash of its name and
 the seed, so that it falls alike in every catalogue and every week; a query whose families fall
 apart would leak either way and belongs to no split.
 """
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
     from evalkit.constraints import Condition, Structure
 
-__all__ = ["Split", "families", "split_of"]
+__all__ = ["FAMILIES", "Split", "families", "split_of"]
+
+FAMILIES = 2  # raised when a query may be of other families, for manifests
 
 Split = Literal["train", "dev", "none"]
 
@@ -41,7 +44,8 @@ def families(structure: Structure, stated: str = "") -> tuple[str, ...]:
         found |= {f"negative|{kind}|{said}" for kind in kinds for said in _said(condition)}
     if structure.reference is not None:
         reference = structure.reference
-        found.add(f"reference|{(reference.product_id or reference.brand or reference.text)}")
+        named = reference.brand or reference.product_id or reference.text
+        found |= {f"reference|{kind}|{named.lower()}" for kind in kinds}
     if structure.need is not None:
         found.add(stated if stated.startswith("need|") else f"need|{structure.need}")
     if not found:

@@ -12,6 +12,7 @@ from evalkit.constraints.parsing_stage import RULES
 from evalkit.manifest import read_manifest
 from evalkit.synthesis.held_out import GUARD
 from evalkit.synthesis.pairs import PairSettings
+from evalkit.synthesis.splits import FAMILIES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,7 @@ def test_queries_of_people_are_read_by_rules_and_hold_out_their_like(
     }
     assert manifest.settings["guard"] == GUARD
     assert manifest.settings["rules"] == RULES
+    assert manifest.settings["families"] == FAMILIES
 
 
 def test_facts_settings_and_held_out_queries_make_other_pairs(shop: Shop, tmp_path: Path) -> None:

@@ -27,9 +27,19 @@ def test_a_need_and_a_reference_are_families() -> None:
     other = Structure("knowledge", ("boots",), need="walk my dog through a swamp")
     assert families(other, "need|muddy field") == ("need|muddy field",)
     named = Structure("alternative", ("sofa",), reference=Reference("laguna", "Palazzo", "FU1"))
-    assert families(named) == ("reference|FU1",)
-    brand = Structure("alternative", ("sofa",), reference=Reference("palazzo", "Palazzo"))
-    assert families(brand) == ("reference|Palazzo",)
+    assert families(named) == ("reference|sofa|palazzo",)
+    unknown = Structure("alternative", ("sofa",), reference=Reference("Laguna"))
+    assert families(unknown) == ("reference|sofa|laguna",)
+
+
+def test_a_brand_and_its_products_of_a_kind_are_one_family() -> None:
+    def named(text: str, product: str | None, kind: str = "sofa") -> tuple[str, ...]:
+        return families(
+            Structure("alternative", (kind,), reference=Reference(text, "Palazzo", product))
+        )
+
+    assert named("laguna", "FU1") == named("rialto", "FU2") == named("palazzo", None)
+    assert named("palazzo", None, "table") != named("palazzo", None)
 
 
 def test_a_general_query_is_of_its_kind_and_wanted_values() -> None:
