@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from evalkit.synthesis.queries_source import QuerySource, SyntheticQuery
 
 __all__ = [
+    "MAKING",
     "SOURCES",
     "QuerySettings",
     "Selection",
@@ -41,6 +42,7 @@ __all__ = [
 
 SourceName = Literal["templates", "graph", "llm"]
 SOURCES: tuple[SourceName, ...] = get_args(SourceName)
+MAKING = 2  # raised when the same catalogue may give other queries, for manifests
 _MORE = 1.7  # made for each that is wanted; some are near-duplicates
 
 
@@ -159,7 +161,12 @@ def synthesize_queries(
         inputs += (Input("compare", str(compare), fingerprint(compare)),)
     wanted = Manifest(
         command="evalkit synthesize queries",
-        settings={**asdict(chosen), "reading": dict(reading or {}), "format": format},
+        settings={
+            **asdict(chosen),
+            "making": MAKING,
+            "reading": dict(reading or {}),
+            "format": format,
+        },
         inputs=inputs,
         models=() if model is None else (model.to_manifest("writer"),),
         seeds={"seed": chosen.seed},

@@ -121,9 +121,13 @@ def _is_dull(group: str, spoken: str) -> bool:
 
 
 def _guess(name: str, counts: Mapping[str, int]) -> Mapping[str, Any]:
-    """Treat an attribute that nobody described: only what can hardly go wrong."""
-    if all(_UNIT.match(value) for value in counts) and len(name) <= 14:
-        return {"group": "measure", "before": "{value}"}
+    """Treat an attribute that nobody described: only what can hardly go wrong.
+
+    A measure goes with the attribute's name: "26 g pasta" is no pasta with 26 g of protein.
+    """
+    plain = len(name) <= 14 and all(len(word) > 1 for word in name.split("_"))
+    if plain and all(_UNIT.match(value) for value in counts):
+        return {"group": "measure", "after": "with {value} {name}"}
     return {"group": "skip"}
 
 

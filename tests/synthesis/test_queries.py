@@ -20,6 +20,7 @@ from evalkit.knowledge import normalise, says
 from evalkit.manifest import read_manifest
 from evalkit.synthesis import QuerySettings, synthesize_queries
 from evalkit.synthesis.duplicates import word_set
+from evalkit.synthesis.queries import MAKING
 
 PRODUCTS = Path(__file__).parents[2] / "sample_data" / "products.jsonl"
 WORDING = Path(evalkit.synthesis.__file__).parent / "wording"
@@ -135,6 +136,7 @@ def test_there_are_as_many_of_each_type_as_were_asked_for(rows: list[Row], made:
     counts = read_manifest(made).counts
     assert counts["rows"] == 4 * EACH
     assert read_manifest(made).seeds == {"seed": 5}
+    assert read_manifest(made).settings["making"] == MAKING
     assert {row["seed"] for row in rows} == {5}
 
 
