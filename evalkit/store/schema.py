@@ -197,7 +197,7 @@ slot = sa.Table(
     ),
 )
 
-UNFILLED = sa.literal_column("slot.state <> 'done'", sa.Boolean)
+UNFILLED = slot.c.state != sa.literal_column("'done'")
 """A place without a vote, in the words of its index; SQLite does not look into parameters."""
 
 vote = sa.Table(
