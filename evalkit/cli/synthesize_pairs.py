@@ -67,6 +67,11 @@ _settings_options = options(
         help="Hard negatives a query.",
     ),
     click.option(
+        "--price-negatives",
+        is_flag=True,
+        help="Hard negatives may be wrong by their price only; for models that see prices.",
+    ),
+    click.option(
         "--per-product",
         type=click.IntRange(min=1),
         default=50,
@@ -146,7 +151,8 @@ def pairs(**chosen: Any) -> None:
     Every accepted rewrite searches every index, and the lists of a query are fused. The
     constraint checker reads what the catalogue states; of the products that pass, the best fused
     reach the classifier. A pair is kept when both agree. Hard negatives come from the same
-    lists: products of the right kind that break a constraint first. Split by family, so that no
+    lists: products of the right kind that break a constraint first (other than by their price,
+    which most texts do not show), then other kinds. Split by family, so that no
     constraint is in both train and dev. Interrupted, the command goes on where it stopped.
     """
     from evalkit.errors import SettingsError

@@ -3,8 +3,12 @@
 For each query its rewrites retrieve deeply and their lists are fused; a constraint checker reads
 what the catalogue states; of the products that pass, the best fused go to the relevance
 classifier. A pair is kept when both agree. Hard negatives come from the same lists: first products
-of the right kind that break a constraint, then those that the classifier finds worst. Every
-product that was looked at keeps its decision and the reason.
+of the right kind that break a constraint, then those of another kind, then those that the
+classifier finds worst. Every product that was looked at keeps its decision, the reason, and what it
+violates.
+
+A product that only its price makes wrong is no hard negative unless that is asked for: most texts
+of products name no price, and a model that reads texts would unlearn the best match of the kind.
 
 A query is decided without the others; what holds over all of them is in `pairs_tables`.
 """
@@ -17,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalkit.constraints import Structure
+from evalkit.constraints.checking_finding import ATTRIBUTE, BRAND, KIND, PRICE, TEXT
 from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.synthesis.offline import Depth, search_offline
 
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from evalkit.constraints import TypedQuery
-    from evalkit.constraints.checking import Checker
+    from evalkit.constraints.checking import Checker, Checks
     from evalkit.knowledge import Catalogue
     from evalkit.relevance.classifier import Classifier
     from evalkit.retrieval import Retriever
@@ -36,6 +41,15 @@ if TYPE_CHECKING:
 __all__ = ["AskedQuery", "Judge", "PairSettings", "decide", "searched_texts"]
 
 _OF_REWRITE = ("knowledge", "alternative")  # whose own words do not name what is wanted
+
+# What a product violates, by where the checker decided it. Of several the last is taken: a price is
+# what texts show least, and beside another kind nothing else matters.
+_VIOLATIONS = (
+    ("price", (PRICE,)),
+    ("brand", (BRAND,)),
+    ("attribute", (ATTRIBUTE, TEXT)),
+    ("kind", (KIND,)),
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,8 @@ class PairSettings:
         precision: the precision on held-out labels that the threshold is for.
         per_query: pairs kept a query.
         negatives: hard negatives a query.
+        price_negatives: whether products that only their price makes wrong are hard negatives too,
+            after the others of the kind; for models that see prices.
         per_product: pairs kept a product, so that popular ones do not dominate.
         dev_share: share of the families that are for development.
         seed: of the split.
@@ -63,6 +79,7 @@ class PairSettings:
     precision: float = 0.9
     per_query: int = 10
     negatives: int = 3
+    price_negatives: bool = False
     per_product: int = 50
     dev_share: float = 0.1
     seed: int = 0
@@ -116,7 +133,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class _LookedAt:
-    """The products that were found for some queries, a row each; the last four are filled in.
+    """The products that were found for some queries, a row each; the last five are filled in.
 
     Attributes:
         number: the product's number in the catalogue, int64[m].
@@ -125,6 +142,8 @@ class _LookedAt:
         probability: what the classifier says, NaN where it was not asked; float64[m].
         decision: `dropped`, `asked` (the classifier), `kept` or `negative`; object[m].
         reason: for it, in words; object[m].
+        violates: `price`, `brand`, `attribute`, `kind` or `classifier`; None where nothing speaks
+            against it; object[m].
     """
 
     number: NDArray[np.int64]
@@ -133,6 +152,7 @@ class _LookedAt:
     probability: NDArray[np.float64]
     decision: NDArray[np.object_]
     reason: NDArray[np.object_]
+    violates: NDArray[np.object_]
 
 
 def decide(
@@ -154,7 +174,7 @@ def decide(
     Returns:
         The table of `search_offline`, every product looked at, with `probability` (null where the
         classifier was not asked), `check` (`pass`, `unknown`, `fail`), `decision` (`kept`,
-        `negative`, `dropped`) and `reason`.
+        `negative`, `dropped`), `reason` and `violates`.
 
     Raises:
         InputError: an index has a product that the catalogue has not.
@@ -172,6 +192,7 @@ def decide(
         probability=np.full(count, np.nan, dtype=np.float64),
         decision=np.full(count, "dropped", dtype=object),
         reason=np.full(count, "", dtype=object),
+        violates=np.full(count, None, dtype=object),
     )
     ids = np.array(found.column("query_id").to_pylist(), dtype=object)
     own_rows = [np.flatnonzero(ids == query.typed.query_id) for query in asked]
@@ -194,6 +215,7 @@ def decide(
         .append_column("check", pa.array(words.tolist(), pa.string()))
         .append_column("decision", pa.array(looked_at.decision.tolist(), pa.string()))
         .append_column("reason", pa.array(looked_at.reason.tolist(), pa.string()))
+        .append_column("violates", pa.array(looked_at.violates.tolist(), pa.string()))
     )
 
 
@@ -239,16 +261,52 @@ def _check(
     numbers = looked_at.number[rows]
     checks = judge.checker.check(structure, numbers)
     kind = judge.checker.check(Structure("general", structure.kinds), numbers).verdict
+    violates = _violations(checks)
     looked_at.verdict[rows] = checks.verdict
+    looked_at.violates[rows] = violates
     for place in np.flatnonzero(checks.verdict != 1):
         looked_at.reason[rows[place]] = checks.explain(int(place))
     passed = rows[checks.verdict == 1]
     best, rest = passed[: settings.judged], passed[settings.judged :]
-    broken = rows[(checks.verdict == -1) & (kind == 1)][: settings.negatives]
+    broken = rows[_violators(query, judge, checks, kind, violates, settings)]
     looked_at.reason[rest] = f"beyond the best {settings.judged}"
     looked_at.decision[best] = "asked"
     looked_at.decision[broken] = "negative"
     return [(int(row), _words(query, int(looked_at.place[row]))) for row in (*best, *broken)]
+
+
+def _violations(checks: Checks) -> NDArray[np.object_]:
+    """Return what each product violates, None where the checker does not refuse it."""
+    found = np.full(len(checks.numbers), None, dtype=object)
+    for name, places in _VIOLATIONS:
+        for check in checks.conditions:
+            found[(check.verdict == -1) & np.isin(check.place, places)] = name
+    return found
+
+
+def _violators(
+    query: AskedQuery,
+    judge: Judge,
+    checks: Checks,
+    kind: NDArray[np.int8],
+    violates: NDArray[np.object_],
+    settings: PairSettings,
+) -> NDArray[np.int64]:
+    """Return the places of the hard negatives that a query's checks give.
+
+    Of the right kind, what has the thing that the query does without comes first, a wrong price
+    last, if at all. Then come other kinds; but one of those may serve a need, too.
+    """
+    structure = query.typed.structure
+    without = Structure("negative", excluded=structure.excluded)
+    has_it = judge.checker.check(without, checks.numbers).verdict == -1
+    wrong, dear = (checks.verdict == -1) & (kind == 1), violates == "price"
+    turns = [wrong & has_it, wrong & ~has_it & ~dear]
+    if settings.price_negatives:
+        turns.append(wrong & dear)
+    if structure.query_type != "knowledge":
+        turns.append(kind == -1)
+    return np.concatenate([np.flatnonzero(turn) for turn in turns])[: settings.negatives]
 
 
 def _words(query: AskedQuery, place: int) -> str:
@@ -266,6 +324,7 @@ def _agree(looked_at: _LookedAt, threshold: float) -> None:
     looked_at.decision[good] = "kept"
     doubted = np.flatnonzero(waiting & ~good)
     looked_at.decision[doubted] = "dropped"
+    looked_at.violates[doubted] = "classifier"
     looked_at.reason[doubted] = [f"classifier: {looked_at.probability[row]:.2f}" for row in doubted]
 
 

@@ -71,7 +71,7 @@ def settle(
         )
         SELECT query_id, query, product_id, text, query_type, family, split, rewrite,
             place AS rewrite_place, fused_rank, fused_score, bm25_rank, dense_rank, probability,
-            "check",
+            "check", violates,
             CASE WHEN decision = 'kept' AND turn <= ? OR decision = 'negative' AND pair
                 THEN decision ELSE 'dropped' END AS decision,
             CASE WHEN decision <> 'kept' THEN reason
@@ -115,7 +115,7 @@ def take_pairs(candidates: pa.Table, connection: DuckDBPyConnection) -> pa.Table
         """
         SELECT query_id, query, product_id, text, CAST(decision = 'kept' AS INTEGER) AS label,
             query_type, family, split, rewrite, rewrite_place, fused_rank, fused_score, bm25_rank,
-            dense_rank, probability, "check", reason
+            dense_rank, probability, "check", violates, reason
         FROM evalkit_candidates
         WHERE decision IN ('kept', 'negative')
         ORDER BY query_id, label DESC, fused_rank

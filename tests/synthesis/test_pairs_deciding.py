@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from conftest import PASS, QUERIES, REWRITES, TITLES, UNKNOWN, write_rewrites
+from conftest import (
+    PASS,
+    PRODUCTS,
+    QUERIES,
+    REWRITES,
+    TITLES,
+    UNKNOWN,
+    write_queries,
+    write_rewrites,
+)
 from making_pairs import TRAIN, ids, made, row_of
 
+from evalkit.constraints import Condition, Structure
 from evalkit.errors import SettingsError
 from evalkit.synthesis.pairs import PairSettings
 
@@ -51,7 +61,7 @@ def test_a_pair_passes_the_checker_and_the_classifier(both: tuple[Rows, Rows], s
 
 def test_what_is_unknown_is_never_good(shop: Shop, tmp_path: Path) -> None:
     pairs, candidates = made(shop, tmp_path, replace(TRAIN, threshold=0.0, negatives=20))
-    assert {product for _, product in ids(pairs)}.isdisjoint({"j9", "l6"})
+    assert ids(pairs).isdisjoint({("jacket", "j9"), ("lamp", "l6")})
     rows = [row for row in candidates if row["check"] == "unknown"]
     assert {row["product_id"] for row in rows} == {"j9", "l6"}
     assert {row["decision"] for row in rows} == {"dropped"}
@@ -210,3 +220,80 @@ def test_hard_negatives_are_filled_with_the_classifiers_worst(
     assert ids(six, query_id="tea", label=0) == expected
     four, _ = made(shop, tmp_path, replace(settings, negatives=4))  # violators first
     assert ids(four, query_id="tea", label=0) == {("tea", each) for each in steel}
+
+
+def test_what_a_product_violates_is_what_its_text_shows_best(both: tuple[Rows, Rows]) -> None:
+    _, candidates = both
+    violates = {
+        (row["query_id"], row["product_id"]): row["violates"]
+        for row in candidates
+        if row["check"] == "fail"
+    }
+    kinds = {row[0]: row[2] for row in PRODUCTS}
+    wanted = {key: structure.kinds[0] for key, (_, structure) in QUERIES.items()}
+    other = {pair: what for pair, what in violates.items() if kinds[pair[1]] != wanted[pair[0]]}
+    assert set(other.values()) == {"kind"}
+    own = {pair: what for pair, what in violates.items() if pair not in other}
+    # l1 and l2 are of the brand and as dear, l5 is dearer only
+    lamps = {("lamp", "l1"): "brand", ("lamp", "l2"): "brand", ("lamp", "l5"): "price"}
+    assert own == lamps | {pair: "attribute" for pair in own if pair[0] != "lamp"}
+    for row in candidates:
+        if row["check"] == "pass":
+            doubted = row["probability"] is not None and row["probability"] < 0.5
+            assert row["violates"] == ("classifier" if doubted else None)
+        elif row["check"] == "unknown":
+            assert row["violates"] is None
+
+
+def test_what_only_its_price_makes_wrong_is_a_hard_negative_on_demand(
+    shop: Shop, tmp_path: Path
+) -> None:
+    settings = replace(TRAIN, threshold=0.0, negatives=20)
+    pairs, _ = made(shop, tmp_path, settings)
+    found = ids(pairs, query_id="lamp", label=0)
+    assert found >= {("lamp", "l1"), ("lamp", "l2")}  # the brand of the reference
+    assert ("lamp", "l5") not in found
+    for negatives, price in ((2, set()), (3, {("lamp", "l5")})):  # after the others of the kind
+        more, _ = made(shop, tmp_path, replace(settings, price_negatives=True, negatives=negatives))
+        found = ids(more, query_id="lamp", label=0)
+        assert found == {("lamp", "l1"), ("lamp", "l2")} | price
+    assert row_of(more, "lamp", "l5")["violates"] == "price"
+
+
+def test_hard_negatives_are_filled_with_the_best_fused_of_other_kinds(
+    shop: Shop, tmp_path: Path, both: tuple[Rows, Rows]
+) -> None:
+    others = [
+        row["product_id"]
+        for row in both[1]  # by fused rank
+        if row["query_id"] == "jacket" and row["violates"] == "kind"
+    ]
+    pairs, _ = made(shop, tmp_path, replace(TRAIN, negatives=5))
+    found = {product for _, product in ids(pairs, query_id="jacket", label=0)}
+    assert found == {"j1", "j2", "j3", *others[:2]}
+    # a product of another kind may serve a need
+    many, _ = made(shop, tmp_path, replace(TRAIN, negatives=20))
+    assert ids(many, query_id="tea", label=0)
+    assert not ids(many, query_id="tea", violates="kind")
+
+
+def test_what_has_the_excluded_thing_is_the_first_hard_negative(shop: Shop, tmp_path: Path) -> None:
+    structure = Structure(
+        "negative",
+        ("kettle",),
+        required=(Condition("material", ("steel",)),),
+        excluded=(Condition("colour", ("red",)),),
+    )
+    queries = {"steel": ("steel kettle that is not red", structure)}
+    rewrites = {"steel": ("green glass kettle", "yellow glass kettle")}
+    pairs, candidates = made(
+        shop,
+        tmp_path,
+        replace(TRAIN, threshold=0.0, negatives=2),
+        queries=write_queries(tmp_path / "q.jsonl", queries),
+        rewrites=write_rewrites(tmp_path / "r.jsonl", rewrites),
+    )
+    fused = [row["product_id"] for row in candidates if row["violates"] == "attribute"]
+    assert set(fused) == {"k1", "k2", "k4", "k7", "k8"}
+    assert not {"k1", "k2"} & set(fused[:2])  # which would be taken by their rank alone
+    assert ids(pairs, label=0) == {("steel", "k1"), ("steel", "k2")}
