@@ -4,6 +4,10 @@ A threshold promises a precision on *new* queries. The pairs of a query are good
 a share of good ones over few queries says little. Hence the promise must be kept by a lower
 bound: the share minus its standard error times a factor, where whole queries are what varies (the
 linearised variance of a ratio over clusters, Cochran 1977).
+
+A threshold of calibrated probabilities is never below one half. Where good and bad held-out pairs
+are far apart, the promise is kept far below it, at probabilities that no held-out pair speaks for,
+and a classifier would agree with what it finds bad.
 """
 
 from __future__ import annotations
@@ -20,10 +24,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["SURE", "Threshold", "describe", "find_threshold"]
+__all__ = ["SURE", "THRESHOLDS", "Threshold", "describe", "find_threshold"]
 
 SURE = 0.84  # standard errors: one-sided 80%
+THRESHOLDS = 2  # raised when the same held-out pairs may give other thresholds
 _FEWEST_ACCEPTED = 10
+_HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ def find_threshold(
     *,
     groups: Sequence[str] | None = None,
     fewest: int = _FEWEST_ACCEPTED,
+    lowest: float = float("-inf"),
 ) -> Threshold:
     """Find the lowest threshold whose accepted pairs are good with a promised precision.
 
@@ -68,6 +75,8 @@ def find_threshold(
         groups: the query of each pair. With it the lower bound for new queries must keep the
             promise (see the top of this module), without it the share itself.
         fewest: a threshold that accepts fewer pairs than this is luck and not taken.
+        lowest: no threshold is below this. It is one itself where every pair from there on can be
+            accepted.
 
     Example:
         >>> p = np.array([0.9, 0.8, 0.7, 0.6, 0.5])
@@ -81,9 +90,11 @@ def find_threshold(
     count = np.arange(1, len(value) + 1)
     # Pairs of one probability are accepted together.
     ends = np.append(np.diff(value[order]) != 0, True) if len(value) else np.zeros(0, dtype=bool)
-    ends &= count >= fewest
+    ends &= (count >= fewest) & (value[order] >= lowest)
     if not ends.any():
         note = f"fewer than {fewest} held-out pairs"
+        if np.isfinite(lowest):
+            note += f" of probability {lowest:g} or more"
         return Threshold(precision, None, 0.0, 0.0, None, 0, len(value), note)
     shares = hits / count
     bounds = shares
@@ -110,9 +121,10 @@ def find_threshold(
             note,
         )
     last = int(fit[-1])
+    whole = last == int(np.flatnonzero(ends)[-1]) and np.isfinite(lowest)
     return Threshold(
         precision,
-        float(value[order][last]),
+        lowest if whole else float(value[order][last]),
         float(shares[last]),
         float(bounds[last]),
         float(hits[last] / hits[-1]) if hits[-1] else None,
@@ -160,14 +172,15 @@ def describe(
         before: probability of being good before calibration.
         after: the same from calibrations that did not see the pair (cross-fitted).
         good: the truth.
-        precisions: targets for thresholds, which are sought on `after`.
+        precisions: targets for thresholds, which are sought on `after`, from one half on.
         groups: the query of each pair, for thresholds that hold on new queries.
     """
     return {
         "heldout": {"pairs": len(good), "good": int(good.sum())},
         "reliability": {"before": _reliability(before, good), "after": _reliability(after, good)},
         "thresholds": [
-            asdict(find_threshold(after, good, each, groups=groups)) for each in precisions
+            asdict(find_threshold(after, good, each, groups=groups, lowest=_HALF))
+            for each in precisions
         ],
     }
 

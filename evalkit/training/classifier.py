@@ -17,6 +17,7 @@ from evalkit.models import locate_encoder
 from evalkit.progress import say
 from evalkit.relevance.calibrating import CALIBRATIONS
 from evalkit.relevance.classifier import CALIBRATION_FILE, CALIBRATION_FORMAT, quiet_transformers
+from evalkit.relevance.thresholds import THRESHOLDS
 from evalkit.training.cross_encoder import fit_cross_encoder
 from evalkit.training.examples import (
     Made,
@@ -268,7 +269,11 @@ def _train(
     base = locate_encoder(how.get("model"), revision=how.get("revision"))
     read_so = {kind: dict(each) for kind, each in (how.get("reading") or {}).items()}
     wanted = planned(
-        "evalkit train classifier", files, base, {**chosen, "reading": read_so}, settings
+        "evalkit train classifier",
+        files,
+        base,
+        {**chosen, "reading": read_so, "thresholds": THRESHOLDS},
+        settings,
     )
 
     def train(folder: Path) -> Trained:

@@ -39,6 +39,29 @@ def test_one_lucky_pair_is_no_threshold() -> None:
     assert found.threshold is None
 
 
+def test_no_threshold_is_below_the_lowest_that_is_allowed() -> None:
+    p = np.array([0.9, 0.8, 0.6, 0.001, 0.0002])
+    good = np.array([True, True, True, True, False])
+    assert find_threshold(p, good, 0.8, fewest=1).threshold == 0.0002
+    found = find_threshold(p, good, 0.8, fewest=1, lowest=0.5)
+    assert (found.threshold, found.reached, found.accepted) == (0.5, 1.0, 3)
+    assert found.recall == 0.75
+    # where the pairs from there on do not keep the promise, it is as high as it must be
+    bad = np.array([True, True, False, True, False])
+    assert find_threshold(p, bad, 0.8, fewest=1, lowest=0.5).threshold == 0.8
+    few = find_threshold(p, good, 0.8, fewest=4, lowest=0.5)
+    assert few.threshold is None
+    assert few.note == "fewer than 4 held-out pairs of probability 0.5 or more"
+
+
+def test_a_calibrated_probability_agrees_from_one_half_at_least() -> None:
+    p = np.array([0.999] * 100 + [0.001] * 5 + [0.0001] * 5)
+    good = np.arange(110) < 100
+    found = describe(p, p, good, [0.8, 0.95], [f"q{number}" for number in range(110)])
+    assert [row["threshold"] for row in found["thresholds"]] == [0.5, 0.5]
+    assert [row["accepted"] for row in found["thresholds"]] == [100, 100]
+
+
 def test_good_pairs_of_one_query_promise_nothing_for_others() -> None:
     p = np.linspace(0.9, 0.5, 40)
     good = np.arange(40) < 38
