@@ -42,6 +42,8 @@ _WAY = (
     ("products_kept", "products in pairs"),
 )
 
+_ALONE = 0.01  # a classifier that doubts less of what the checker passes decides nothing
+
 
 def card_markdown(document: Document) -> str:
     """Return the card as Markdown."""
@@ -123,10 +125,26 @@ def _lead(document: Document) -> list[str]:
         f"{counts['queries_with_pairs']:,} of {counts['queries']:,} queries; "
         f"{counts['dev_pairs']:,} pairs are for development.",
         f"A pair is kept when the constraint checker passes it and the classifier ({models}) "
-        f"gives it {document['settings']['threshold']:.2f} or more, which it set on held-out pairs "
+        f"gives it {document['settings']['threshold']:.3g} or more, which it set on held-out pairs "
         f"for a precision of {document['settings']['precision']:g} unless --threshold was given. "
         "How well it knows those says little where they were easy. That classifier must not be "
         "the only judge of what is trained on these pairs.",
+        *_doubts(document["types"]),
+    ]
+
+
+def _doubts(types: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say which share of what the checker passed the classifier doubted."""
+    judged, doubted = (
+        sum(int(row[name] or 0) for row in types) for name in ("judged_passed", "doubted")
+    )
+    if not judged:
+        return []
+    share = doubted / judged
+    alone = ": in effect the checker alone decides" if share < _ALONE else ""
+    return [
+        f"Of {judged:,} products that the checker passed and the classifier saw, it doubted "
+        f"{doubted:,} ({100 * share:.2g}%){alone}."
     ]
 
 
@@ -155,6 +173,15 @@ def _sections(document: Document) -> Iterable[tuple[str, list[str], list[list[st
             for row in document["reasons"]
         ],
     )
+    if document["violations"]:
+        yield (
+            "What hard negatives violate",
+            ["type", "violated", "products"],
+            [
+                [row["query_type"], row["violates"], f"{row['products']:,}"]
+                for row in document["violations"]
+            ],
+        )
     if document["rewrite_examples"]:
         yield (
             "Examples of rewrites",

@@ -55,8 +55,8 @@ def make_card(
 
     Returns:
         A document with `types` (counts of each query type, in order of the way), `rewrites`
-        (reasons why rewrites were dropped), `reasons` (why products were), `examples` and
-        `settings`.
+        (reasons why rewrites were dropped), `reasons` (why products were), `violations` (what hard
+        negatives violate), `examples` and `settings`.
 
     Raises:
         InputError: a file cannot be used.
@@ -82,6 +82,7 @@ def make_card(
             "types": _types(connection, filtered),
             "rewrites": _rewrite_reasons(connection) if filtered else [],
             "reasons": _reasons(connection),
+            "violations": _violations(connection),
             "examples": _examples(connection, examples, seed),
             "rewrite_examples": _rewrite_examples(connection, examples, seed) if filtered else [],
             "seed": seed,
@@ -127,6 +128,7 @@ def _types(connection: DuckDBPyConnection, filtered: bool) -> list[dict[str, Any
             SELECT query_type, count(*) AS products, count(*) FILTER ("check" = 'pass') AS passed,
                 count(*) FILTER ("check" = 'unknown') AS unknown,
                 count(*) FILTER ("check" = 'fail') AS failed, count(probability) AS judged,
+                count(probability) FILTER ("check" = 'pass') AS judged_passed,
                 count(*) FILTER (starts_with(reason, 'classif') AND "check" = 'pass') AS doubted,
                 count(*) FILTER (decision = 'kept') AS kept,
                 count(*) FILTER (decision = 'kept' AND split = 'dev') AS kept_dev,
@@ -166,6 +168,17 @@ def _reasons(connection: DuckDBPyConnection) -> list[dict[str, Any]]:
             count(*) AS products
         FROM card_candidates WHERE decision <> 'kept'
         GROUP BY ALL ORDER BY query_type, decision, products DESC, 3
+        """,
+    )
+
+
+def _violations(connection: DuckDBPyConnection) -> list[dict[str, Any]]:
+    return _rows(
+        connection,
+        """
+        SELECT query_type, violates, count(*) AS products
+        FROM card_candidates WHERE decision = 'negative'
+        GROUP BY ALL ORDER BY query_type, products DESC, violates
         """,
     )
 

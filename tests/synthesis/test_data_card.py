@@ -122,6 +122,34 @@ def test_reasons_are_counted_without_what_differs(run: Made) -> None:
     assert sum(value for key, value in found.items() if key[2] == "classifier") == len(doubted)
 
 
+def test_the_card_says_what_hard_negatives_violate(run: Made) -> None:
+    card = run.card()
+    expected = Counter(
+        (row["query_type"], row["violates"]) for row in run.rows if row["decision"] == "negative"
+    )
+    assert expected["negative", "attribute"] == 3
+    assert {
+        (row["query_type"], row["violates"]): row["products"] for row in card["violations"]
+    } == expected
+    assert "| negative | attribute | 3 |" in card_markdown(card)
+
+
+def test_the_card_says_how_much_the_classifier_doubts(run: Made) -> None:
+    card = run.card()
+    passed = [row for row in run.rows if row["check"] == "pass"]
+    doubted = sum(row["probability"] < 0.5 for row in passed)
+    share = f"{100 * doubted / len(passed):.2g}%"
+    said = f"Of {len(passed)} products that the checker passed and the classifier saw, it doubted "
+    text = card_markdown(card)
+    assert f"{said}{doubted} ({share})." in text
+    assert "gives it 0.5 or more" in text
+    types = [row | {"judged_passed": 3000, "doubted": 6} for row in card["types"]]
+    low = {**card, "types": types, "settings": card["settings"] | {"threshold": 0.000194097}}
+    text = card_markdown(low)
+    assert "gives it 0.000194 or more" in text
+    assert "it doubted 24 (0.2%): in effect the checker alone decides." in text
+
+
 def test_examples_are_of_their_group_and_the_same_every_time(run: Made) -> None:
     card = run.card(examples=2)
     by_group = Counter((row["query_type"], row["group"]) for row in card["examples"])
