@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from evalkit.engines import open_engine
 from evalkit.errors import SettingsError
 from evalkit.knowledge import CatalogueFiles
-from evalkit.manifest import Input, Manifest, fingerprint, finished_before
+from evalkit.manifest import Manifest, fingerprint
 from evalkit.progress import say
 from evalkit.synthesis.pairs import PairSettings, synthesize_pairs
-from evalkit.training.weak_labels import WEAK_GOOD
+from evalkit.training.weak_labels import WEAK_GOOD, label_weakly
 
 if TYPE_CHECKING:
     import os
@@ -43,8 +43,6 @@ CHAIN_WRITES = (
     "candidates.parquet",
 )
 """What the chain makes in its folder, whatever was given to it."""
-
-_WEAK_QUERIES = 200
 
 
 @dataclass(frozen=True)
@@ -183,7 +181,7 @@ def synthesize_all(
     if classifier is None:
         _train(shop, place, judge, chosen, judgments, judged_queries)
     _step(6, "Pairs")
-    wanted = wanted or _reachable(judge, chosen.pairs)
+    wanted = wanted or _reachable(judge, chosen.pairs, weak=judgments is None)
     finished = synthesize_pairs(
         queries,
         accepted,
@@ -323,7 +321,14 @@ def _train(
     # People grade few queries, which are learnt by heart; what a catalogue states is of many.
     paired_anew, good = 0.5, chosen.good
     if judgments is None or judged_queries is None:
-        judgments, judged_queries = _weak_labels(shop, place, chosen)
+        judgments, judged_queries = label_weakly(
+            place / "queries.parquet",
+            shop.files,
+            place,
+            seed=chosen.seed,
+            force=shop.force,
+            memory_limit=shop.memory_limit,
+        )
         paired_anew, good = 0.0, WEAK_GOOD
     train_classifier(
         judge,
@@ -342,8 +347,12 @@ def _train(
     )
 
 
-def _reachable(judge: Path, wanted: PairSettings) -> PairSettings:
-    """Take a lower precision where the classifier never reached the wanted one, and say so."""
+def _reachable(judge: Path, wanted: PairSettings, *, weak: bool = False) -> PairSettings:
+    """Take a lower precision where the classifier never reached the wanted one, and say so.
+
+    A classifier of weak labels that reached none takes one half: the checker, whose verdicts it has
+    learnt, has decided anyway.
+    """
     from evalkit.relevance import open_classifier
 
     reached = [
@@ -353,6 +362,12 @@ def _reachable(judge: Path, wanted: PairSettings) -> PairSettings:
     ]
     if wanted.threshold is not None or wanted.precision in reached:
         return wanted
+    if not reached and weak:
+        say(
+            f"Warning: too few queries for a threshold of precision {wanted.precision:g}; the "
+            "classifier agrees from probability 0.5. More queries (--per-type) give one."
+        )
+        return replace(wanted, threshold=0.5)
     if not reached:
         raise SettingsError(
             f"{judge} reached no precision up to {wanted.precision:g} on held-out pairs; give a "
@@ -363,40 +378,3 @@ def _reachable(judge: Path, wanted: PairSettings) -> PairSettings:
         f"pairs; its threshold for {max(reached):g} is taken."
     )
     return replace(wanted, precision=max(reached))
-
-
-def _weak_labels(shop: _Shop, place: Path, chosen: ChainSettings) -> tuple[Path, Path]:
-    """Write grades that the catalogue states, and their queries; keep those that are there."""
-    from evalkit.constraints import read_typed_queries
-    from evalkit.constraints.checking import Checker
-    from evalkit.tables import write
-    from evalkit.training.weak_labels import weak_judgments
-
-    started = time.monotonic()
-    typed_queries = place / "queries.parquet"
-    asked, graded = place / "graded-queries.parquet", place / "grades.parquet"
-    wanted = Manifest(
-        command="evalkit synthesize all: weak labels",
-        settings={"queries": _WEAK_QUERIES, "reading": dict(shop.files.reading)},
-        inputs=(
-            Input("queries", str(typed_queries), fingerprint(typed_queries)),
-            *shop.files.inputs(),
-        ),
-        seeds={"weak_labels": chosen.seed},
-    )
-    if not shop.force and all(finished_before(path, wanted) for path in (asked, graded)):
-        say(f"{graded} is up to date (same queries, catalogue and seed).")
-        return graded, asked
-    catalogue, graph = shop.open()
-    with open_engine(shop.memory_limit) as connection:
-        typed = read_typed_queries(typed_queries, connection, catalogue, graph)
-        queries, judgments = weak_judgments(
-            typed, catalogue, Checker(catalogue, graph), queries=_WEAK_QUERIES, seed=chosen.seed
-        )
-        write(queries, asked, kind="queries", connection=connection)
-        write(judgments, graded, kind="judgments", connection=connection)
-    counts = {"queries": queries.num_rows, "judgments": judgments.num_rows}
-    for path in (asked, graded):
-        replace(wanted, counts=counts).write(path, started=started)
-    say(f"Wrote {graded}: {counts['judgments']:,} grades of {counts['queries']:,} queries.")
-    return graded, asked

@@ -2,31 +2,99 @@
 
 The grade of a product is what the catalogue states: 2 when it is of the kind and meets every
 condition, 1 when it is of the kind and breaks one, 0 when it is of another kind. A product of
-which the catalogue cannot tell gets no grade. A classifier trained on such grades has learnt the
-checker's verdicts from the text: it helps where attributes are missing, and it is no independent
-judge of anything that the checker has decided.
+which the catalogue cannot tell gets no grade. A classifier trained on such grades, with
+`WEAK_GOOD`, has learnt from texts which kind is asked for, and that is what the checker has decided
+already: it is no independent judge, and behind the checker it refuses next to nothing.
 """
 
 from __future__ import annotations
 
 import random
+import time
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalkit.engines import open_engine
+from evalkit.manifest import Input, Manifest, fingerprint, finished_before
+from evalkit.progress import say
+
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     import pyarrow as pa
 
     from evalkit.constraints import TypedQuery
     from evalkit.constraints.checking import Checker
-    from evalkit.knowledge import Catalogue
+    from evalkit.knowledge import Catalogue, CatalogueFiles
 
-__all__ = ["WEAK_GOOD", "weak_judgments"]
+__all__ = ["WEAK_GOOD", "label_weakly", "weak_judgments"]
 
 WEAK_GOOD = 1.0
 """Grade from which such a product is good: the conditions are the checker's, the kind is both's."""
+
+_QUERIES = 200
+
+
+def label_weakly(
+    typed_queries: str | os.PathLike[str],
+    shop: CatalogueFiles,
+    folder: str | os.PathLike[str],
+    *,
+    seed: int = 0,
+    force: bool = False,
+    memory_limit: str = "2GB",
+) -> tuple[Path, Path]:
+    """Write grades that the catalogue states, and their queries; keep those that are there.
+
+    Args:
+        typed_queries: the queries, some of which are graded.
+        shop: the catalogue's files.
+        folder: where `grades.parquet` and `graded-queries.parquet` go.
+        seed: of the choices.
+        force: make them again in any case.
+        memory_limit: for reading.
+
+    Returns:
+        The paths of the grades and of their queries.
+
+    Raises:
+        InputError: a file cannot be used.
+    """
+    from evalkit.constraints import read_typed_queries
+    from evalkit.constraints.checking import Checker
+    from evalkit.tables import write
+
+    started = time.monotonic()
+    asked, graded = Path(folder) / "graded-queries.parquet", Path(folder) / "grades.parquet"
+    wanted = Manifest(
+        command="evalkit synthesize all: weak labels",
+        settings={"queries": _QUERIES, "reading": dict(shop.reading)},
+        inputs=(
+            Input("queries", str(typed_queries), fingerprint(typed_queries)),
+            *shop.inputs(),
+        ),
+        seeds={"weak_labels": seed},
+    )
+    if not force and all(finished_before(path, wanted) for path in (asked, graded)):
+        say(f"{graded} is up to date (same queries, catalogue and seed).")
+        return graded, asked
+    with open_engine(memory_limit) as connection:
+        catalogue, graph = shop.open(connection)
+        typed = read_typed_queries(typed_queries, connection, catalogue, graph)
+        queries, judgments = weak_judgments(
+            typed, catalogue, Checker(catalogue, graph), queries=_QUERIES, seed=seed
+        )
+        write(queries, asked, kind="queries", connection=connection)
+        write(judgments, graded, kind="judgments", connection=connection)
+    counts = {"queries": queries.num_rows, "judgments": judgments.num_rows}
+    for path in (asked, graded):
+        replace(wanted, counts=counts).write(path, started=started)
+    say(f"Wrote {graded}: {counts['judgments']:,} grades of {counts['queries']:,} queries.")
+    return graded, asked
 
 
 def weak_judgments(

@@ -156,6 +156,20 @@ def test_models_that_are_there_are_not_trained(
     assert max(row["place"] for row in rewrites) == 2
 
 
+def test_a_few_queries_of_each_type_are_enough_to_try_it(
+    some: tuple[Path, Path], tmp_path: Path
+) -> None:
+    products, encoder = some
+    folder = tmp_path / "training"
+    done = chain(products, folder, "--per-type", "2", "--n", "2", "--model", str(encoder))
+    assert done.exit_code == 0, done.output
+    assert set(open_classifier(folder / "classifier").thresholds.values()) == {None}
+    assert "too few queries for a threshold of precision 0.9" in done.stderr
+    assert read_manifest(folder / "pairs.parquet").settings["threshold"] == 0.5
+    pairs = pq.read_table(folder / "pairs.parquet").to_pylist()
+    assert min(row["probability"] for row in pairs if row["label"]) >= 0.5
+
+
 def test_judgments_need_their_queries(shop: Shop, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--judgments and --judged-queries belong together"):
         synthesize_all(shop.products, tmp_path, ChainSettings(), judgments="grades.csv")
