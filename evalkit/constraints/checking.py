@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS", "PLACES", "VERDICTS", "Checker", "Checks", "ConditionCheck"]
 
-CHECKS = 4  # raised when the same structure and product may get another verdict
+CHECKS = 5  # raised when the same structure and product may get another verdict
 VERDICTS = {1: "pass", 0: "unknown", -1: "fail"}
 
 

@@ -17,6 +17,7 @@ from evalkit.constraints.checking_finding import (
 )
 from evalkit.constraints.checking_offers import Offers
 from evalkit.constraints.checking_reading import Reading
+from evalkit.constraints.checking_senses import MADE_OF, speaks_of_something_else
 from evalkit.constraints.checking_values import (
     asks_for_absence,
     denies_any,
@@ -30,7 +31,7 @@ from evalkit.knowledge.catalogue import normalise
 from evalkit.knowledge.words import stem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -300,7 +301,11 @@ class Facts:
         return [*lists, *self._whether.get(thing, []), *self._whether.get(f"{thing} free", [])]
 
     def _any_attribute(self, value: str) -> Finding:
-        """Return what any attribute states; the one that owns the value also says otherwise."""
+        """Return what any attribute states; the one that owns the value also says otherwise.
+
+        Among products of a kind where several attributes state it, none says otherwise; where
+        titles use the word in another sense, nothing is decided here.
+        """
         if not value:
             return nothing_known(self.size)
         verdict = np.zeros(self.size, dtype=np.int8)
@@ -316,9 +321,15 @@ class Facts:
                 parts.append((name, found))
                 verdict[found == 1] = 1
         total = sum(int((found == 1).sum()) for _, found in parts)
+        several = self._several(parts)
         for _, found in parts:
             if int((found == 1).sum()) * 2 > total:
-                verdict[(found == -1) & (verdict == 0)] = -1
+                verdict[(found == -1) & (verdict == 0) & ~several] = -1
+        if self.reading is not None:
+            titled = self.reading.titles.mention([value]).said
+            kind = self.catalogue.kind
+            for name, found in parts:
+                verdict[speaks_of_something_else(name, value, found, titled, kind)] = 0
 
         def why(product: int) -> str:
             for name, found in parts:
@@ -327,6 +338,17 @@ class Facts:
             return ""
 
         return Finding(verdict, np.where(verdict != 0, ATTRIBUTE, 0).astype(np.int8), why)
+
+    def _several(self, parts: Sequence[tuple[str, NDArray[np.int8]]]) -> NDArray[np.bool_]:
+        """Return the products of kinds where more than one attribute states something."""
+        place = self.catalogue.kind + 1
+        stating = np.zeros(int(place.max(initial=0)) + 1, dtype=np.int64)
+        for name, found in parts:
+            if name.rstrip("s") in MADE_OF:
+                continue
+            stating += np.bincount(place[found == 1], minlength=len(stating)) > 0
+        several: NDArray[np.bool_] = (stating > 1)[place] & (place > 0)
+        return several
 
     def _candidates(self, value: str) -> list[str]:
         """Return the attributes one of whose values has a word of the wanted one or its family."""

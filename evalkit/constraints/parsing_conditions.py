@@ -210,7 +210,8 @@ def _condition(
     ):
         # "milk frother" is not the attribute milk; but "oily skin" is the value oily.
         whole = tuple(keys[place : place + values[0]]) if values is not None else ()
-        exact = _value(whole, known, kinds, None) if whole else None
+        near = _attribute_after(tokens, place + len(whole), known)
+        exact = _value(whole, known, kinds, near) if whole else None
         if exact is not None and keys_of(exact[1]) == whole and whole in known.values.meanings:
             return phrase[0], Condition(exact[0], (exact[1],))
         return phrase[0], Condition(None, (_phrase(tokens[place : place + phrase[0]]),))
@@ -219,7 +220,10 @@ def _condition(
         return length + int(place + length < len(tokens) and tokens[place + length].glued), None
     if values is not None and (attribute is None or attribute[0] < values[0]):
         words = tuple(keys[place : place + values[0]])
-        pair = _value(words, known, kinds, _attribute_before(tokens, place, known))
+        near = _attribute_before(tokens, place, known) or (
+            _attribute_after(tokens, place + values[0], known)
+        )
+        pair = _value(words, known, kinds, near)
         if pair is not None:
             return values[0], Condition(pair[0], (pair[1],))
         return values[0], Condition(None, (_phrase(tokens[place : place + values[0]]),))
@@ -324,6 +328,13 @@ def _attribute_before(tokens: Sequence[Token], place: int, known: Vocabulary) ->
     return None
 
 
+def _attribute_after(tokens: Sequence[Token], place: int, known: Vocabulary) -> str | None:
+    """Return the attribute named right after a value: "rubber sole", but not "20 w power bank"."""
+    if place < len(tokens) and known.product_at([token.key for token in tokens], place) > 1:
+        return None
+    return _attribute_named(tuple(token.key for token in tokens[place : place + 1]), known)
+
+
 def _own_name(name: str, known: Vocabulary) -> str:
     """Return the catalogue's name of an attribute that is named in other words."""
     return known.attributes.meanings.get(keys_of(name), name)
@@ -343,7 +354,10 @@ def _value(
     if near in places:
         chosen: str | None = near
     else:
-        chosen = known.attribute_of(places, known.known_kinds(kinds))
+        own = known.known_kinds(kinds)
+        chosen = known.attribute_of(places, own)
+        if chosen is not None and known.in_doubt(keys, chosen, places[chosen], own):
+            return None
     if chosen is None:
         return None
     return chosen, full.get(chosen, " ".join(keys))

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalkit.constraints.checking_senses import MADE_OF, speaks_of_something_else
+from evalkit.constraints.checking_text import TextIndex, index_texts
 from evalkit.constraints.parsing_text import keys_of, tokenise
 from evalkit.constraints.parsing_words import Phrases, exact_words, shop_words, stop_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from evalkit.constraints.structure import Structure
     from evalkit.knowledge.catalogue import Catalogue
@@ -126,6 +131,48 @@ class Vocabulary:
             if count and (best is None or count > best[0]):
                 best = count, name
         return None if best is None else best[1]
+
+    def in_doubt(
+        self, keys: tuple[str, ...], name: str, places: Sequence[int], kinds: Sequence[str]
+    ) -> bool:
+        """Tell whether words need not mean the attribute that `attribute_of` chose for the kinds.
+
+        They may be a value of another one as well ("adjustable" arms, "adjustable" lumbar support),
+        name a material that the kind states only of a part, or have another sense in titles.
+        """
+        if self.catalogue is None or not kinds or name.rstrip("s") in MADE_OF:
+            return False
+        mine = np.isin(self.catalogue.kind, [self.catalogue.kinds.index(kind) for kind in kinds])
+        whole = name.rstrip("s") in _OF_ALL
+        for other, at in self.places_of(self.values.meanings.get(keys, ())).items():
+            rival = other != name and (not whole or other.rstrip("s") in _OF_ALL)
+            if rival and (self._stating(other, at)[mine] == 1).any():
+                return True
+        if keys in shop_words("materials").meanings and not any(
+            keys in shop_words(section).meanings for section in ("colours", "parts")
+        ):
+            made_of = self.catalogue.attributes.get("material")
+            if made_of is not None and mine[made_of.product].any():
+                return True
+        word = " ".join(keys)
+        titled = self._titles.mention([word]).said
+        other_sense = speaks_of_something_else(
+            name, word, self._stating(name, places), titled, np.where(mine, 0, -1)
+        )
+        return bool(other_sense.any())
+
+    def _stating(self, name: str, places: Sequence[int]) -> NDArray[np.int8]:
+        """Return 1 where products state one of the values, -1 where another, int8[n]."""
+        assert self.catalogue is not None  # noqa: S101 - asked only with one
+        attribute = self.catalogue.attributes[name]
+        stated = np.zeros(len(self.catalogue), dtype=np.int8)
+        stated[attribute.product] = -1
+        stated[attribute.product[np.isin(attribute.value, np.array(places, np.int64))]] = 1
+        return stated
+
+    @cached_property
+    def _titles(self) -> TextIndex:
+        return index_texts(self.catalogue.titles if self.catalogue is not None else ())
 
     def places_of(self, pairs: Iterable[tuple[str, str]]) -> dict[str, list[int]]:
         """Return for (attribute, value) pairs where the attributes have the values."""

@@ -55,6 +55,25 @@ def verdicts(checker: Checker, structure: Structure) -> list[int]:
 # -- attributes ---------------------------------------------------------------------------------
 
 
+def test_a_word_that_titles_use_in_another_sense_is_not_decided_by_data(make: Make) -> None:
+    called = {"title": "Wireless headphones", "kind": "headphones", "charging": "cable"}
+    other = {"title": "Duo headphones", "kind": "headphones", "charging": "wireless"}
+    plain = {"title": "Ode headphones", "kind": "headphones", "charging": "cable"}
+    checker = make(called, called, called, other, plain)
+    checks = checker.check(wanted(None, "wireless"))
+    assert checks.verdict.tolist() == [1, 1, 1, 0, 0]
+    assert checks.by_text.tolist() == [True, True, True, False, False]
+    assert verdicts(checker, wanted("charging", "wireless")) == [-1, -1, -1, 1, -1]
+
+
+def test_a_value_of_several_attributes_of_a_kind_is_denied_by_none(make: Make) -> None:
+    arms = {"kind": "chair", "armrests": "adjustable", "lumbar": "fixed"}
+    back = {"kind": "chair", "armrests": "adjustable", "lumbar": "adjustable"}
+    neither = {"kind": "chair", "armrests": "fixed", "lumbar": "fixed"}
+    checker = make(arms, arms, back, neither, {"kind": "desk", "height": "adjustable"})
+    assert verdicts(checker, wanted(None, "adjustable")) == [1, 1, 1, 0, 1]
+
+
 def test_cowhide_fails_no_leather_and_cotton_passes(make: Make) -> None:
     checker = make({"material": "cowhide leather"}, {"material": "cotton"})
     assert verdicts(checker, without("material", "leather")) == [-1, 1]

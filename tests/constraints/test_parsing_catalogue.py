@@ -33,6 +33,17 @@ PRODUCTS = [
     ("Orbix Nova 12", "Orbix", "smartphone", 700.0, {"ports": "usb-c"}),
     ("Volti trousers", "Volti", "trousers", 70.0, {"fit": "straight"}),
     ("Volti charger", "Volti", "charger", 20.0, {"ports": "round barrel plug"}),
+    ("Steinbach & Kind steel kettle", "Steinbach & Kind", "kettle", 60.0,
+     {"material": "steel", "inner": "plastic"}),
+    *(
+        (f"Aurion {name} wireless headphones", "Aurion", "headphones", 90.0,
+         {"connection": "bluetooth", "charging": "usb-c cable"})
+        for name in ("Alto", "Brio", "Coro")
+    ),
+    ("Aurion Duo headphones", "Aurion", "headphones", 99.0, {"charging": "wireless"}),
+    ("Kantor office chair", "Kantor", "office chair", 200.0,
+     {"armrests": "adjustable", "lumbar": "adjustable"}),
+    ("Norrvik sneakers", "Norrvik", "sneakers", 70.0, {"material": "mesh", "sole": "rubber"}),
 ]  # fmt: skip
 
 
@@ -93,6 +104,32 @@ def test_numbers_and_units_are_found_however_they_are_written(parser: RuleParser
 
 def test_an_attribute_that_lists_what_is_absent_decides_nothing(parser: RuleParser) -> None:
     assert read(parser, "kettle without bpa").excluded == (Condition(None, ("bpa",)),)
+
+
+@pytest.mark.parametrize(
+    ("query", "condition"),
+    [
+        # titles call headphones wireless whose charging is not
+        ("wireless headphones", Condition(None, ("wireless",))),
+        ("headphones charging wireless", Condition("charging", ("wireless",))),
+        ("adjustable office chair", Condition(None, ("adjustable",))),
+        ("office chair with adjustable armrests", Condition("armrests", ("adjustable",))),
+        # a kettle of plastic is more than one with plastic inside
+        ("plastic kettle", Condition(None, ("plastic",))),
+        ("steel kettle", Condition("material", ("steel",))),
+        ("rubber sneakers", Condition(None, ("rubber",))),
+        ("sneakers with rubber sole", Condition("sole", ("rubber",))),
+    ],
+)
+def test_a_word_of_more_than_one_sense_has_no_attribute_unless_it_is_named(
+    parser: RuleParser, query: str, condition: Condition
+) -> None:
+    assert condition in read(parser, query).required
+
+
+def test_an_excluded_word_of_more_than_one_sense_has_none_either(parser: RuleParser) -> None:
+    found = read(parser, "i don't want plastic kettle")
+    assert (found.kinds, found.excluded) == (("kettle",), (Condition(None, ("plastic",)),))
 
 
 def test_a_brand_can_be_wanted_and_excluded(parser: RuleParser) -> None:
