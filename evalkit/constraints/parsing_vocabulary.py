@@ -200,7 +200,8 @@ def _add_kinds(known: Vocabulary, catalogue: Catalogue, graph: Graph | None) -> 
     for kind in catalogue.kinds:
         for name in words.synonyms(kind):
             known.kinds.add(name, (kind,))
-    # "pan" for a frying pan, but only where the catalogue has no plain pan.
+    # "pan" for a frying pan, but only where the catalogue has no plain pan; "shoes" for work shoes
+    # and for everything else that is a shoe.
     last: dict[str, list[str]] = {}
     for kind in catalogue.kinds:
         keys = keys_of(kind)
@@ -209,7 +210,11 @@ def _add_kinds(known: Vocabulary, catalogue: Catalogue, graph: Graph | None) -> 
     for word, kinds in last.items():
         if not any((word,) in shop_words(name).meanings for name in ("products", "parts")):
             continue
-        known.kinds.add((word,), tuple(kinds))
+        family = {keys_of(name) for name in words.family(word)}
+        known.kinds.add(
+            (word,), tuple(kind for kind in catalogue.kinds
+                           if kind in kinds or keys_of(kind) in family)
+        )  # fmt: skip
     for kind in catalogue.kinds:
         for name in words.family(kind):
             known.kinds.add(name, (kind,))

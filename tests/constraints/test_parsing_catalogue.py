@@ -43,6 +43,7 @@ PRODUCTS = [
     ("Aurion Duo headphones", "Aurion", "headphones", 99.0, {"charging": "wireless"}),
     ("Kantor office chair", "Kantor", "office chair", 200.0,
      {"armrests": "adjustable", "lumbar": "adjustable"}),
+    ("Tessaro work shoes", "Tessaro", "work shoes", 90.0, {"material": "suede"}),
     ("Norrvik sneakers", "Norrvik", "sneakers", 70.0, {"material": "mesh", "sole": "rubber"}),
 ]  # fmt: skip
 
@@ -91,6 +92,13 @@ def test_a_word_that_ends_in_less_excludes_what_the_catalogue_knows(parser: Rule
 def test_the_kind_has_the_catalogue_s_word(parser: RuleParser) -> None:
     assert read(parser, "coat in red").kinds == ("jacket",)
     assert read(parser, "leather jacket").kinds == ("jacket",)
+
+
+def test_a_general_word_stands_for_every_kind_of_it(parser: RuleParser) -> None:
+    found = read(parser, "shoes w/o laces")
+    assert found.kinds == ("sneakers", "work shoes")
+    assert found.excluded == (Condition(None, ("lace",)),)
+    assert read(parser, "work shoes").kinds == ("work shoes",)
 
 
 def test_a_misspelt_kind_is_known(parser: RuleParser) -> None:
