@@ -6,6 +6,7 @@ lacks one, and a product without a price is under no limit.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["BRAND", "Facts", "KindFacts", "Statements", "is_absent"]
 
 BRAND = "brand"
+_BETWEEN = re.compile(r"[\s,;()\[\]|\"™®]+")  # words of titles; see also `templates_references`
 
 
 def is_absent(value: str) -> bool:
@@ -235,6 +237,33 @@ class Facts:
             if len(word) > 3 and word.isalpha()
         ]
         return sum(word[0].isupper() for word in words) > 0.6 * len(words)
+
+    def kinds_titled(self, words: str) -> tuple[str, ...]:
+        """Return the kinds with a product whose title has all these words, sorted."""
+        found: NDArray[np.int64] | None = None
+        for word in _BETWEEN.split(words.lower()):
+            titles = self._titles_with.get(word, np.zeros(0, dtype=np.int64))
+            found = titles if found is None else np.intersect1d(found, titles)
+        if found is None:
+            return ()
+        kinds = np.unique(self.catalogue.kind[found])
+        return tuple(sorted(self.catalogue.kinds[kind] for kind in kinds.tolist() if kind >= 0))
+
+    @cached_property
+    def _titles_with(self) -> dict[str, NDArray[np.int64]]:
+        """The products whose title has a word, by word."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        titles = pc.utf8_lower(pa.array(self.catalogue.titles, pa.string()))
+        parts = pc.split_pattern_regex(titles, _BETWEEN.pattern)
+        words = pc.list_flatten(parts).dictionary_encode()
+        products = pc.list_parent_indices(parts).to_numpy()
+        codes = words.indices.to_numpy()
+        order = np.argsort(codes, kind="stable")
+        cuts = np.flatnonzero(np.diff(codes[order])) + 1
+        several = np.split(products[order].astype(np.int64), cuts)
+        return dict(zip(words.dictionary.to_pylist(), several, strict=True))
 
     def brand_price(self, kind: str, brand: str) -> float | None:
         """Return the median price of a brand's products of a kind, or None if unknown."""

@@ -23,7 +23,7 @@ from evalkit.progress import progress_bar
 from evalkit.synthesis.queries_source import SyntheticQuery
 from evalkit.synthesis.templates_drafting import family_of
 from evalkit.synthesis.templates_phrases import phrases_of
-from evalkit.synthesis.templates_references import short_name
+from evalkit.synthesis.templates_references import must_fit, short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -180,6 +180,8 @@ class LanguageModelSource:
         price = said.get("price_max")
         reference = None
         if asked == "alternative":
+            if must_fit(kind):
+                return "an alternative of a kind that must fit something"
             reference = self._reference(said.get("reference"), kind, query)
             if reference is None:
                 return "a reference that the catalogue has not"

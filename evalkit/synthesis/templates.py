@@ -21,7 +21,7 @@ import numpy as np
 from evalkit.constraints import QUERY_TYPES, Condition
 from evalkit.knowledge import TIERS
 from evalkit.synthesis.templates_drafting import Draft, Need
-from evalkit.synthesis.templates_references import dear_brands, dear_products
+from evalkit.synthesis.templates_references import dear_brands, dear_products, must_fit
 from evalkit.synthesis.templates_topics import in_turn, topics_of
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ class TemplateSource:
                 yield query
 
     def _references(self, topics: KindTopics) -> list[Named]:
+        if must_fit(topics.facts):
+            return []
         if self.tier is None:
             return dear_products(self.facts, topics.facts, self.wanted)
         return [

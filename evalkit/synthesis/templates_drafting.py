@@ -43,6 +43,7 @@ __all__ = ["FAMILY_OF_NEED", "Draft", "Need", "family_of"]
 FAMILY_OF_NEED = "need|"
 _LONG_NEED = 4  # words from which on a need says enough without a kind
 _TYPOS = 0.04
+_KIND_SLOTS = ("kind", "kinds", "a_kind", "wanted")
 
 
 def family_of(structure: Structure) -> str:
@@ -150,7 +151,11 @@ class Draft:
         """Write a query for something like a product or brand, for less."""
         kind = topics.facts.kind
         of = "brand" if named.product_id is None else "product"
-        frames = [frame for frame in frames_of("alternative") if of in frame.more["of"]]
+        frames = [
+            frame
+            for frame in frames_of("alternative")
+            if of in frame.more["of"] and (not named.several or any(map(frame.has, _KIND_SLOTS)))
+        ]
         frame = choose(frames, self.generator, self._used)
         if frame is None:
             return self._drop("no wording fits")

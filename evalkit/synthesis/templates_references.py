@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evalkit.knowledge import stem
+from evalkit.synthesis.templates_grammar import read_wording
+
 if TYPE_CHECKING:
     from evalkit.synthesis.queries_facts import Facts, KindFacts
 
-__all__ = ["Named", "dear_brands", "dear_products", "short_name"]
+__all__ = ["Named", "dear_brands", "dear_products", "must_fit", "short_name"]
 
 _WORD = re.compile(r"[^\s,;()\[\]|\"™®]+")
 _MODEL = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w/.-]{4,}|\d{3,5}")
 _NO_MODEL = re.compile(
-    r"\d+-in-\d+|rs\d{3}|hd\d\d|\d+-[a-z]+|\d+/\d+|\d+[.,]?\d*x\d.*|\d+[.,]\d+|cat\d\w?|[a-z]+/[a-z]+"
+    r"\d+-in-\d+|rs\d{3}|hd\d\d|\d+-[a-z]+|\d+/\d+|\d+[.,]?\d*x\d.*|\d+[.,]\d+|cat\d\w?(?:/cat\d\w?)*|\d+[kmg]b/s|[a-z]+/[a-z]+"
 )
+_FITTED = 0.2  # share of a kind that says what it goes with, from which on all of the kind must fit
 _DEAR = 0.6  # quantile of the prices of a kind from which on somebody looks for something cheaper
 _UNITS = frozenset(
     ("gb", "mb", "tb", "kb", "ghz", "mhz", "hz", "mm", "cm", "m", "ft", "in", "inch", "w", "kw",
@@ -35,6 +39,7 @@ class Named:
         product_id: the product, or None for a brand.
         number: its number in the catalogue, or None.
         price: of the product, or the median of the brand in the kind.
+        several: products of other kinds are called so, too; only with the kind it is clear.
     """
 
     text: str
@@ -42,6 +47,23 @@ class Named:
     product_id: str | None
     number: int | None
     price: float
+    several: bool = False
+
+
+def must_fit(kind: KindFacts) -> bool:
+    """Whether a product of the kind is of use only with what it fits: a toner, a lens hood.
+
+    Of such a kind, one that is cheaper is no alternative until it fits, too.
+    """
+    words = [kind.kind, *re.split(r"[\s/-]+", kind.kind)]
+    grammar = read_wording("grammar")
+    if set(map(stem, words)) & set(map(stem, grammar["fitted"])):
+        return True
+    stated = np.zeros(len(kind.products), dtype=bool)
+    for name in grammar["fits"]:
+        if name in kind.statements:
+            stated |= kind.statements[name].stated
+    return bool(stated.mean() >= _FITTED)
 
 
 def short_name(title: str, brand: str, kind: str = "", *, capitalised: bool = False) -> str | None:
@@ -128,7 +150,14 @@ def dear_products(facts: Facts, kind: KindFacts, wanted: int) -> list[Named]:
         price = float(prices[place])
         if text is None or np.count_nonzero(prices < price) < wanted:
             continue
-        named = Named(text, catalogue.brands[number], catalogue.product_ids[number], number, price)
+        named = Named(
+            text,
+            catalogue.brands[number],
+            catalogue.product_ids[number],
+            number,
+            price,
+            several=len(facts.kinds_titled(text)) > 1,
+        )
         known = found.get(text)
         # Of one name's variants the cheapest, so that none of them is "cheaper than itself".
         if known is None or named.price < known.price:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from statistics import median
@@ -162,6 +163,34 @@ def test_what_is_excluded_or_named_stands_in_the_query(rows: list[Row]) -> None:
             assert structure.reference.text in text
         if structure.price_max is not None:
             assert f"{structure.price_max:g}" in text
+
+
+def test_a_name_that_the_shop_gives_to_several_kinds_stands_with_its_kind(
+    rows: list[Row], products: list[Row]
+) -> None:
+    titles = [
+        (set(re.split(r"[\s,()]+", each["title"].lower())), each["kind"]) for each in products
+    ]
+    unclear = 0
+    for row in rows:
+        structure = Structure.from_json(row["structure"])
+        if structure.reference is None or "~typo" in row["template"]:
+            continue
+        named = set(structure.reference.text.split())
+        if (
+            len({kind for words, kind in titles if named <= words}) > 1
+            and row["source"] == "templates"
+        ):
+            unclear += 1
+            assert structure.kinds[0][:-2] in row["query"].lower(), row["query"]
+    assert unclear > 10
+
+
+def test_nobody_asks_for_an_alternative_of_what_must_fit(rows: list[Row]) -> None:
+    kinds = {(row["query_type"], Structure.from_json(row["structure"]).kinds[0]) for row in rows}
+    for kind in ("phone case", "cable"):
+        assert ("negative", kind) in kinds
+        assert ("alternative", kind) not in kinds
 
 
 def test_ids_are_distinct_and_tell_the_type(rows: list[Row]) -> None:
