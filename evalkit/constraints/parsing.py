@@ -17,7 +17,7 @@ from evalkit.constraints.parsing_need import find_need
 from evalkit.constraints.parsing_negation import Negations, find_negations
 from evalkit.constraints.parsing_price import Prices, find_prices
 from evalkit.constraints.parsing_query import is_request
-from evalkit.constraints.parsing_reference import Wish, cue_spans, find_reference
+from evalkit.constraints.parsing_reference import Wish, cue_spans, find_reference, with_product
 from evalkit.constraints.parsing_text import Token, tokenise
 from evalkit.constraints.parsing_vocabulary import Vocabulary
 from evalkit.constraints.parsing_words import stop_words
@@ -127,6 +127,8 @@ class RuleParser:
             for item in negation.items
         )
         reference = reading.wish.reference if reading.wish is not None else None
+        if reference is not None:
+            reference = with_product(reference, kinds, known)
         need = find_need(query, reading.tokens, kinds, reading.negated)
         if need is not None and _last(reading.tokens, need, 0) <= reading.inside(
             reading.prices.spans

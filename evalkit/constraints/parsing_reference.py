@@ -7,12 +7,12 @@ catalogue, a name of one of its models, or words that no shop sells as such.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evalkit.constraints.parsing_text import keys_of, plain, words_between
+from evalkit.constraints.parsing_text import keys_of, plain, tokenise, words_between
 from evalkit.constraints.parsing_vocabulary import title_words
 from evalkit.constraints.parsing_words import shop_words, stop_words
 from evalkit.constraints.structure import Reference
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from evalkit.constraints.parsing_text import Token
     from evalkit.constraints.parsing_vocabulary import Vocabulary
 
-__all__ = ["Wish", "cue_spans", "find_reference"]
+__all__ = ["Wish", "cue_spans", "find_reference", "with_product"]
 
 _BEFORE = re.compile(
     r"\b(?:(?:much |way )?cheaper (?:[\w-]+ ){0,3}than(?!\s+[$€£]?\s?\d)|"
@@ -85,10 +85,9 @@ def find_reference(query: str, tokens: Sequence[Token], known: Vocabulary) -> Wi
     if not cues and re.search(r"\b(?:alternative|dupe|lookalike|cheaper)\b", text) is None:
         return None
     words = tokens[first:last]
-    reference = Reference(
-        words_between(query, words), brand, _product(words, brand, known) if known else None
+    return Wish(
+        Reference(words_between(query, words), brand), (*cues, (words[0].start, words[-1].end))
     )
-    return Wish(reference, (*cues, (words[0].start, words[-1].end)))
 
 
 def cue_spans(query: str) -> tuple[tuple[int, int], ...]:
@@ -142,16 +141,26 @@ def _title_words(brand: str, known: Vocabulary) -> frozenset[str]:
     return frozenset().union(*(title_words(title) for title in titles)) - set(keys_of(brand))
 
 
-def _product(words: Sequence[Token], brand: str, known: Vocabulary) -> str | None:
-    """Return the one product of the brand whose title has all the words, or None."""
-    if known.catalogue is None:
-        return None
-    wanted = {token.key for token in words if token.is_word} - set(keys_of(brand)) - _BY
+def with_product(reference: Reference, kinds: Sequence[str], known: Vocabulary) -> Reference:
+    """Name the one product of the brand whose title has all the words, if there is one.
+
+    A name that products of several kinds have is that of the kinds asked for.
+    """
+    if known.catalogue is None or reference.brand is None:
+        return reference
+    brand = reference.brand
+    tokens = tokenise(reference.text)
+    wanted = {token.key for token in tokens if token.is_word} - set(keys_of(brand)) - _BY
     if not wanted:
-        return None
+        return reference
     places = np.flatnonzero(np.array(known.catalogue.brands, dtype=object) == brand)
     fitting = [place for place in places if wanted <= title_words(known.catalogue.titles[place])]
-    return known.catalogue.product_ids[fitting[0]] if len(fitting) == 1 else None
+    if len(fitting) > 1:
+        own = [known.catalogue.kinds.index(kind) for kind in known.known_kinds(kinds)]
+        fitting = [place for place in fitting if known.catalogue.kind[place] in own]
+    if len(fitting) != 1:
+        return reference
+    return replace(reference, product_id=known.catalogue.product_ids[fitting[0]])
 
 
 def _unknown(

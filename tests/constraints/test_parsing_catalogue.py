@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PRODUCTS = [
     ("Norrvik Polaris jacket, black", "Norrvik", "jacket", 900.0,
      {"material": "polyurethane on polyester", "hood": "none", "colour": "black"}),
+    ("Kantor K-50 table", "Kantor", "table", 400.0, {"material": "oak"}),
+    ("Kantor K-50 cube shelf", "Kantor", "bookcase", 150.0, {"material": "pine"}),
     ("Norrvik Fjell jacket, brown", "Norrvik", "jacket", 700.0,
      {"material": "cowhide leather", "hood": "fixed", "care": "specialist leather clean"}),
     ("Zippa rain jacket", "Zippa", "jacket", 40.0,
@@ -153,6 +155,8 @@ def test_a_brand_can_be_wanted_and_excluded(parser: RuleParser) -> None:
         ("cheaper than norrvik", "norrvik", "Norrvik", None),
         ("kettle without the steinbach price", "steinbach", "Steinbach & Kind", None),
         ("polaris lookalike", "polaris", "Norrvik", "p0"),
+        ("cheaper than kantor k-50", "kantor k-50", "Kantor", None),
+        ("table like kantor k-50 but cheaper", "kantor k-50", "Kantor", "p1"),
         ("jacket, norrvik is way over budget", "norrvik", "Norrvik", None),
     ],
 )
