@@ -231,7 +231,8 @@ class Draft:
             for frame in frames_of("knowledge")
             if frame.more["form"] == need.form
             and (long or not frame.more.get("kindless"))
-            and (not named or frame.more.get("kindless"))
+            # What any product of a kind answers is a need only where nobody names the kind.
+            and (frame.more.get("kindless") or not (named or not need.conditions))
         ]
         frame = choose(frames, self.generator, self._used)
         if frame is None:

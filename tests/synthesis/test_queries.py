@@ -322,6 +322,24 @@ def test_the_users_triples_give_needs_of_their_own(tmp_path: Path) -> None:
     assert needs >= {"need|an allergy to everything else", "need|a hat of my own"}
 
 
+def test_a_need_that_any_product_of_a_kind_answers_names_no_kind(tmp_path: Path) -> None:
+    """Of "which jacket if i lost my coat" every jacket would be an answer."""
+    triples = tmp_path / "triples.csv"
+    triples.write_text(
+        "subject,relation,object\njacket,implies,i lost my coat\n"
+        "jacket:hood=none,implies,i have a hat of my own\n"
+    )
+    path = tmp_path / "queries.parquet"
+    settings = QuerySettings(per_type=60, types=("knowledge",), min_products=2, per_family=30)
+    synthesize_queries(write_jackets(tmp_path), path, settings=settings, triples=triples)
+    queries: dict[str, list[str]] = {}
+    for row in pq.read_table(path).to_pylist():
+        queries.setdefault(row["family"], []).append(row["query"].lower())
+    assert len(queries["need|i lost my coat"]) >= 3
+    assert not any("jacket" in query for query in queries["need|i lost my coat"])
+    assert any("jacket" in query for query in queries["need|i have a hat of my own"])
+
+
 def test_a_catalogue_that_gives_nothing_is_refused(tmp_path: Path) -> None:
     settings = QuerySettings(min_products=50)
     with pytest.raises(InputError, match="no query has 50 products that satisfy it"):
