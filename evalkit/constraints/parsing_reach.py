@@ -58,7 +58,9 @@ def without_product(
 
 
 def _skip(words: QueryWords, place: int) -> int:
-    while words.text(place) in exact_words("skipped after a cue"):
+    while words.text(place) in exact_words("skipped after a cue") and (
+        words.known.thing_at(words.keys, place) < 2  # "very warm" is a value of its own
+    ):
         place += 1
     return place
 
@@ -109,6 +111,8 @@ def _alike(words: QueryWords, one: Span, other: Span) -> bool:
             if values:
                 found |= {attribute for attribute, _ in values[1]}
             found |= set(words.known.partial.get(words.keys[place], ()))
+            if words.known.brands.at(words.keys, place):
+                found.add("brand")
         return found
 
     return bool(sorts(one) & sorts(other))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["RULES", "parse_queries"]
 
 _BATCH = 256  # queries between two moves of the bar
-RULES = 5  # of `RuleParser`; raised when the same query may get another structure
+RULES = 6  # of `RuleParser`; raised when the same query may get another structure
 
 
 def parse_queries(

@@ -23,7 +23,7 @@ PRODUCTS = [
     ("Norrvik Fjell jacket, brown", "Norrvik", "jacket", 700.0,
      {"material": "cowhide leather", "hood": "fixed", "care": "specialist leather clean"}),
     ("Zippa rain jacket", "Zippa", "jacket", 40.0,
-     {"material": "nylon", "hood": "fixed", "colour": "red"}),
+     {"material": "nylon", "hood": "fixed", "colour": "red", "warmth": "very warm"}),
     ("Steinbach & Kind brass kettle", "Steinbach & Kind", "kettle", 80.0,
      {"material": "brass", "capacity": "1.7 l", "free_from": ["bpa"]}),
     ("Volti curling iron", "Volti", "curling iron", 30.0, {"clamp": "no", "barrel": "ceramic"}),
@@ -145,6 +145,16 @@ def test_an_excluded_word_of_more_than_one_sense_has_none_either(parser: RulePar
 def test_a_brand_can_be_wanted_and_excluded(parser: RuleParser) -> None:
     assert read(parser, "zippa jacket").required == (Condition("brand", ("zippa",)),)
     assert read(parser, "jacket not norrvik").excluded == (Condition("brand", ("norrvik",)),)
+    assert read(parser, "jacket except norrvik and zippa").excluded == (
+        Condition("brand", ("norrvik",)),
+        Condition("brand", ("zippa",)),
+    )
+
+
+def test_a_value_that_begins_with_a_small_word_is_excluded_whole(parser: RuleParser) -> None:
+    assert read(parser, "jacket but not very warm").excluded == (
+        Condition("warmth", ("very warm",)),
+    )
 
 
 @pytest.mark.parametrize(
