@@ -98,7 +98,9 @@ class ConstraintSettings:
             return {}
         found: dict[str, Any] = {"rules": RULES}
         if self.weight is not None:
-            found["lambda"] = self.weight
+            from evalkit.constraints.topic import TOPIC
+
+            found |= {"lambda": self.weight, "topic": TOPIC}
         if self.filter:
             from evalkit.constraints.checking import CHECKS
 

@@ -6,7 +6,7 @@ import pytest
 
 from evalkit.constraints import Condition, Reference, Structure
 from evalkit.constraints.parsing import RuleParser
-from evalkit.constraints.topic import negated, topic
+from evalkit.constraints.topic import negated, topic, wanted
 
 PARSER = RuleParser()
 
@@ -64,7 +64,7 @@ def test_where_nothing_is_left_the_structure_speaks() -> None:
     structure = Structure(
         "negative", ("jacket",), (Condition("colour", ("black",)),), (Condition(None, ("hood",)),)
     )
-    assert topic("no hood", structure) == "jacket black"
+    assert topic("no hood", structure) == "black jacket"
     assert topic("", Structure("general")) == ""
 
 
@@ -100,5 +100,82 @@ def test_where_only_words_of_wishing_are_left_the_structure_speaks() -> None:
         (Condition("colour", ("black",)),),
         reference=Reference("aurion platine", "Aurion"),
     )
-    assert topic("love the aurion platine but can't afford it", structure) == "smartphone black"
-    assert topic("aurion platine alternative", structure) == "smartphone black"
+    assert topic("love the aurion platine but can't afford it", structure) == "black smartphone"
+    assert topic("aurion platine alternative", structure) == "black smartphone"
+
+
+@pytest.mark.parametrize(
+    ("query", "kind", "positive"),
+    [
+        ("i like the kantor k-50 but my limit is 180", "table", "table"),
+        ("replacement for kantor k-50 that doesn't cost 180", "table", "table"),
+        ("not spending 180 on kantor k-50, what's similar", "table", "table"),
+        ("generic kantor k-50", "table", "table"),
+        ("cheap kantor k-50 clone under 180", "table", "table"),
+        ("what tables can i buy instead of kantor k-50 for 180?", "table", "tables"),
+        ("kantor is out of my budget, other garden tables", "table", "garden tables"),
+        ("kantor too expensive, what else is there in tables", "table", "tables"),
+        ("tables without the kantor price tag", "table", "tables"),
+        ("oak table like kantor, not paying 180", "table", "oak table"),
+        ("oak table, half of what kantor costs", "table", "oak table"),
+        ("oak table that won't cost as much as kantor", "table", "oak table"),
+        ("oak table as good as kantor for less money", "table", "oak table"),
+        ("kantor style table for less", "table", "table"),
+        ("affordable table similar to kantor", "table", "table"),
+        ("budget couch instead of kantor", "sofa", "couch"),
+        ("larkfield in-ear headphones alternative", "headphones", "in-ear headphones"),
+    ],
+)
+def test_talk_of_price_and_reference_goes_with_them(query: str, kind: str, positive: str) -> None:
+    brand = "larkfield" if "larkfield" in query else "kantor"
+    name = "kantor k-50" if "k-50" in query else brand
+    structure = Structure("alternative", (kind,), price_max=180.0, reference=Reference(name, brand))
+    assert topic(query, structure) == positive
+
+
+@pytest.mark.parametrize(
+    ("query", "excluded", "kind", "positive"),
+    [
+        ("kettle other than mains powered", "mains", "kettle", "kettle"),
+        ("kettle, not the black one", "black", "kettle", "kettle"),
+        ("kettles by other brands than tavola", "tavola", "kettle", "kettles"),
+        ("do you sell kettles, anything but black", "black", "kettle", "kettles"),
+        ("black doesn't suit me, steel kettle in a different colour", "black", "kettle",
+         "steel kettle"),
+        ("no black suncsreen", "black", "sunscreen", "sunscreen"),
+        ("coat, no black", "black", "jacket", "coat"),
+    ],
+)  # fmt: skip
+def test_talk_of_an_exclusion_goes_with_it(
+    query: str, excluded: str, kind: str, positive: str
+) -> None:
+    structure = Structure("negative", (kind,), excluded=(Condition("x", (excluded,)),))
+    assert topic(query, structure) == positive
+
+
+def test_a_need_keeps_its_own_words() -> None:
+    structure = Structure("knowledge", ("planter",), (Condition("frost_proof", ("yes",)),),
+                          price_max=55.0)  # fmt: skip
+    query = "a balcony at minus ten under 55"
+    assert topic(query, structure) == "balcony at minus ten"
+    assert wanted(query, structure) == "frost proof planter"
+
+
+def test_a_number_for_something_else_than_the_price_stays() -> None:
+    structure = Structure("negative", ("puzzle",), excluded=(Condition("x", ("wood",)),),
+                          price_max=20.0)  # fmt: skip
+    assert topic("puzzle for 3 year olds for 20, no wood", structure) == "puzzle for 3 year olds"
+
+
+def test_every_excluded_brand_goes() -> None:
+    structure = Structure(
+        "negative", ("chocolate",), excluded=(Condition("brand", ("basko", "fattoria lenta")),)
+    )
+    query = "chocolates except basko and fattoria lenta"
+    assert topic(query, structure) == "chocolates"
+    assert negated(query, structure).split() == ["basko", "fattoria", "lenta"]
+
+
+def test_without_a_kind_the_topic_is_what_is_wanted() -> None:
+    structure = Structure("negative", excluded=(Condition(None, ("hood",)),))
+    assert wanted("jacket without a hood", structure) == "jacket"
