@@ -7,9 +7,9 @@ Which rewrites keep what their query asks for? Four answers, and pairs of them:
 - rules: these and `evalkit.rewriting.straying.strays`, which the filter looks at, too.
 - cosine: of query and rewrite, by the untrained default encoder.
 - cosine of topic: of the query's positive part (`evalkit.constraints.topic`) and the rewrite.
-- cosine of topic or structure: the same, or the cosine of the structure's kinds and conditions and
-  the rewrite where that is nearer. It is what `evalkit relevance rewrites --cosine` and the chain
-  take, with the threshold `TOPIC_THRESHOLD`.
+- cosine of structure: of the required values and kinds of the query's structure (its positive part
+  where it has no kind) and the rewrite. It is what `evalkit relevance rewrites --cosine` and the
+  chain take, with the threshold `TOPIC_THRESHOLD`.
 - classifier: a folder of `evalkit train classifier`, at 0.5 and with a threshold that is learnt.
 
 Thresholds are learnt by leaving one query out: the rewrites of a query are judged with the
@@ -58,7 +58,7 @@ LABELS = HERE / "labels" / "rewrites.csv"
 SAMPLE = HERE.parent / "sample_data" / "products.jsonl"
 TYPES = ("knowledge", "negative", "alternative", "general")
 RESAMPLES = 2000
-TAKEN = "cosine of topic or structure"
+TAKEN = "cosine of structure"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evalkit.chunks import open_chunks
+from evalkit.constraints.topic import TOPIC
 from evalkit.engines import open_engine
 from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
@@ -112,6 +113,7 @@ def filter_rewrites(
         command="evalkit relevance rewrites",
         settings={
             "threshold": threshold if model is not None else None,
+            "topic": TOPIC,  # which rules and the cosine look at
             **(settings or {}),
             "reading": {kind: dict(each) for kind, each in (reading or {}).items()},
             "format": format,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from evalkit.retrieval import Encoder
 
 __all__ = [
+    "COSINE",
     "TOPIC_THRESHOLD",
     "RewriteAsker",
     "Scorer",
@@ -42,6 +43,8 @@ to .47 at every cut from .30 to .425, and .37 without one. It is the knowledge q
 (.05 to .28); the other types are much the same at every cut up to .57, so that they need none of
 their own. Cuts above .55 refuse most right rewrites of knowledge queries.
 """
+
+COSINE = 2  # raised when `TopicCosine` may score the same pair otherwise, for manifests
 
 
 class Scorer(Protocol):
@@ -63,10 +66,9 @@ class Scorer(Protocol):
 class TopicCosine:
     """The cosine of what the query wants and the rewrite, from 0 to 1.
 
-    What it wants is said twice, and the nearer one counts: by its positive part, which is the query
-    without what it excludes, its price and its reference, and by the kinds and conditions of its
-    structure. Of "kantor k-30 substitute" no positive part is left that says "sofa"; of "i cannot
-    follow the dialogue" the structure says "soundbar".
+    What it wants is in the words of its structure: the required values and the kinds, or its
+    positive part where no kind is known (`evalkit.constraints.topic.wanted`). "i cannot follow the
+    dialogue" is not near to "soundbar with speech mode", what it wants is.
 
     Attributes:
         encoder: of queries; its vectors have unit length.
@@ -80,36 +82,29 @@ class TopicCosine:
         """Return the cosine of each pair, cut off below 0, float64[n]."""
         if not asked:
             return np.zeros(0)
-        sides = {query: _sides(query) for query in dict.fromkeys(asked)}
-        texts = list(
-            dict.fromkeys((*(text for pair in sides.values() for text in pair), *rewrites))
-        )
+        wanted = {query: _wanted(query) for query in dict.fromkeys(asked)}
+        texts = list(dict.fromkeys((*wanted.values(), *rewrites)))
         place = {text: number for number, text in enumerate(texts)}
         vectors = self.encoder.encode(texts, "query").astype(np.float64)
-        said = vectors[[place[text] for text in rewrites]]
-        wanted = vectors[[[place[text] for text in sides[query]] for query in asked]]
+        one = vectors[[place[wanted[query]] for query in asked]]
+        other = vectors[[place[text] for text in rewrites]]
         # Digits that depend on a batch's other texts are left out.
-        cosine = np.round(np.einsum("isj,ij->is", wanted, said), 4).max(axis=1)
+        cosine = np.round(np.einsum("ij,ij->i", one, other), 4)
         return np.asarray(cosine.clip(0.0, 1.0), dtype=np.float64)
 
     def to_manifest(self, role: str) -> dict[str, Any]:
         """Return what a manifest records of it; the fingerprint covers the encoder's settings."""
-        return {**self.files.to_manifest(role), "fingerprint": self.encoder.fingerprint}
+        return {
+            **self.files.to_manifest(role),
+            "fingerprint": self.encoder.fingerprint,
+            "cosine": COSINE,
+        }
 
 
-def _sides(query: TypedQuery) -> tuple[str, str]:
-    """Return a query's positive part, and what its structure wants or else that part again."""
-    from evalkit.constraints.topic import topic
+def _wanted(query: TypedQuery) -> str:
+    from evalkit.constraints.topic import wanted
 
-    structure = query.structure
-    words = list(structure.kinds)
-    for condition in structure.required:
-        if condition.attribute and (not condition.values or "yes" in condition.values):
-            words.append(condition.attribute.replace("_", " "))
-        else:
-            words += [value for value in condition.values if value != "no"]
-    positive = topic(query.query, structure)
-    return positive, " ".join(words) or positive
+    return wanted(query.query, query.structure)
 
 
 def open_topic_cosine(
