@@ -15,6 +15,7 @@ from evalkit.errors import ModelError, SettingsError
 from evalkit.knowledge import build_graph, read_catalogue
 from evalkit.llm import Answer
 from evalkit.synthesis import QuerySettings, synthesize_queries
+from evalkit.synthesis.queries_facts import Facts
 from evalkit.synthesis.queries_llm import LanguageModelSource
 
 if TYPE_CHECKING:
@@ -101,6 +102,17 @@ def test_a_reference_is_found_in_the_catalogue(tmp_path: Path) -> None:
         Reference("lux", "Lux"),
     ]
     assert source.dropped() == {"a reference that the catalogue has not": 1}
+
+
+def test_no_alternative_of_a_spare_part_is_used(tmp_path: Path) -> None:
+    products = write_jackets(tmp_path)
+    products.write_text(products.read_text().replace('"kind": "jacket"', '"kind": "spare part"'))
+    catalogue = read_catalogue(products, duckdb.connect())
+    asked = said("like lux for less", "alternative", kind="spare part", reference="lux")
+    writer = Writer({"alternative": {"queries": [asked]}})
+    source = LanguageModelSource(Facts(catalogue), build_graph(catalogue), writer, wanted=3)
+    assert list(source.queries({"alternative": 4}, seed=0)) == []
+    assert source.dropped() == {"an alternative of a kind that must fit something": 1}
 
 
 @pytest.mark.parametrize(
