@@ -17,12 +17,15 @@ from evalkit.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from evalkit.tables import Kind
+
     Write = Callable[..., str]
     WritePage = Callable[[Mapping[str, Any], str], None]
 
 __all__ = [
     "check_output_folder",
     "check_outputs",
+    "check_tables",
     "color",
     "emit",
     "emit_document",
@@ -128,6 +131,24 @@ def check_outputs(*paths: str | None, make_folders: bool = False) -> None:
         if make_folders:
             make_folder_of(path)
         check_target(path)
+
+
+def check_tables(kind: Kind, *paths: str | None, format: str | None = None) -> None:  # noqa: A002
+    """Refuse tables whose format cannot be told, before any work.
+
+    Args:
+        kind: what the tables are.
+        paths: where they are to be written; None where one was not asked for.
+        format: what `--output-format` said.
+
+    Raises:
+        SettingsError: no format has such a name, or none such fits the kind.
+    """
+    from evalkit.tables.writers import choose_format
+
+    for path in paths:
+        if path is not None:
+            choose_format(kind, path, format)
 
 
 def check_output_folder(folder: str, *inside: str) -> None:

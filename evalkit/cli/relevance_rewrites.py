@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.llm_options import language_model_options, open_model
-from evalkit.cli.output import check_outputs
+from evalkit.cli.output import check_outputs, check_tables
 from evalkit.cli.table_options import (
     FORMATS,
     catalogue_options,
@@ -82,6 +82,7 @@ def rewrites(**chosen: Any) -> None:
         raise SettingsError("--model is the encoder of --cosine.")
     if chosen["threshold"] is not None and chosen["precision"] is not None:
         raise SettingsError("Give --threshold or --precision, not both.")
+    check_tables("rewrites", chosen["output"], format=chosen["output_format"])
     check_outputs(chosen["output"], make_folders=True)
     model, models, threshold = _scorer(chosen)
     names = column_names(chosen["maps"])

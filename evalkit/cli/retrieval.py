@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from evalkit.cli.output import check_output_folder, check_outputs
+from evalkit.cli.output import check_output_folder, check_outputs, check_tables
 from evalkit.cli.table_options import (
     FORMATS,
     catalogue_options,
@@ -171,6 +171,7 @@ def retrieve(**chosen: Any) -> None:
     """
     from evalkit.retrieval import EncoderSettings, retrieve_run
 
+    check_tables("run", chosen["output"], format=chosen["output_format"])
     check_outputs(chosen["output"], make_folders=True)
     retrieve_run(
         chosen["queries"],
@@ -237,6 +238,7 @@ def fuse(**chosen: Any) -> None:
     """Fuse two or more runs, of any format, into one."""
     from evalkit.retrieval import fuse_runs
 
+    check_tables("run", chosen["output"], format=chosen["output_format"])
     check_outputs(chosen["output"], make_folders=True)
     fuse_runs(
         chosen["runs"],

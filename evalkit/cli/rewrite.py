@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from evalkit.cli.llm_options import language_model_options, open_model
-from evalkit.cli.output import check_outputs
+from evalkit.cli.output import check_outputs, check_tables
 from evalkit.cli.table_options import (
     FORMATS,
     catalogue_options,
@@ -59,6 +59,7 @@ def rewrite(**chosen: Any) -> None:
     from evalkit.cli.options import column_names
     from evalkit.rewriting.rewriting import RewriteSettings, rewrite_queries
 
+    check_tables("rewrites", chosen["output"], format=chosen["output_format"])
     check_outputs(chosen["output"], make_folders=True)
     name, model = _rewriter(chosen)
     rewrite_queries(

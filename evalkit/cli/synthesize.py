@@ -8,7 +8,7 @@ import click
 
 from evalkit.cli.lazy import LazyGroup
 from evalkit.cli.llm_options import language_model_options, open_model
-from evalkit.cli.output import check_outputs
+from evalkit.cli.output import check_outputs, check_tables
 from evalkit.cli.table_options import (
     FORMATS,
     catalogue_options,
@@ -104,6 +104,7 @@ def queries(**chosen: Any) -> None:
     from evalkit.constraints import QUERY_TYPES
     from evalkit.synthesis.queries import QuerySettings, SourceName, synthesize_queries
 
+    check_tables("queries", chosen["output"], format=chosen["output_format"])
     check_outputs(chosen["output"], chosen["report"], make_folders=True)
     usual: tuple[SourceName, ...] = ("templates", "graph")
     if chosen["llm"]:

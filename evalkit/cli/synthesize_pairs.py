@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from evalkit.cli.output import check_output_folder, check_outputs
+from evalkit.cli.output import check_output_folder, check_outputs, check_tables
 from evalkit.cli.table_options import (
     catalogue_options,
     fields_option,
@@ -162,6 +162,7 @@ def pairs(**chosen: Any) -> None:
         raise SettingsError("--card shows what was dropped and why; name --candidates too.")
     if chosen["card"] is not None and not chosen["card"].endswith((".html", ".md")):
         raise SettingsError(f"--card {chosen['card']}: name it .html or .md.")
+    check_tables("pairs", chosen["output"], chosen["candidates"])
     check_outputs(chosen["output"], chosen["candidates"], chosen["card"], make_folders=True)
     synthesize_pairs(
         chosen["queries"],

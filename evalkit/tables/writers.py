@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-__all__ = ["write"]
+__all__ = ["choose_format", "write"]
 
 _BLOCK = 1 << 20
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT",
@@ -76,7 +76,7 @@ def write(
     import duckdb
 
     name = os.fspath(path)
-    known = _choose_format(kind, name, format)
+    known = choose_format(kind, name, format)
     target = "-" if name == "-" else os.path.realpath(name)
     if target != "-" and os.path.isdir(target):
         raise InputError(name, [Problem("is a folder")], remedy="Name a file.")
@@ -113,7 +113,12 @@ def write(
         ) from error
 
 
-def _choose_format(kind: Kind, path: str, asked: str | None) -> Format:
+def choose_format(kind: Kind, path: str, asked: str | None) -> Format:
+    """Return the format that a table would be written in: the one asked for, else by the name.
+
+    Raises:
+        SettingsError: the format cannot be told or does not fit the kind.
+    """
     if kind not in KINDS:
         raise SettingsError(f"Unknown kind of table {kind!r}; use one of {', '.join(KINDS)}.")
     known = format_of_name(path) if asked is None else asked

@@ -75,6 +75,34 @@ def test_an_output_that_is_read_is_refused_and_stays_as_it_was(name: str, here: 
     assert (here / precious).read_bytes() == before
 
 
+WRITERS = {
+    "synthesize queries": "--products products.csv",
+    "synthesize pairs": "--queries queries.csv --rewrites rewrites.csv --products products.csv "
+    "--index i --classifier c",
+    "rewrite": "--queries queries.csv --products products.csv",
+    "parse queries": "--queries queries.csv",
+    "relevance rewrites": "--rewrites rewrites.csv --queries queries.csv --rules-only",
+    "retrieve": "--queries queries.csv --index i",
+    "fuse": "run.csv run.csv",
+    "judge": "--run run.csv --queries queries.csv --products products.csv --classifier c",
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_table_whose_format_cannot_be_told_is_refused_before_any_work(
+    name: str, here: Path
+) -> None:
+    before = sorted(here.iterdir())
+    message = refused(name, f"{WRITERS[name]} -o new/made.xyz")
+    assert "new/made.xyz: the name does not tell the format" in message
+    assert sorted(here.iterdir()) == before
+
+
+def test_a_format_that_does_not_hold_the_table_is_refused_before_any_work(here: Path) -> None:
+    message = refused("rewrite", f"{WRITERS['rewrite']} -o made.csv --output-format trec")
+    assert message == "TREC files hold runs and judgments, not rewrites."
+
+
 def test_another_name_of_the_same_file_is_refused_too(here: Path) -> None:
     (here / "link.csv").symlink_to(here / "products.csv")
     message = refused("synthesize queries", "--products products.csv -o link.csv")
