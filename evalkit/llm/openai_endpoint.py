@@ -302,7 +302,7 @@ class _Round:
         """Stop everything when a server has not been heard of for several texts."""
         self.silent = self.silent + 1 if failure.silent else 0
         if self.silent >= self.settings.give_up_after and not self.stopped:
-            self.stopped = f"not sent, since the server does not answer ({failure.reason})"
+            self.stopped = f"not sent, since the server does not answer: {failure.reason}"
 
     async def reserve(self, limit: Usage) -> bool:
         async with self.settled:
@@ -332,7 +332,7 @@ class _Round:
                 content = response.content
         except (TimeoutError, openai.APITimeoutError) as error:
             raise Failure(
-                f"no answer within {seconds:.3g} s",
+                f"no answer from {self.endpoint.base_url} within {seconds:.3g} s",
                 again=True,
                 billed=_was_sent(error),
                 silent=True,
@@ -340,7 +340,7 @@ class _Round:
         except openai.APIConnectionError as error:
             cause = type(error.__cause__).__name__ if error.__cause__ else "connection"
             raise Failure(
-                f"no connection, or a broken one ({cause})",
+                f"no connection to {self.endpoint.base_url}, or a broken one ({cause})",
                 again=True,
                 billed=_was_sent(error),
                 silent=True,

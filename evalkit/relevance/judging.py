@@ -22,7 +22,7 @@ import numpy as np
 
 from evalkit.chunks import open_chunks
 from evalkit.engines import open_engine
-from evalkit.errors import InputError, Problem, SettingsError
+from evalkit.errors import InputError, ModelError, Problem, SettingsError
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
 from evalkit.relevance.pair_texts import join_texts
@@ -164,7 +164,8 @@ def judge_results(
         fields: columns that make a product's text; None takes the usual ones.
         constraints: let the catalogue overrule the judge where a structure decides.
         catalogue_settings: YAML of what is special about the catalogue.
-        settings: what else about the judge can change its grades, for the manifest.
+        settings: what else about the judge can change its grades, for the manifest; `good` is
+            the smallest grade that its probability calls good, which `relevance agreement` reads.
         reading: keyword arguments of `evalkit.tables.read` by kind of table.
         format: of the judgments.
         force: judge again in any case.
@@ -236,7 +237,11 @@ def judge_results(
                 part = table.slice(start, _CHUNK)
                 told = _Told(moved)
                 make = partial(judge_pairs_of, judge, part, ruling, told)
-                parts.append(chunks.get(number, make))
+                try:
+                    parts.append(chunks.get(number, make))
+                except ModelError as error:
+                    place = f"{start + 1:,} to {start + part.num_rows:,} of {table.num_rows:,}"
+                    raise ModelError(f"Pairs {place}: {error}") from error
                 moved(part.num_rows - told.count)
         judged = pa.concat_tables(parts, promote_options="permissive")
         kept = judged.filter(judged.column("grade").is_valid())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.chunks import open_chunks
 from evalkit.constraints import QUERY_TYPES, TypedQuery, read_typed_queries
 from evalkit.engines import open_engine
-from evalkit.errors import SettingsError
+from evalkit.errors import ModelError, SettingsError
 from evalkit.knowledge import CatalogueFiles
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
@@ -141,7 +141,11 @@ def rewrite_queries(
         with progress_bar(len(asked), "Rewriting", "queries") as moved:
             for number, start in enumerate(range(0, len(asked), size)):
                 some = asked[start : start + size]
-                part = chunks.get(number, partial(_chunk, rewriter, some, chosen.n))
+                try:
+                    part = chunks.get(number, partial(_chunk, rewriter, some, chosen.n))
+                except ModelError as error:
+                    place = f"{start + 1:,} to {start + len(some):,} of {len(asked):,}"
+                    raise ModelError(f"Queries {place}: {error}") from error
                 counts.update(json.loads((part.schema.metadata or {}).get(b"counts", b"{}")))
                 parts.append(part.replace_schema_metadata(None))
                 moved(len(some))

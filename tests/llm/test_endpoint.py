@@ -177,7 +177,7 @@ def test_a_server_that_never_ends_is_given_up_in_time(opened: Opened, action: Ac
         [answer] = opened(server.url, timeout=0.4, attempts=2).generate(ask("question 0"))
         assert time.monotonic() - started < 3
     assert server.requests == 2
-    assert answer.error == "no answer within 0.4 s (2 times)"
+    assert answer.error == f"no answer from {server.url} within 0.4 s (2 times)"
 
 
 def test_no_call_takes_longer_than_its_total_timeout(opened: Opened) -> None:
@@ -201,6 +201,7 @@ def test_a_server_that_is_not_there_is_given_up_for_all(opened: Opened) -> None:
     answers = model.generate(ask(*QUESTIONS))
     assert all(answer.error for answer in answers)
     assert answers[-1].error.startswith("not sent, since the server does not answer")
+    assert all(url in answer.error for answer in answers)
     assert model.counts.requests <= 8
 
 

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from evalkit.constraints import Condition, Structure
-from evalkit.errors import InputError, SettingsError
+from evalkit.errors import InputError, ModelError, SettingsError
+from evalkit.llm.openai_endpoint import EndpointSettings, open_endpoint
 from evalkit.manifest import read_manifest
 from evalkit.rewriting import RewriteSettings, rewrite_queries
 from evalkit.rewriting import rewriting as stage
@@ -219,3 +220,20 @@ def test_the_command_refuses_what_does_not_fit(
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_server_that_is_not_there_is_named_and_how_many_queries_there_are(tmp_path: Path) -> None:
+    asked = [{"query_id": f"q{place:02}", "query": "glass kettle"} for place in range(20)]
+    address = "http://127.0.0.1:9/v1"
+    with pytest.raises(ModelError) as caught:
+        rewrite_queries(
+            write_queries(tmp_path, asked),
+            write_shop(tmp_path),
+            tmp_path / "rewrites.csv",
+            RewriteSettings(rewriter="llm:x", n=2),
+            language_model=open_endpoint(
+                "x", base_url=address, settings=EndpointSettings(attempts=1)
+            ),
+        )
+    assert str(caught.value).startswith("Queries 1 to 16 of 20: 16 of 16 queries got no answer")
+    assert address in str(caught.value)
