@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evalkit.cli.llm_options import language_model_options, open_model
-from evalkit.cli.output import check_outputs
+from evalkit.cli.output import check_outputs, check_tables
 from evalkit.cli.table_options import (
     FORMATS,
     columns_option,
@@ -93,6 +93,7 @@ def judge(**chosen: Any) -> None:
 
     if (chosen["classifier"] is None) == (chosen["llm"] is None):
         raise SettingsError("Give one judge: --classifier or --llm.")
+    check_tables("judgments", chosen["output"], format=chosen["output_format"])
     check_outputs(chosen["output"], make_folders=True)
     who, fields, settings = _classifier(chosen) if chosen["classifier"] else _language_model(chosen)
     names = column_names(chosen["maps"])
@@ -131,7 +132,7 @@ def _classifier(chosen: dict[str, Any]) -> tuple[Judge, Any, dict[str, Any]]:
     if chosen["precision"] is not None:
         threshold = opened.threshold(chosen["precision"])
     who = ClassifierJudge(opened, threshold, chosen["name"])
-    return who, opened.fields, {"threshold": threshold}
+    return who, opened.fields, {"threshold": threshold, "good": opened.good}
 
 
 def _language_model(chosen: dict[str, Any]) -> tuple[Judge, Any, dict[str, Any]]:

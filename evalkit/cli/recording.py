@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from evalkit.manifest import Manifest
     from evalkit.store import Store
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "called_as",
     "judge_of",
     "keep",
+    "manifest_of",
     "record_options",
     "recording",
     "recording_if",
@@ -228,17 +230,23 @@ def judge_of(
     Returns:
         The name, and the fingerprint of the model, each None where that is not known.
     """
+    manifest = manifest_of(judgments, fingerprint)
+    if manifest is None or not manifest.models:
+        return given, None
+    model = manifest.models[0]
+    return model.get("id") if given is None else given, model.get("fingerprint")
+
+
+def manifest_of(judgments: str, fingerprint: str) -> Manifest | None:
+    """Return the manifest beside judgments, where it is one of evalkit's and of these bytes."""
     from evalkit.manifest import manifest_path, read_manifest
 
     path = Path(judgments)
     if judgments == "-" or not manifest_path(path).is_file():
-        return given, None
+        return None
     try:
         manifest = read_manifest(path)
     except InputError:
-        return given, None
+        return None
     written = manifest.outputs.get(path.name, {}).get("fingerprint")
-    if written != fingerprint or not manifest.models:
-        return given, None
-    model = manifest.models[0]
-    return model.get("id") if given is None else given, model.get("fingerprint")
+    return manifest if written == fingerprint else None

@@ -9,7 +9,7 @@ import click
 from evalkit.cli.lazy import LazyGroup
 from evalkit.cli.options import column_names, map_option, memory_option, one_grade_option, words
 from evalkit.cli.output import check_outputs, emit_document, output_form, output_options
-from evalkit.cli.recording import called_as, judge_of
+from evalkit.cli.recording import called_as, judge_of, manifest_of
 from evalkit.cli.scoring_options import without_pandas
 from evalkit.errors import SettingsError
 
@@ -46,8 +46,8 @@ def relevance() -> None:
 @click.option("--queries", metavar="FILE", help="The query set; other queries are left out.")
 @click.option("--by", metavar="COLUMN,COLUMN", help="Segment by columns of the queries.")
 @click.option("--products", metavar="FILE", help="The catalogue, for titles.")
-@click.option("--good", type=float, default=1.0, show_default=True,
-              help="Smallest grade that is good.")  # fmt: skip
+@click.option("--good", type=float, metavar="GRADE",
+              help="Smallest grade that is good (default: the classifier's, else 1).")  # fmt: skip
 @click.option("--good-labels", metavar="E,S", help="Labels that are good, for text grades.")
 @click.option("--judge-good", type=float, metavar="GRADE",
               help="Smallest grade of the judge that is good (default: as --good).")  # fmt: skip
@@ -83,10 +83,12 @@ def agreement(
 
     Prints, overall and by segment, how often they agree on what is good, precision, recall and
     Cohen's kappa with intervals over queries, what always saying the same would reach, and whether
-    the judge's probabilities are what they say. Exit code 2 on bad input or settings.
+    the judge's probabilities are what they say. Those are of being good as the judge's manifest
+    has it; with another --good they are left out. Exit code 2 on bad input or settings.
     """
     from evalkit.engines import open_engine
     from evalkit.relevance.agreement import agreement_document
+    from evalkit.reports.judge_agreement.findings import agreement_findings
     from evalkit.tables import read
 
     form = output_form(form, output, page="agreement.html")
@@ -105,6 +107,7 @@ def agreement(
             else read(kind, path, connection, mapping=names.mapping(kind))  # type: ignore[arg-type]
             for kind, path in paths.items()
         }
+        manifest = manifest_of(judged, judgments.fingerprint)
         document = agreement_document(
             connection,
             judgments,
@@ -113,6 +116,7 @@ def agreement(
             others["products"],
             judge=judge_of(judged, judgments.fingerprint, given["judge_name"]),
             good_labels=tuple(words(given["good_labels"])) or None,
+            probability_good=None if manifest is None else manifest.settings.get("good"),
             by=words(given["by"]),
             **{
                 name: given[name]
@@ -121,6 +125,8 @@ def agreement(
             },
         )  # fmt: skip
     _print({**document, "command": called_as()}, form, output)
+    if form == "html":
+        click.echo(agreement_findings(document)[0], err=True)
 
 
 def _print(document: dict[str, Any], form: str, output: str | None) -> None:

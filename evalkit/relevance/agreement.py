@@ -37,6 +37,8 @@ def agreement_document(
     aggregate: Any = None,
     judge: tuple[str | None, str | None] = (None, None),
     classifier: str | None = None,
+    probability_good: float | None = None,
+    good: float | None = None,
     **settings: Any,
 ) -> dict[str, Any]:
     """Compare a judge with people.
@@ -52,7 +54,10 @@ def agreement_document(
         aggregate: how several annotators' grades become one.
         judge: name of who judged, and the fingerprint of the model, where they are known.
         classifier: folder of the classifier that judged, for its own reliability curve.
-        **settings: keywords of `metrics.judge_agreement`.
+        probability_good: the smallest grade that the probabilities call good; None where that
+            is not known, or is the classifier's.
+        good: the smallest grade that is good; None is that of the probabilities, else 1.
+        **settings: further keywords of `metrics.judge_agreement`.
 
     Returns:
         The document of kind `agreement`, ready for JSON.
@@ -67,6 +72,11 @@ def agreement_document(
     from metrics import MetricsError, judge_agreement, one_grade
 
     own = None if classifier is None else classifier_reliability(classifier)
+    told = probability_good if own is None or probability_good is not None else own["good"]
+    if good is None:
+        good = 1.0 if told is None else told
+    asked = settings.get("judge_good")
+    other = told is not None and told != (good if asked is None else asked)
     frames = []
     for table, chosen, option in (
         (judgments, source, "source"),
@@ -78,7 +88,7 @@ def agreement_document(
             setting = option if error.setting == "source" else error.setting
             raise _refusal(error, setting, table.path) from error
     judged = nw.from_native(frames[0])
-    probabilities = _probabilities(connection, judgments, source)
+    probabilities = None if other else _probabilities(connection, judgments, source)
     if probabilities is not None:
         keys = ["query_id", "product_id"]
         judged = judged.join(nw.from_native(probabilities), on=keys, how="left")
@@ -88,11 +98,21 @@ def agreement_document(
             frames[1],
             None if queries is None else queries.relation,
             check=False,
+            good=good,
             **settings,
         ).to_dict()
     except MetricsError as error:
         raise _refusal(error, error.setting) from error
     warnings = list(found["warnings"])
+    if other and (own is not None or "probability" in judgments.columns):
+        own = None
+        option = "--good" if asked is None else "--judge-good"
+        warnings.insert(
+            0,
+            f"The judge's probabilities are of a grade of {told:g} or more, not of "
+            f"{good if asked is None else asked:g}: no Brier score, ECE and reliability curve; "
+            f"{option} {told:g} has them.",
+        )
     if own is not None and judge[1] is not None and _other_classifier(str(classifier), judge[1]):
         warnings.insert(
             0,
@@ -133,8 +153,8 @@ def classifier_reliability(folder: str) -> dict[str, Any]:
     """Read a classifier's reliability on the pairs that were held out of its training.
 
     Returns:
-        `path`, and of the calibrated probabilities `pairs`, `brier`, `brier_base`, `ece` and
-        `bins`, as `metrics.Reliability` has them.
+        `path`, `good` (None where it is not written down), and of the calibrated probabilities
+        `pairs`, `brier`, `brier_base`, `ece` and `bins`, as `metrics.Reliability` has them.
 
     Raises:
         ModelError: it is not a classifier's folder, or its calibration has no such figures.
@@ -146,9 +166,11 @@ def classifier_reliability(folder: str) -> dict[str, Any]:
             "evalkit train classifier."
         )
     try:
-        found = json.loads(file.read_text("utf-8"))["reliability"]["after"]
+        document = json.loads(file.read_text("utf-8"))
+        found = document["reliability"]["after"]
         names = ("pairs", "brier", "brier_base", "ece")
         figures = {name: float(found[name]) for name in names}
+        good = None if document.get("good") is None else float(document["good"])
         bins = [
             {name: float(each[name]) for name in ("low", "high", "pairs", "probability", "good")}
             for each in found["bins"]
@@ -158,7 +180,7 @@ def classifier_reliability(folder: str) -> dict[str, Any]:
             f"{file} holds no reliability curve ({error}); train the classifier again, or leave "
             "--classifier out."
         ) from error
-    return {"path": folder, **figures, "bins": bins}
+    return {"path": folder, "good": good, **figures, "bins": bins}
 
 
 def _other_classifier(folder: str, fingerprint: str) -> bool:

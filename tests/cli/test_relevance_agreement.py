@@ -112,6 +112,45 @@ def test_the_judge_is_named_by_its_manifest_or_by_hand(run: Run) -> None:
     assert (named["name"], named["model"]) == ("shop v2", "sha256:a")
 
 
+def manifest(good: float) -> None:
+    model = {"role": "relevance", "id": "classifier:tiny", "fingerprint": "sha256:a"}
+    Manifest(command="evalkit judge", settings={"good": good}, inputs=(), models=(model,)).write(
+        Path("judge.csv"), started=time.monotonic()
+    )
+
+
+def test_what_the_probability_calls_good_is_good_unless_said_otherwise(
+    run: Run, evalkit: Run
+) -> None:
+    manifest(2.0)
+    files = ("--judge", "judge.csv", "--human", "human.csv")
+    plain = evalkit("relevance", "agreement", *files, *JSON).document()
+    assert plain["settings"]["good"] == 2
+    assert plain["results"] == run(*JSON).document()["results"]
+    assert plain["reliability"]["pairs"] == 16
+
+
+def test_probabilities_of_another_good_are_left_out_with_one_warning(run: Run) -> None:
+    classifier("own")
+    manifest(1.0)
+    found = run(*JSON, "--classifier", "own").document()
+    assert (found["reliability"], found["classifier"]) == (None, None)
+    assert found["results"][0]["brier"] is None
+    assert found["results"][0]["both_good"] == 6
+    said = [text for text in found["warnings"] if "probabilities" in text]
+    assert said == [
+        "The judge's probabilities are of a grade of 1 or more, not of 2: no Brier score, ECE and "
+        "reliability curve; --good 1 has them."
+    ]
+    assert run(*JSON, "--judge-good", "1").document()["reliability"]["pairs"] == 16
+
+
+def test_the_conclusion_of_a_page_is_said_in_the_terminal(run: Run) -> None:
+    said = run("-o", "page.html").err
+    assert "Judge and people agree on 81.2% of the pairs" in said
+    assert "Wrote page.html" in said
+
+
 def test_differences_carry_texts_and_the_surest_come_first(run: Run) -> None:
     found = run(*BY, "--products", "products.jsonl", *JSON).document()["differences"]
     assert [(pair["query_id"], pair["product_id"], pair["probability"]) for pair in found] == [

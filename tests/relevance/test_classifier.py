@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from tiny_classifier import save_classifier, write_shop
 
+from evalkit.cli import cli
 from evalkit.errors import InputError, ModelError, SettingsError
 from evalkit.manifest import read_manifest
 from evalkit.relevance import judge_identity, open_classifier
@@ -157,6 +160,25 @@ def test_each_pair_of_several_runs_is_judged_once_to_the_depth(
     assert (model["role"], model["fingerprint"]) == ("relevance", judge.classifier.fingerprint)
 
 
+def test_agreement_takes_for_good_what_the_judging_classifier_does(
+    folder: Path, tmp_path: Path
+) -> None:
+    shop, strict, out = write_shop(tmp_path), tmp_path / "strict", tmp_path / "judgments.csv"
+    shutil.copytree(folder, strict)
+    document = json.loads((strict / "calibration.json").read_text("utf-8"))
+    (strict / "calibration.json").write_text(json.dumps({**document, "good": 2.0}), "utf-8")
+    command = ["judge", "--run", shop["run"], "--queries", shop["queries"], "--products",
+               shop["products"], "--classifier", strict, "-o", out]  # fmt: skip
+    assert CliRunner().invoke(cli, [*map(str, command)], catch_exceptions=False).exit_code == 0
+    human = tmp_path / "human.csv"
+    human.write_text(out.read_text("utf-8"), "utf-8")
+    compare = ["relevance", "agreement", "--judge", out, "--human", human, "--format", "json"]
+    found = CliRunner().invoke(cli, [*map(str, compare)], catch_exceptions=False)
+    document = json.loads(found.stdout)
+    assert document["settings"]["good"] == 2
+    assert document["reliability"] is not None
+
+
 def test_the_catalogue_overrules_the_judge_where_it_decides(folder: Path, tmp_path: Path) -> None:
     shop = write_shop(tmp_path)
     judge = ClassifierJudge(open_classifier(folder), threshold=0.0)  # everything is good
@@ -203,7 +225,7 @@ def test_a_killed_judge_goes_on_and_writes_the_same_bytes(
     def judge(out: Path) -> None:
         judge_results(
             out, ClassifierJudge(open_classifier(folder)), shop["queries"], shop["products"],
-            runs=[shop["run"]], at=100, fields=["title"], settings={"threshold": 0.5},
+            runs=[shop["run"]], at=100, fields=["title"], settings={"threshold": 0.5, "good": 1.0},
         )  # fmt: skip
 
     words = [str(Path(sys.executable).parent / "evalkit"), "judge", "--at", "100"]
