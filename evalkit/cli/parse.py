@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from evalkit.cli.llm_options import language_model_options, open_model
-from evalkit.cli.output import check_outputs
+from evalkit.cli.output import check_outputs, check_tables
 from evalkit.cli.table_options import (
     FORMATS,
     catalogue_options,
@@ -58,7 +58,8 @@ def queries(**chosen: Any) -> None:
     A query that excludes something is negative; else one that names a brand or product to be like
     or cheaper than is alternative; else one that states a need is knowledge; the rest is general.
     The structure is JSON: kinds, required and excluded conditions, price limits, reference and
-    need. Without --products only general words of shops are known.
+    need. Without --products only general words of shops are known. Columns may have other usual
+    names: qid or id for query_id, query_text or text for query; --map names any other.
     """
     from evalkit.cli.options import column_names
     from evalkit.constraints.parsing_stage import parse_queries
@@ -72,6 +73,7 @@ def queries(**chosen: Any) -> None:
                 raise SettingsError(f"{option} says something about a catalogue; name --products.")
     if (chosen["method"] == "llm") != (chosen["llm"] is not None):
         raise SettingsError("--parser llm and --llm MODEL belong together.")
+    check_tables("queries", chosen["output"], format=chosen["output_format"])
     check_outputs(chosen["output"], make_folders=True)
     files = None
     if chosen["products"] is not None:
