@@ -113,8 +113,9 @@ def classifier(**chosen: Any) -> None:
     From graded pairs of query and product (--judgments), from labelled rewrites (--rewrites), or
     from rewrites whose label follows from how they were made (--pairs rewrites, which
     --settings, --triples and --n are for). The folder holds a cross-encoder (safetensors), its
-    calibration with thresholds and held-out figures, and a manifest. A classifier that is up to
-    date is not trained again.
+    calibration with thresholds and held-out figures, and a manifest; the page of `evalkit relevance
+    agreement --classifier` plots the reliability. A classifier that is up to date is not trained
+    again.
     """
     from evalkit.cli.options import column_names, gains
     from evalkit.errors import SettingsError

@@ -297,7 +297,14 @@ def _train(
         document = _fit_and_write(
             folder, base, learned, heldout, settings, made, str(chosen["use"])
         )
-        return Trained(counts, _worth(document), _thresholds(document), made.rows, made.warnings)
+        notes = _thresholds(document)
+        if chosen["use"] == "products":
+            notes = (
+                *notes,
+                f"The page of evalkit relevance agreement --classifier {output} plots the "
+                "reliability on held-out pairs.",
+            )
+        return Trained(counts, _worth(document), notes, made.rows, made.warnings)
 
     return fill_model_folder(output, wanted, train, force=how.get("force", False))
 
