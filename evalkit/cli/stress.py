@@ -71,7 +71,19 @@ _LEGEND = (
     type=click.FloatRange(0, 1),
     help="Probability from which it agrees; its own for a precision of 0.9 otherwise.",
 )
-@click.option("--rewrite-classifier", type=click.Path(), help="Folder of one of rewrites.")
+@click.option(
+    "--cosine",
+    is_flag=True,
+    help="Filter rewrites by rules and the cosine, as evalkit relevance rewrites does.",
+)
+@click.option(
+    "--model", help="Folder or hub id of the encoder of --cosine; all-MiniLM-L6-v2 otherwise."
+)
+@click.option(
+    "--rewrite-classifier",
+    type=click.Path(),
+    help="Folder of one of rewrites, which filters them instead of the cosine.",
+)
 @click.option("--pairs", type=click.Path(), help="Training pairs that there are already.")
 @click.option(
     "--only",
@@ -141,7 +153,7 @@ def stress(form: str | None, output: str | None, **chosen: Any) -> None:
             settings=chosen["catalogue_settings"],
             reading=reading_of(column_names(chosen["maps"]), *kinds),
             **{name: chosen[name] for name in (*kinds, "indexes", "classifier",
-                                               "rewrite_classifier", "triples")},
+                                               "rewrite_classifier", "cosine", "model", "triples")},
         ),
         StressSettings(
             only=tuple(chosen["only"] or ()),

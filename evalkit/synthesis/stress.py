@@ -82,18 +82,14 @@ def stress(
         SettingsError: settings that do not fit.
         ModelError: a model or an index cannot be opened.
     """
+    from evalkit.constraints.topic import TOPIC
     from evalkit.relevance import open_classifier
-    from evalkit.relevance.rewrite_scorers import TrainedScorer
 
     chosen = settings or StressSettings()
     names = [name for name in PERTURBATIONS if not chosen.only or name in chosen.only]
     inputs = files.inputs()
     judge = open_classifier(files.classifier, use="products") if files.classifier else None
-    of_rewrites = (
-        open_classifier(files.rewrite_classifier, use="rewrites")
-        if files.rewrite_classifier
-        else None
-    )
+    filtering = _filtering(files, chosen)
     with ExitStack() as stack:
         connection = stack.enter_context(open_engine(memory_limit, threads))
         place = Path(
@@ -103,11 +99,14 @@ def stress(
         )
         place.mkdir(parents=True, exist_ok=True)
         shop = _Setting(files, chosen, place, connection, judge)
-        material = _material(shop, TrainedScorer(of_rewrites) if of_rewrites else None)
-        models = [each.to_manifest("relevance") for each in (judge, of_rewrites) if each]
+        material = _material(shop, filtering)
+        models = [judge.to_manifest("relevance")] if judge else []
+        models += filtering.models
         known = {key: value for key, value in asdict(chosen).items() if key != "only"}
         known |= {
             "threshold": shop.threshold,
+            "rewrite_threshold": filtering.threshold,
+            "topic": TOPIC,
             "reading": {kind: dict(each) for kind, each in files.reading.items()},
             "indexes": {
                 name: retriever.manifest.outputs
@@ -173,7 +172,35 @@ class _Setting:
         return Knowledge(read_settings(self.files.settings), known)
 
 
-def _material(shop: _Setting, scorer: Scorer | None) -> Material:
+@dataclass(frozen=True)
+class _Filtering:
+    """What scores rewrites after the rules: it, its threshold, its name and its manifest entry."""
+
+    scorer: Scorer | None = None
+    threshold: float = 0.5
+    name: str = "classifier"
+    models: Sequence[dict[str, Any]] = ()
+
+
+def _filtering(files: StressFiles, chosen: StressSettings) -> _Filtering:
+    from evalkit.relevance.rewrite_scorers import TOPIC_THRESHOLD, TrainedScorer, open_topic_cosine
+
+    given = chosen.rewrite_threshold
+    if files.cosine:
+        cosine = open_topic_cosine(files.model)
+        threshold = TOPIC_THRESHOLD if given is None else given
+        return _Filtering(cosine, threshold, "cosine", (cosine.to_manifest("relevance"),))
+    if files.rewrite_classifier:
+        from evalkit.relevance import open_classifier
+
+        opened = open_classifier(files.rewrite_classifier, use="rewrites")
+        threshold = 0.5 if given is None else given
+        entry = opened.to_manifest("relevance")
+        return _Filtering(TrainedScorer(opened), threshold, models=(entry,))
+    return _Filtering()
+
+
+def _material(shop: _Setting, filtering: _Filtering) -> Material:
     """Read everything that is put under stress."""
     from evalkit.rewriting import open_rewriter, read_typed_queries
 
@@ -215,8 +242,8 @@ def _material(shop: _Setting, scorer: Scorer | None) -> Material:
         )
     brands = sorted({brand for brand in view.catalogue.brands if brand})
     return Material(
-        typed, rewrites, view, truth, Others(tuple(brands), view.catalogue.kinds), scorer,
-        chosen.rewrite_threshold, chosen.at, chosen.rate, chosen.seed,
+        typed, rewrites, view, truth, Others(tuple(brands), view.catalogue.kinds),
+        filtering.scorer, filtering.threshold, filtering.name, chosen.at, chosen.rate, chosen.seed,
     )  # fmt: skip
 
 

@@ -37,8 +37,9 @@ class Material:
         view: the shop as it is.
         truth: which products are good for which query, or None.
         others: brands and kinds that a query does not ask for.
-        classifier: of rewrites, or None.
-        threshold: of that classifier.
+        scorer: of rewrites, or None.
+        threshold: from which the scorer accepts.
+        scored_by: what the scorer is called in figures.
         at: results that are looked at.
         rate: share of the longer words that get a typo.
         seed: of all chance.
@@ -49,8 +50,9 @@ class Material:
     view: View
     truth: Truth | None
     others: Others
-    classifier: Scorer | None = None
+    scorer: Scorer | None = None
     threshold: float = 0.5
+    scored_by: str = "classifier"
     at: int = 10
     rate: float = 0.2
     seed: int = 0
@@ -129,8 +131,8 @@ def stress_rewrites(name: str, material: Material) -> Outcome:
         figures += _acceptance(name, listed, changed, material)
     else:
         missing["rewrites accepted by rules"] = "rewrites that it can change"
-    if material.classifier is None:
-        missing["rewrites accepted by rules and classifier"] = "--rewrite-classifier"
+    if material.scorer is None:
+        missing["rewrites accepted by rules and a model"] = "--cosine or --rewrite-classifier"
     graded = sorted(set(queries) & material.graded)
     if material.truth is None:
         missing[f"Goodrates@{material.at}"] = "--judgments"
@@ -163,7 +165,7 @@ def _acceptance(
     changed: Sequence[tuple[int, str]],
     material: Material,
 ) -> list[Figure]:
-    """Compare how many are accepted: by the rules, and by rules and classifier."""
+    """Compare how many are accepted: by the rules, and by rules and scorer."""
     if "" not in material._judged:
         material._judged[""] = _judge([(query, text) for _, query, text in listed], material)
     places = np.fromiter((place for place, _ in changed), np.int64, len(changed))
@@ -173,8 +175,8 @@ def _acceptance(
     expected = "stays" if KEEPS_MEANING[name] else "falls"
     figures = []
     filters = ["rewrites accepted by rules"]
-    if material.classifier is not None:
-        filters.append("rewrites accepted by rules and classifier")
+    if material.scorer is not None:
+        filters.append(f"rewrites accepted by rules and {material.scored_by}")
     for place, figure in enumerate(filters):
         counts: dict[str, tuple[float, float, float, float]] = {}
         for owner, old, new in zip(owners, before[place], after[place], strict=True):
@@ -187,7 +189,7 @@ def _acceptance(
 def _judge(
     texts: Sequence[tuple[TypedQuery, str]], material: Material
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which rewrites the rules accept, and which both rules and classifier do."""
+    """Return which rewrites the rules accept, and which both rules and scorer do."""
     import pyarrow as pa
 
     from evalkit.relevance.rewrite_filter import judge_rewrites
@@ -203,7 +205,7 @@ def _judge(
         }
     )
     rule = filter_rule(material.view.graph)
-    judged = judge_rewrites(table, rule, material.classifier, material.threshold)
+    judged = judge_rewrites(table, rule, material.scorer, material.threshold)
     reasons = judged.column("reason").to_pylist()
     by_rule = np.array([not reason.startswith("rule:") for reason in reasons], dtype=np.bool_)
     return by_rule, np.array([not reason for reason in reasons], dtype=np.bool_)

@@ -35,7 +35,8 @@ class StressSettings:
         bad: bad products of a query whose sellers attack it.
         threshold: probability from which the classifier of pairs agrees; None takes its own for
             a precision of 0.9.
-        rewrite_threshold: probability from which that of rewrites does.
+        rewrite_threshold: from which what scores rewrites accepts one; None is 0.5 of a classifier,
+            and `TOPIC_THRESHOLD` of the cosine.
         fields: columns that make a product's text, for an index that is built here.
         seed: of all chance.
     """
@@ -48,7 +49,7 @@ class StressSettings:
     n: int = 3
     bad: int = 5
     threshold: float | None = None
-    rewrite_threshold: float = 0.5
+    rewrite_threshold: float | None = None
     fields: tuple[str, ...] | None = None
     seed: int = 0
 
@@ -81,6 +82,8 @@ class StressFiles:
         pairs: existing training pairs, or None.
         classifier: folder of a classifier of pairs, or None.
         rewrite_classifier: folder of one of rewrites, or None.
+        cosine: whether rewrites are scored by an encoder, as `evalkit relevance rewrites` can.
+        model: folder or hub id of that encoder; None is the default one.
         settings: YAML file of what is special about the catalogue, or None.
         triples: CSV file of what else is known, or None.
         reading: keyword arguments of `evalkit.tables.read` by kind of table.
@@ -94,9 +97,17 @@ class StressFiles:
     pairs: Place | None = None
     classifier: Place | None = None
     rewrite_classifier: Place | None = None
+    cosine: bool = False
+    model: str | None = None
     settings: Place | None = None
     triples: Place | None = None
     reading: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.cosine and self.rewrite_classifier is not None:
+            raise SettingsError("Give --cosine or --rewrite-classifier, not both.")
+        if self.model is not None and not self.cosine:
+            raise SettingsError("--model is the encoder of --cosine.")
 
     def of(self, kind: str) -> dict[str, Any]:
         """Return how a kind of table is read."""

@@ -12,11 +12,13 @@ import duckdb
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import save_small_model
 from kettles import GOOD, QUERIES, write_files
 
 from evalkit.cli.stress import stress as command
 from evalkit.errors import EvalkitError, InputError, SettingsError
 from evalkit.knowledge.settings import CatalogueSettings
+from evalkit.relevance.rewrite_scorers import TOPIC_THRESHOLD, open_topic_cosine
 from evalkit.retrieval import LexicalSettings, index_products
 from evalkit.rewriting import TypedQuery
 from evalkit.synthesis.stress import stress
@@ -246,7 +248,7 @@ def test_what_cannot_be_measured_is_listed_with_what_it_needs(tmp_path: Path) ->
     needs = {(row["perturbation"], row["needs"]) for row in document["not_measured"]}
     assert ("injection", "--judgments") in needs
     assert ("vanished", "--pairs") in needs
-    assert ("typos", "--rewrite-classifier") in needs
+    assert ("typos", "--cosine or --rewrite-classifier") in needs
     measured = {row["perturbation"] for row in document["results"]}
     assert measured | {name for name, _ in needs} == set(PERTURBATIONS)
     # without a file of rewrites the catalogue's are taken
@@ -346,11 +348,32 @@ def test_the_command_writes_every_form(tmp_path: Path) -> None:
     assert "The catalogue changes" in (tmp_path / "stress.html").read_text()
 
 
+def test_the_cosine_filters_rewrites_as_relevance_rewrites_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVALKIT_CACHE", str(tmp_path / "cache"))
+    encoder = save_small_model(tmp_path / "encoder")
+    files = write_files(tmp_path)
+    given = ["--products", files["products"], "--queries", files["queries"], "--cosine", "--model",
+             encoder, "--only", "negation,typos", "-o", tmp_path / "stress.json"]  # fmt: skip
+    done = CliRunner().invoke(command, list(map(str, given)), catch_exceptions=False)
+    assert done.exit_code == 0
+    document = json.loads((tmp_path / "stress.json").read_text())
+    named = {row["figure"] for row in document["results"]}
+    assert {"rewrites accepted by rules", "rewrites accepted by rules and cosine"} <= named
+    assert document["settings"]["rewrite_threshold"] == TOPIC_THRESHOLD
+    assert [model["fingerprint"] for model in document["models"]] == [
+        open_topic_cosine(str(encoder)).encoder.fingerprint
+    ]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--only", "typo"], "there is no perturbation 'typo'; there are typos, negation"),
         (["--threshold", "0.5"], "--threshold is of a classifier; name it with --classifier"),
+        (["--cosine", "--rewrite-classifier", "x"], "Give --cosine or --rewrite-classifier, not"),
+        (["--model", "x"], "--model is the encoder of --cosine"),
         (["--format", "html"], "--format html needs a file"),
         (["--rewrites", "{queries}"], "no column rewrite. The file has: query_id"),
         (["--judgments", "missing.csv"], "missing.csv"),
