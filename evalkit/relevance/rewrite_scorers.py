@@ -40,8 +40,8 @@ TOPIC_THRESHOLD = 0.35
 
 From the 300 rewrites graded by hand (`benchmarks/rewrite_filter.py`): behind the rules kappa is .43
 to .47 at every cut from .30 to .425, and .37 without one. It is the knowledge queries that gain
-(.05 to .28); the other types are much the same at every cut up to .57, so that they need none of
-their own. Cuts above .55 refuse most right rewrites of knowledge queries.
+(.05 to .28); the other types are much the same at every cut up to .45, so that they need none of
+their own. Cuts above .5 refuse most right rewrites of knowledge queries.
 """
 
 COSINE = 2  # raised when `TopicCosine` may score the same pair otherwise, for manifests

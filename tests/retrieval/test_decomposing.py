@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from evalkit.constraints import Condition, Structure
+from evalkit.constraints.topic import TOPIC
 from evalkit.errors import InputError, SettingsError
 from evalkit.manifest import read_manifest
 from evalkit.retrieval import (
@@ -151,6 +152,7 @@ def test_the_violating_product_falls(
     manifest = read_manifest(split)
     assert manifest.counts["queries_decomposed"] == 1
     assert manifest.settings["lambda"] == 0.6
+    assert manifest.settings["topic"] == TOPIC
     assert {row["system"] for row in pq.read_table(split).to_pylist()} == {"flat+decomposition"}
 
 
