@@ -151,11 +151,11 @@ def _talk(query: str, structure: Structure) -> tuple[tuple[int, int], ...]:
 
 
 def _says_what(text: str, structure: Structure) -> bool:
-    """Tell whether a text has a word of the kinds, or a required word; so has any without kinds."""
-    words = read_words()
-    names = [name for kind in structure.kinds for name in words.names(kind)]
-    said = _keys((*names, *_sought(structure)))
-    return not structure.kinds or bool(said & set(keys_of(text)))
+    """Tell whether a text has a word of the kinds, or a required word and others."""
+    words, keys = read_words(), set(keys_of(text))
+    named = _keys(name for kind in structure.kinds for name in words.names(kind))
+    required = _keys(name for item in structure.required for name in _names(item))
+    return not structure.kinds or bool(named & keys) or bool(required & keys and keys - required)
 
 
 def _keys(texts: Iterable[str]) -> frozenset[str]:

@@ -153,6 +153,13 @@ def test_talk_of_an_exclusion_goes_with_it(
     assert topic(query, structure) == positive
 
 
+def test_a_required_word_alone_gets_its_kind() -> None:
+    structure = Structure("negative", ("bracket",), (Condition("material", ("metal",)),),
+                          (Condition("colour", ("grey",)),))  # fmt: skip
+    assert topic("metal, not grey", structure) == "metal bracket"
+    assert topic("metal holder, not grey", structure) == "metal holder"
+
+
 def test_a_need_keeps_its_own_words() -> None:
     structure = Structure("knowledge", ("planter",), (Condition("frost_proof", ("yes",)),),
                           price_max=55.0)  # fmt: skip
