@@ -179,6 +179,7 @@ def judge_results(
     """
     import pyarrow as pa
 
+    from evalkit.constraints.checking import CHECKS
     from evalkit.tables import write
 
     started = time.monotonic()
@@ -198,7 +199,7 @@ def judge_results(
             "judge": judge.name,
             "at": at,
             "fields": list(fields) if fields is not None else None,
-            "constraints": constraints,
+            "constraints": CHECKS if constraints else None,
             **(settings or {}),
             "reading": {kind: dict(each) for kind, each in (reading or {}).items()},
             "format": format,

@@ -86,8 +86,9 @@ def synthesize_pairs(
         SettingsError: settings that do not fit.
         ModelError: a model cannot be opened.
     """
-    from evalkit.constraints.checking import Checker
+    from evalkit.constraints.checking import CHECKS, Checker
     from evalkit.constraints.parsing_stage import RULES
+    from evalkit.constraints.topic import TOPIC
     from evalkit.knowledge import CatalogueFiles
     from evalkit.relevance import open_classifier
     from evalkit.retrieval.retriever import index_fingerprint
@@ -114,7 +115,9 @@ def synthesize_pairs(
             "threshold": threshold,
             "fields": list(fields) if fields is not None else None,
             "reading": dict(reading or {}),
-            "rules": RULES,  # by which queries without a structure and positive parts are read
+            "rules": RULES,  # by which queries without a structure are read
+            "checks": CHECKS,
+            "topic": TOPIC,
             "families": FAMILIES,
             "guard": None if held_out is None else GUARD,
             "indexes": {

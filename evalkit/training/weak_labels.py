@@ -65,14 +65,20 @@ def label_weakly(
         InputError: a file cannot be used.
     """
     from evalkit.constraints import read_typed_queries
-    from evalkit.constraints.checking import Checker
+    from evalkit.constraints.checking import CHECKS, Checker
+    from evalkit.constraints.topic import TOPIC
     from evalkit.tables import write
 
     started = time.monotonic()
     asked, graded = Path(folder) / "graded-queries.parquet", Path(folder) / "grades.parquet"
     wanted = Manifest(
         command="evalkit synthesize all: weak labels",
-        settings={"queries": _QUERIES, "reading": dict(shop.reading)},
+        settings={
+            "queries": _QUERIES,
+            "checks": CHECKS,
+            "topic": TOPIC,
+            "reading": dict(shop.reading),
+        },
         inputs=(
             Input("queries", str(typed_queries), fingerprint(typed_queries)),
             *shop.inputs(),
