@@ -2,9 +2,9 @@
 
 A family is what a query is about: a kind of product and an excluded value, a need, or a kind and
 the brand that is referred to, whichever of its products. A query can be of several (two
-exclusions). Each family is drawn to a split by a hash of its name and
-the seed, so that it falls alike in every catalogue and every week; a query whose families fall
-apart would leak either way and belongs to no split.
+exclusions). Each family is drawn to a split by a hash of its name and the seed, so that it falls
+alike in every catalogue and every week; a query whose families fall apart would leak either way and
+belongs to no split.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "Split", "families", "split_of"]
 
-FAMILIES = 2  # raised when a query may be of other families, for manifests
+FAMILIES = 3  # raised when a query may be of other families, for manifests
 
 Split = Literal["train", "dev", "none"]
 
 
 def families(structure: Structure, stated: str = "") -> tuple[str, ...]:
-    """Name the families of a query, sorted.
+    """Name the families of a query, sorted; none has " & " in it, which joins them in tables.
 
     Args:
         structure: what it asks for.
@@ -55,7 +55,7 @@ def families(structure: Structure, stated: str = "") -> tuple[str, ...]:
             for condition in structure.required
             for said in _said(condition)
         } or {f"general|{kind}|" for kind in kinds}
-    return tuple(sorted(found))
+    return tuple(sorted(name.replace(" & ", " and ") for name in found))
 
 
 def split_of(names: Iterable[str], *, dev_share: float, seed: int) -> Split:

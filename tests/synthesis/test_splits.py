@@ -42,6 +42,21 @@ def test_a_brand_and_its_products_of_a_kind_are_one_family() -> None:
     assert named("palazzo", None, "table") != named("palazzo", None)
 
 
+def test_a_name_with_an_ampersand_is_one_family_in_tables_too() -> None:
+    named = Structure(
+        "alternative",
+        ("planter",),
+        excluded=(Condition("material", ("salt & pepper",)),),
+        reference=Reference("kew", "Kew & Daughters"),
+    )
+    found = families(named)
+    assert found == (
+        "negative|planter|material=salt and pepper",
+        "reference|planter|kew and daughters",
+    )
+    assert " & ".join(found).split(" & ") == list(found)
+
+
 def test_a_general_query_is_of_its_kind_and_wanted_values() -> None:
     query = Structure("general", ("mat",), required=(Condition("colour", ("black",)),))
     assert families(query) == ("general|mat|colour=black",)
