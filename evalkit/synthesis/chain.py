@@ -350,8 +350,8 @@ def _train(
 def _reachable(judge: Path, wanted: PairSettings, *, weak: bool = False) -> PairSettings:
     """Take a lower precision where the classifier never reached the wanted one, and say so.
 
-    A classifier of weak labels that reached none takes one half: the checker, whose verdicts it has
-    learnt, has decided anyway.
+    A classifier of weak labels that reached none takes one half: the checker has decided about what
+    it has learnt anyway.
     """
     from evalkit.relevance import open_classifier
 
