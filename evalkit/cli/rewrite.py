@@ -40,7 +40,8 @@ __all__ = ["rewrite"]
     metavar="NAME",
     default="catalogue",
     show_default=True,
-    help="catalogue: from what the catalogue says, offline; llm: a language model.",
+    help="catalogue: from what the catalogue says, offline; llm: a language model; or the folder "
+    "that evalkit train rewriter made.",
 )
 @language_model_options
 @catalogue_options

@@ -28,7 +28,7 @@ def open_rewriter(
 
     Args:
         spec: `catalogue`: from what the catalogue says, offline; `llm:MODEL`: a language model,
-            which the caller has opened. A trained policy will be a folder.
+            which the caller has opened; or the folder of a trained policy.
         catalogue: the products that the rewrites shall find.
         graph: what is known about them; None builds it.
         language_model: for `llm:MODEL`.
@@ -36,6 +36,7 @@ def open_rewriter(
 
     Raises:
         SettingsError: there is no such rewriter, or it lacks its model.
+        ModelError: the policy cannot be loaded.
     """
     if graph is None:
         from evalkit.knowledge.graph import build_graph
@@ -52,5 +53,9 @@ def open_rewriter(
             raise SettingsError("The rewriter llm needs a language model; name one with --llm.")
         return LanguageModelRewriter(language_model, catalogue, graph, seed=seed)
     if Path(spec).is_dir():
-        raise SettingsError(f"{spec} is a folder, but not of a trained rewriter.")
-    raise SettingsError(f"There is no rewriter {spec!r}; use catalogue, or llm:MODEL.")
+        from evalkit.rewriting.policy import PolicyRewriter, locate_policy
+
+        return PolicyRewriter(locate_policy(spec), graph, seed=seed)
+    raise SettingsError(
+        f"There is no rewriter {spec!r}; use catalogue, llm:MODEL or a trained rewriter's folder."
+    )

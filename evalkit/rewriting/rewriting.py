@@ -18,6 +18,7 @@ from evalkit.knowledge import CatalogueFiles
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
 from evalkit.rewriting.opening import open_rewriter
+from evalkit.rewriting.policy import locate_policy
 from evalkit.rewriting.rewriter import METHODS
 
 if TYPE_CHECKING:
@@ -104,10 +105,14 @@ def rewrite_queries(
     models: tuple[Mapping[str, Any], ...] = ()
     if language_model is not None:
         models = (language_model.to_manifest("rewriter"), _prompt_model())
+    named = chosen.rewriter
+    if named != "catalogue" and Path(named).is_dir():
+        policy = locate_policy(named)
+        models, named = (policy.to_manifest("rewriter"),), policy.name
     wanted = Manifest(
         command="evalkit rewrite",
         settings={
-            "rewriter": chosen.rewriter,
+            "rewriter": named,
             "n": chosen.n,
             "reading": {name: dict(found) for name, found in chosen.reading.items()},
             "format": chosen.format,
