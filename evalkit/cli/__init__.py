@@ -32,6 +32,7 @@ _COMMANDS = {
     "report": ("evalkit.cli.report", "report", "Write the weekly evaluation report."),
     "retrieve": ("evalkit.cli.retrieval", "retrieve", "Search an index for every query."),
     "rewrite": ("evalkit.cli.rewrite", "rewrite", "Rewrite queries in product words."),
+    "run": ("evalkit.cli.run", "run", "Run an experiment from its file to its report."),
     "score": ("evalkit.cli.score", "score", "Score runs and compare them."),
     "stress": ("evalkit.cli.stress", "stress", "Measure what attacks and changes do."),
     "study": ("evalkit.cli.study", "study", "Side-by-side studies: create, invite, status, votes."),

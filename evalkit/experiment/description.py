@@ -1,0 +1,324 @@
+"""What an experiment is: the sections of its YAML file, each a frozen dataclass.
+
+What a section says by itself is checked here; whether sections fit together, in `checking`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - types are read by the reader
+from dataclasses import dataclass, field
+from pathlib import Path  # noqa: TC003
+from typing import Literal
+
+from evalkit.experiment.reading import ModelName
+
+__all__ = [
+    "BASE",
+    "BM25",
+    "BUILT_IN_RETRIEVERS",
+    "BUILT_IN_REWRITERS",
+    "CATALOGUE",
+    "NONE",
+    "Classifier",
+    "Comparisons",
+    "Experiment",
+    "Products",
+    "QuerySet",
+    "Retriever",
+    "Rewriter",
+    "Study",
+    "System",
+    "TrainingData",
+]
+
+BASE, BM25 = "base", "bm25"
+BUILT_IN_RETRIEVERS = (BASE, BM25)
+"""The encoder of the catalogue as it is, and the words of the texts."""
+
+CATALOGUE, NONE = "catalogue", "none"
+BUILT_IN_REWRITERS = (CATALOGUE, NONE)
+"""Rewrites from what the catalogue says; and the query itself as its only rewrite."""
+
+SCRATCH = ModelName("scratch")
+
+
+@dataclass(frozen=True)
+class Products:
+    """The catalogue.
+
+    Attributes:
+        products: its file.
+        settings: YAML file of what is special about it.
+        triples: CSV file of what else is known.
+        fields: columns that make a product's text; None takes the usual ones.
+        map: the file's names of columns, by ours.
+        model: the encoder of every dense index that is not trained here, and of the cosine that
+            filters rewrites; None is all-MiniLM-L6-v2.
+    """
+
+    products: Path
+    settings: Path | None = None
+    triples: Path | None = None
+    fields: tuple[str, ...] | None = None
+    map: Mapping[str, str] = field(default_factory=dict)
+    model: ModelName | None = None
+
+
+@dataclass(frozen=True)
+class QuerySet:
+    """Queries, from a file or synthesized; a structure that they lack is read by rules.
+
+    Attributes:
+        file: where they are; None synthesizes them.
+        map: the file's names of columns, by ours.
+        judgments: grades of products; without, the checker grades by what the catalogue states.
+        good: grade from which a product is good; of judgments only.
+        per_type: synthesized queries of each type.
+        part: which side of the split of families and wordings they are from: train or test.
+        test_share: share of families and wordings on the side of test.
+        min_products: products that satisfy a synthesized query at least.
+        seed: of synthesized queries.
+    """
+
+    file: Path | None = None
+    map: Mapping[str, str] = field(default_factory=dict)
+    judgments: Path | None = None
+    good: float = 1.0
+    per_type: int = 200
+    part: Literal["train", "test"] | None = None
+    test_share: float = 0.4
+    min_products: int = 3
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.file is not None and self.part is not None:
+            raise ValueError("part is of synthesized queries; a file has none")
+        if self.file is None and (self.judgments is not None or self.map):
+            raise ValueError("judgments and map are of a file; name it")
+        if self.per_type < 1 or self.min_products < 1:
+            raise ValueError("per_type and min_products are 1 or more")
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A classifier of products: one that is there, or one that is trained.
+
+    Attributes:
+        folder: one that is there.
+        queries: synthesized queries, of which the catalogue states the grades.
+        judgments: people's grades.
+        judged_queries: their queries.
+        good: grade of the judgments from which a product is good.
+        epochs: of training.
+        max_length: tokens of a pair that are read.
+        seed: of training.
+    """
+
+    folder: Path | None = None
+    queries: str | None = None
+    judgments: Path | None = None
+    judged_queries: Path | None = None
+    good: float = 2.0
+    epochs: int = 1
+    max_length: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.judgments is None) != (self.judged_queries is None):
+            raise ValueError("judgments and judged_queries belong together")
+        sources = (self.folder, self.queries, self.judgments)
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("name one of folder, queries and judgments")
+
+
+@dataclass(frozen=True)
+class Rewriter:
+    """A policy that is trained to rewrite queries.
+
+    Attributes:
+        queries: which it learns from, with the accepted rewrites of the catalogue.
+        base: `scratch`, or a causal language model.
+        rewrites: candidates of an output.
+        steps: of reinforcement learning after the supervised start; 0 is the start alone.
+        settings: what else `evalkit train rewriter` can set, by the name that it has there.
+        seed: of training.
+    """
+
+    queries: str
+    base: ModelName = SCRATCH
+    rewrites: int = 5
+    steps: int = 60
+    settings: Mapping[str, float] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Pairs of query and product.
+
+    Attributes:
+        queries: which are rewritten.
+        classifier: which judges what the checker has passed.
+        rewriter: `catalogue`, `none` (the query itself), or one of ours.
+        rewrites: of a query.
+        held_out: sets of queries whose families must not occur.
+        precision: of the classifier on held-out pairs, which chooses its threshold.
+        threshold: the threshold itself.
+        per_query: pairs of a query.
+        negatives: hard negatives of a query.
+        per_product: pairs of a product.
+        dev_share: share of the families for development.
+        seed: of rewriting and of the split.
+    """
+
+    queries: str
+    classifier: str
+    rewriter: str = CATALOGUE
+    rewrites: int = 5
+    held_out: tuple[str, ...] = ()
+    precision: float = 0.9
+    threshold: float | None = None
+    per_query: int = 10
+    negatives: int = 3
+    per_product: int = 50
+    dev_share: float = 0.1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Retriever:
+    """The catalogue's encoder, trained on pairs; once a seed.
+
+    Attributes:
+        pairs: training data, by name.
+        seeds: of training.
+        settings: what else `evalkit train retriever` can set, by the name that it has there.
+    """
+
+    pairs: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    settings: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.pairs:
+            raise ValueError("pairs names no training data")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds are one or more different numbers")
+
+
+@dataclass(frozen=True)
+class System:
+    """What makes a run; one a seed of its retriever.
+
+    Attributes:
+        retriever: `base`, `bm25`, or one of ours.
+        rewriter: its rewrites are searched at query time, and the lists fused.
+        rewrites: of a query.
+        rerank: a classifier that orders what was found anew.
+        decompose: point the vectors of queries that exclude something away from it.
+        weight: of what is excluded; None is the usual one.
+        filter: take out what fails the query's constraints.
+    """
+
+    retriever: str = BASE
+    rewriter: str | None = None
+    rewrites: int = 5
+    rerank: str | None = None
+    decompose: bool = False
+    weight: float | None = None
+    filter: bool = False
+
+    def __post_init__(self) -> None:
+        if self.weight is not None and not self.decompose:
+            raise ValueError("weight is of decompose; say decompose: true")
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """What is compared.
+
+    Every system is compared with `control`, and `treatment` with every other system.
+
+    Attributes:
+        control: a system.
+        treatment: a system.
+        queries: the sets on which systems are compared; none means all but those of part train.
+        cutoff: results that count.
+        depth: results of a run.
+        by: column of the queries that makes segments.
+        seed: of the tests.
+    """
+
+    control: str = "control"
+    treatment: str = "treatment"
+    queries: tuple[str, ...] = ()
+    cutoff: int = 10
+    depth: int = 100
+    by: str = "query_type"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.cutoff <= self.depth:
+            raise ValueError("cutoff is 1 or more, and depth no less than cutoff")
+        if self.control == self.treatment:
+            raise ValueError("control and treatment are the same system")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A side-by-side study of control and treatment on which people can vote.
+
+    Attributes:
+        queries: the set.
+        sample: queries drawn from it; None takes all.
+        overlap: votes a query.
+        depth: products a list.
+        seed: of everything random.
+    """
+
+    queries: str
+    sample: int | None = None
+    overlap: int = 3
+    depth: int = 10
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment from a catalogue to a report; its sections by name.
+
+    Attributes:
+        name: of the experiment, its study and its reports.
+        catalogue: the products.
+        queries: sets of queries.
+        classifiers: of products.
+        rewriters: that are trained.
+        training_data: pairs.
+        retrievers: that are trained.
+        systems: that are compared.
+        comparisons: which with which.
+        study: for people's votes, or None.
+    """
+
+    name: str
+    catalogue: Products
+    queries: Mapping[str, QuerySet]
+    systems: Mapping[str, System]
+    classifiers: Mapping[str, Classifier] = field(default_factory=dict)
+    rewriters: Mapping[str, Rewriter] = field(default_factory=dict)
+    training_data: Mapping[str, TrainingData] = field(default_factory=dict)
+    retrievers: Mapping[str, Retriever] = field(default_factory=dict)
+    comparisons: Comparisons = field(default_factory=Comparisons)
+    study: Study | None = None
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Names of the sets of queries on which systems are compared."""
+        return self.comparisons.queries or tuple(
+            name for name, each in self.queries.items() if each.part != "train"
+        )
+
+    def seeds(self, system: str) -> tuple[int | None, ...]:
+        """Seeds of a system's retriever; one None for a retriever that is not trained here."""
+        retriever = self.systems[system].retriever
+        return (None,) if retriever in BUILT_IN_RETRIEVERS else self.retrievers[retriever].seeds

@@ -1,0 +1,52 @@
+"""Stages that search: the runs of every system, and the checker's judgments of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalkit.errors import SettingsError
+
+if TYPE_CHECKING:
+    from evalkit.experiment.folder import Work
+
+__all__ = ["judge_by_checker", "make_runs"]
+
+
+def make_runs(work: Work, name: str) -> None:
+    """Let a system search every set of queries, once a seed of its retriever."""
+    for queries in work.experiment.compared:
+        for seed in work.experiment.seeds(name):
+            _make_run(work, queries, name, seed)
+
+
+def _make_run(work: Work, queries: str, name: str, seed: int | None) -> None:
+    from evalkit.retrieval import retrieve_run
+    from evalkit.retrieval.constrained import ConstraintSettings
+    from evalkit.retrieval.decomposing import DEFAULT_WEIGHT
+
+    system = work.experiment.systems[name]
+    output = work.run(queries, name, seed)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if system.rewriter is not None or system.rerank is not None:
+        raise SettingsError(f"systems.{name}: rewriter and rerank cannot be used yet.")
+    weight = DEFAULT_WEIGHT if system.weight is None else system.weight
+    retrieve_run(
+        work.queries(queries),
+        work.index(system.retriever, seed),
+        output,
+        k=work.experiment.comparisons.depth,
+        system=name,
+        products=work.shop.products,
+        constraints=ConstraintSettings(
+            weight=weight if system.decompose else None,
+            filter=system.filter,
+            settings=work.catalogue_settings,
+            triples=work.triples,
+        ),
+        **work.machine,
+    )
+
+
+def judge_by_checker(work: Work, queries: str) -> None:
+    """Grade what the runs show of a set by what the catalogue states about each product."""
+    raise SettingsError(f"queries.{queries}: the checker cannot judge yet; name judgments.")
