@@ -145,6 +145,16 @@ def index(**chosen: Any) -> None:
     help="Search this many times --k, for --filter-constraints.  [default: 5]",
 )
 @catalogue_options
+@click.option(
+    "--rewrites",
+    type=click.Path(),
+    help="Search with these rewrites of the queries too, and fuse the lists by reciprocal ranks.",
+)
+@click.option(
+    "--rewrites-n",
+    type=click.IntRange(min=1),
+    help="Rewrites of a query, the best first, for --rewrites; all otherwise.",
+)
 @click.option("--model", help="Refuse an index of another model than this.")
 @click.option("--revision", help="Of --model.")
 @click.option("--query-prefix", help="Put before queries; as the index says otherwise.")
@@ -168,6 +178,10 @@ def retrieve(**chosen: Any) -> None:
     e(excluded words). --filter-constraints takes out the products that certainly fail a condition,
     kind, price or brand; what the catalogue does not say stays, and the order too. The system is
     then called +decomposition or +filter, unless --system says otherwise.
+
+    --rewrites is what evalkit rewrite or evalkit relevance rewrites made; where it has a column
+    accepted, only accepted rewrites search. Their lists and that of the query's own text are
+    fused, and filtered then. The system is called +rewrites.
     """
     from evalkit.retrieval import EncoderSettings, retrieve_run
 
@@ -190,6 +204,7 @@ def retrieve(**chosen: Any) -> None:
         search_effort=chosen["search_effort"],
         allow_pickle=chosen["allow_pickle"],
         constraints=_constraints(chosen),
+        rewrites=_rewrites(chosen),
         reading=reading_settings(chosen),
         format=chosen["output_format"],
         **machine_settings(chosen),
@@ -272,6 +287,17 @@ def _constraints(chosen: dict[str, Any]) -> Any:
         settings=chosen["catalogue_settings"],
         triples=chosen["triples"],
     )
+
+
+def _rewrites(chosen: dict[str, Any]) -> Any:
+    from evalkit.errors import SettingsError
+    from evalkit.retrieval.rewritten import RewriteSettings
+
+    if chosen["rewrites"] is None:
+        if chosen["rewrites_n"] is not None:
+            raise SettingsError("--rewrites-n is for --rewrites.")
+        return None
+    return RewriteSettings(chosen["rewrites"], chosen["rewrites_n"])
 
 
 def _encoder(chosen: dict[str, Any]) -> Any:

@@ -22,11 +22,15 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
     from evalkit.tables import Table
 
-__all__ = ["FusionMethod", "Normalisation", "fuse_runs", "fuse_tables"]
+__all__ = ["RRF_K", "FusionMethod", "Normalisation", "fuse_lists", "fuse_runs", "fuse_tables"]
+
+RRF_K = 60.0
+"""How alike reciprocal ranks count; the value of Cormack, Clarke and Büttcher."""
 
 FusionMethod = Literal["rrf", "weighted"]
 Normalisation = Literal["minmax", "none"]
@@ -37,7 +41,7 @@ def fuse_runs(
     output: str | os.PathLike[str],
     *,
     method: FusionMethod = "rrf",
-    rrf_k: float = 60.0,
+    rrf_k: float = RRF_K,
     weights: Sequence[float] | None = None,
     normalise: Normalisation = "minmax",
     k: int = 100,
@@ -127,7 +131,7 @@ def fuse_tables(
     connection: DuckDBPyConnection,
     *,
     method: FusionMethod = "rrf",
-    rrf_k: float = 60.0,
+    rrf_k: float = RRF_K,
     weights: Sequence[float] | None = None,
     normalise: Normalisation = "minmax",
     k: int = 100,
@@ -152,11 +156,38 @@ def fuse_tables(
             f"SELECT query_id, product_id, CAST({weight!r} AS DOUBLE) * ({value}) AS part "
             f"FROM {view}"
         )
+    return _add_up(connection, " UNION ALL ".join(parts), k, system or method)
+
+
+def fuse_lists(lists: pa.Table, connection: DuckDBPyConnection, k: int, system: str) -> pa.Table:
+    """Fuse several lists of one query, as different texts find them, by reciprocal ranks.
+
+    Args:
+        lists: query_id, product_id and rank (from 1 in each list), a row for each time that a list
+            of the query has the product.
+        connection: does the adding.
+        k: products a query at most.
+        system: name of the system in the run.
+
+    Returns:
+        query_id, product_id, rank, score, system, by query_id and rank.
+    """
+    connection.register("evalkit_fusion_lists", lists)
+    try:
+        part = f"1.0::DOUBLE / (CAST({RRF_K!r} AS DOUBLE) + rank)"
+        parts = f"SELECT query_id, product_id, {part} AS part FROM evalkit_fusion_lists"
+        return _add_up(connection, parts, k, system)
+    finally:
+        connection.unregister("evalkit_fusion_lists")
+
+
+def _add_up(connection: DuckDBPyConnection, parts: str, k: int, system: str) -> pa.Table:
+    """Add the parts of each product; `parts` is SQL that gives query_id, product_id and part."""
     # Parts are added in order of size: the same parts give the same sum, whichever run they
     # come from, and so a true tie stays a tie.
     return connection.execute(
         f"""
-        WITH parts AS ({" UNION ALL ".join(parts)}),
+        WITH parts AS ({parts}),
         sums AS (
             SELECT query_id, product_id, list_sum(list_sort(list(part))) AS score
             FROM parts GROUP BY query_id, product_id
@@ -170,7 +201,7 @@ def fuse_tables(
         SELECT query_id, product_id, CAST(rank AS INTEGER) AS rank, score, ? AS system
         FROM ranked WHERE rank <= ? ORDER BY query_id, rank
         """,
-        [system or method, k],
+        [system, k],
     ).to_arrow_table()
 
 

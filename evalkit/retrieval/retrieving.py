@@ -12,12 +12,14 @@ from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
 from evalkit.retrieval.constrained import ConstraintSettings, open_heeding
 from evalkit.retrieval.retriever import DenseRetriever, index_fingerprint, open_index
+from evalkit.retrieval.rewritten import RewritingRetriever, read_rewrites
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
     from evalkit.retrieval.encoder import Encoder, EncoderSettings
+    from evalkit.retrieval.rewritten import RewriteSettings
     from evalkit.tables import Table
 
 __all__ = ["retrieve_run"]
@@ -38,6 +40,7 @@ def retrieve_run(
     search_effort: int | None = None,
     allow_pickle: bool = False,
     constraints: ConstraintSettings | None = None,
+    rewrites: RewriteSettings | None = None,
     reading: Mapping[str, Any] | None = None,
     format: str | None = None,  # noqa: A002 - the name that tables.write has
     force: bool = False,
@@ -63,6 +66,7 @@ def retrieve_run(
         search_effort: see `evalkit.retrieval.vector_index.search_vectors`.
         allow_pickle: accept a model whose weights are pickles.
         constraints: what is done about what queries ask for; None is nothing.
+        rewrites: rewrites that search beside their query; None is none.
         reading: keyword arguments of `evalkit.tables.read` for the queries.
         format: of the run.
         force: search again in any case.
@@ -82,6 +86,13 @@ def retrieve_run(
     catalogue = None if products is None else str(products)
     if k < 1:
         raise SettingsError(f"--k is {k}; it must be 1 or more.")
+    if rewrites is not None:
+        rewrites.check()
+        if heeded.weight is not None:
+            raise SettingsError(
+                "--decompose-negation and --rewrites are two answers to the same query, and do not "
+                "go together; make two runs, and evalkit fuse them."
+            )
     target = Path(output)
     retriever = open_index(
         index,
@@ -107,11 +118,17 @@ def retrieve_run(
             "reading": dict(reading or {}),
             "format": format,
             **heeded.to_manifest(),
+            **(rewrites.to_manifest() if rewrites is not None else {}),
         },
         inputs=(
             Input("queries", str(queries), fingerprint(queries)),
             Input("index", str(index), index_fingerprint(built), built.counts["products"]),
             *heeded.inputs(catalogue),
+            *(
+                (Input("rewrites", str(rewrites.path), fingerprint(rewrites.path)),)
+                if rewrites is not None
+                else ()
+            ),
         ),
         models=built.models,
         seeds=built.seeds,
@@ -134,19 +151,31 @@ def retrieve_run(
                 f"--k {k:,} is more than the {built.counts['products']:,} products of the index."
             )
         counts = {"queries": table.rows, "queries_without_text": table.rows - asked.num_rows}
+        searching: Any = retriever
+        texts, unit, kind = asked.num_rows, "queries", _kind(built)
+        if rewrites is not None:
+            found, told = read_rewrites(rewrites, asked, connection)
+            searching = RewritingRetriever(retriever, found, connection)
+            texts, unit, kind = texts + told["rewrites"], "texts", f"{kind}+rewrites"
+            counts |= told
+            if not found:
+                warnings.append(
+                    f"None of the queries has a rewrite in {rewrites.path}; each is searched by "
+                    "itself."
+                )
         if heeded.used:
             catalogue_reading = built.settings.get("reading") or {}
             heeding = open_heeding(
                 heeded, catalogue, catalogue_reading, asked, table.path, connection
             )
-            name = system or heeded.system(_kind(built))
-            with progress_bar(asked.num_rows, "Searching", "queries") as moved:
-                run, told = heeding.search(retriever, asked, k, system=name, progress=moved)
+            name = system or heeded.system(kind)
+            with progress_bar(texts, "Searching", unit) as moved:
+                run, told = heeding.search(searching, asked, k, system=name, progress=moved)
             counts |= told
             warnings += heeding.warnings(told, k)
         else:
-            with progress_bar(asked.num_rows, "Searching", "queries") as moved:
-                run = retriever.search(asked, k, system=system, progress=moved)
+            with progress_bar(texts, "Searching", unit) as moved:
+                run = searching.search(asked, k, system=system or kind, progress=moved)
         counts["rows"] = run.num_rows
         if encoding is not None:
             counts["texts_encoded"] = encoding.encoded
@@ -154,7 +183,7 @@ def retrieve_run(
             counts["texts_truncated"] = encoding.truncated_texts
             if counts["texts_truncated"]:
                 warnings.append(
-                    f"{counts['texts_truncated']:,} of {asked.num_rows:,} queries are longer than "
+                    f"{counts['texts_truncated']:,} of {texts:,} {unit} are longer than "
                     "the model reads; their ends were cut off."
                 )
         target.parent.mkdir(parents=True, exist_ok=True)
