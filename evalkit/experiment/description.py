@@ -218,6 +218,7 @@ class System:
         decompose: point the vectors of queries that exclude something away from it.
         weight: of what is excluded; None is the usual one.
         filter: take out what fails the query's constraints.
+        seed: of the rewriter's choices between equals.
     """
 
     retriever: str = BASE
@@ -227,10 +228,13 @@ class System:
     decompose: bool = False
     weight: float | None = None
     filter: bool = False
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.weight is not None and not self.decompose:
             raise ValueError("weight is of decompose; say decompose: true")
+        if self.decompose and self.rewriter is not None:
+            raise ValueError("decompose and rewriter are two answers to the same query")
 
 
 @dataclass(frozen=True)

@@ -95,14 +95,15 @@ def _parse(name: str) -> Any:
         """Refuses a key that stands twice, of which YAML would take the last."""
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-            twice = next((key for key in keys if keys.count(key) > 1), None)
-            if twice is not None:
-                raise InputError(
-                    name,
-                    [Problem(f"the key {twice} stands twice", row=node.start_mark.line + 1)],
-                    remedy="Keep one of them.",
-                )
+            seen = set()
+            for key, _ in node.value:
+                if key.value in seen:
+                    raise InputError(
+                        name,
+                        [Problem(f"the key {key.value} stands twice", row=key.start_mark.line + 1)],
+                        remedy="Keep one of them.",
+                    )
+                seen.add(key.value)
             return super().construct_mapping(node, deep)
 
     try:
@@ -111,7 +112,9 @@ def _parse(name: str) -> Any:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
-            name, [Problem(f"cannot be read ({reason})")], remedy="It must be a YAML file."
+            name,
+            [Problem(f"cannot be read ({reason})")],
+            remedy='It must be a YAML file, with variables in braces in quotes: {file: "${NAME}"}.',
         ) from error
 
 

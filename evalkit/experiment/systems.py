@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.errors import SettingsError
+from evalkit.experiment.queries import accept_rewrites, make_rewrites
 
 if TYPE_CHECKING:
     from evalkit.experiment.folder import Work
+    from evalkit.retrieval.rewritten import RewriteSettings
 
 __all__ = ["judge_by_checker", "make_runs"]
 
@@ -27,8 +29,8 @@ def _make_run(work: Work, queries: str, name: str, seed: int | None) -> None:
     system = work.experiment.systems[name]
     output = work.run(queries, name, seed)
     output.parent.mkdir(parents=True, exist_ok=True)
-    if system.rewriter is not None or system.rerank is not None:
-        raise SettingsError(f"systems.{name}: rewriter and rerank cannot be used yet.")
+    if system.rerank is not None:
+        raise SettingsError(f"systems.{name}: rerank cannot be used yet.")
     weight = DEFAULT_WEIGHT if system.weight is None else system.weight
     retrieve_run(
         work.queries(queries),
@@ -43,8 +45,21 @@ def _make_run(work: Work, queries: str, name: str, seed: int | None) -> None:
             settings=work.catalogue_settings,
             triples=work.triples,
         ),
+        rewrites=_rewrites(work, queries, name),
         **work.machine,
     )
+
+
+def _rewrites(work: Work, queries: str, name: str) -> RewriteSettings | None:
+    """Rewrite the queries, and return those rewrites that the filter of the pairs accepts too."""
+    from evalkit.retrieval.rewritten import RewriteSettings
+
+    system = work.experiment.systems[name]
+    if system.rewriter is None:
+        return None
+    make_rewrites(work, queries, system.rewriter, system.rewrites, system.seed)
+    accepted = accept_rewrites(work, queries, system.rewriter, system.rewrites)
+    return RewriteSettings(str(accepted), system.rewrites)
 
 
 def judge_by_checker(work: Work, queries: str) -> None:

@@ -1,0 +1,251 @@
+"""An experiment's file is read strictly: what is not understood is refused before any work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evalkit.errors import InputError, SettingsError
+from evalkit.experiment import Experiment, read_experiment
+from evalkit.experiment.scores import comparisons
+
+START = """\
+name: small
+catalogue: {products: products.jsonl}
+queries:
+  asked: {file: queries.csv, judgments: judgments.csv}
+  training: {per_type: 4, part: train}
+"""
+SYSTEMS = "systems: {control: {retriever: bm25}, treatment: {}}\n"
+
+
+def read(folder: Path, text: str, **variables: str) -> Experiment:
+    for name in ("products.jsonl", "queries.csv", "judgments.csv"):
+        (folder / name).write_text("", "utf-8")
+    path = folder / "experiment.yaml"
+    path.write_text(text, "utf-8")
+    return read_experiment(path, variables)
+
+
+def refused(folder: Path, text: str, **variables: str) -> str:
+    with pytest.raises(InputError) as caught:
+        read(folder, text, **variables)
+    message = str(caught.value)
+    assert message.startswith(f"{folder / 'experiment.yaml'}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{folder / 'experiment.yaml'}: ")
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    found = read(tmp_path, START + SYSTEMS)
+    assert found.catalogue.products == tmp_path / "products.jsonl"
+    assert found.queries["asked"].file == tmp_path / "queries.csv"
+
+
+def test_what_the_file_does_not_say_has_a_default(tmp_path: Path) -> None:
+    found = read(tmp_path, START + SYSTEMS)
+    assert found.systems["treatment"].retriever == "base"
+    assert (found.comparisons.cutoff, found.comparisons.depth) == (10, 100)
+    assert found.seeds("treatment") == (None,)
+    assert found.study is None
+
+
+def test_sets_of_part_train_are_not_compared_on_unless_they_are_named(tmp_path: Path) -> None:
+    assert read(tmp_path, START + SYSTEMS).compared == ("asked",)
+    named = read(tmp_path, f"{START}{SYSTEMS}comparisons: {{queries: [training]}}\n")
+    assert named.compared == ("training",)
+
+
+def test_the_control_meets_every_system_and_the_treatment_too(tmp_path: Path) -> None:
+    text = START + "systems: {treatment: {}, bm25: {retriever: bm25}, control: {}}\n"
+    assert comparisons(read(tmp_path, text)) == [
+        ("control", "treatment"),
+        ("control", "bm25"),
+        ("bm25", "treatment"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "problem", "allowed"),
+    [
+        ("sytems: {}\n", "sytems: there is no such key.", "Allowed are name, catalogue, queries"),
+        (
+            "systems: {control: {retreiver: base}}\n",
+            "systems.control.retreiver: there is no such key.",
+            "Allowed are retriever, rewriter, rewrites, rerank, decompose, weight, filter, seed.",
+        ),
+        ("study: {sample: 4}\n", "study.queries: is missing.", "Allowed are queries, sample"),
+    ],
+)
+def test_an_unknown_or_missing_key_is_told_with_what_is_allowed(
+    tmp_path: Path, more: str, problem: str, allowed: str
+) -> None:
+    message = refused(tmp_path, START + more)
+    assert message.startswith(problem)
+    assert allowed in message
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ("comparisons: {cutoff: ten}\n", "comparisons.cutoff: 'ten' is not a whole number"),
+        ("comparisons: {cutoff: 2.5}\n", "comparisons.cutoff: 2.5 is not a whole number"),
+        ("comparisons: {cutoff: true}\n", "comparisons.cutoff: True is not a whole number"),
+        ("comparisons: {cutoff: 200}\n", "comparisons: cutoff is 1 or more, and depth no less"),
+        ("comparisons: [3]\n", "comparisons: is not a mapping"),
+        ("comparisons: {by: 3}\n", "comparisons.by: 3 is not a text"),
+        ("retrievers: {one: {pairs: []}}\n", "retrievers.one: pairs names no training data"),
+        (
+            "retrievers: {one: {pairs: a, seeds: [1, 1]}}\n",
+            "retrievers.one: seeds are one or more different numbers",
+        ),
+        (
+            "classifiers: {one: {queries: asked, folder: encoder}}\n",
+            "classifiers.one: name one of folder, queries and judgments",
+        ),
+        (
+            "classifiers: {one: {judgments: judgments.csv}}\n",
+            "classifiers.one: judgments and judged_queries belong together",
+        ),
+        ("retrievers: {base: {pairs: a}}\n", "retrievers.base: is the name of a built-in one"),
+        ("rewriters: {a/b: {queries: asked}}\n", "rewriters.a/b: is no name"),
+    ],
+)
+def test_a_value_that_cannot_be_is_told_with_its_place(
+    tmp_path: Path, more: str, problem: str
+) -> None:
+    assert refused(tmp_path, START + SYSTEMS + more).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("more", "problem", "there"),
+    [
+        (
+            "systems: {control: {retriever: tuned}, treatment: {}}\n",
+            "systems.control.retriever: there is no 'tuned'",
+            "There are base, bm25.",
+        ),
+        (
+            "systems: {control: {}, treatment: {rerank: judge}}\n",
+            "systems.treatment.rerank: there is no 'judge'",
+            "There is none.",
+        ),
+        (
+            "systems: {control: {}, other: {}}\n",
+            "comparisons.treatment: there is no 'treatment'",
+            "There are control, other.",
+        ),
+        (
+            SYSTEMS + "training_data: {pairs: {queries: training, classifier: judge}}\n",
+            "training_data.pairs.classifier: there is no 'judge'",
+            "There is none.",
+        ),
+        (
+            SYSTEMS + "retrievers: {tuned: {pairs: [pairs]}}\n",
+            "retrievers.tuned.pairs: there is no 'pairs'",
+            "There is none.",
+        ),
+        (
+            SYSTEMS + "rewriters: {policy: {queries: asks}}\n",
+            "rewriters.policy.queries: there is no 'asks'",
+            "There are asked, training.",
+        ),
+        (
+            SYSTEMS + "study: {queries: training}\n",
+            "study.queries: there is no 'training'",
+            "There are asked.",
+        ),
+        (
+            "systems: {control: {}, treatment: {retriever: bm25, decompose: true}}\n",
+            "systems.treatment.decompose: is of vectors, and bm25 has none",
+            "",
+        ),
+    ],
+)
+def test_parts_that_name_what_is_not_there_are_refused(
+    tmp_path: Path, more: str, problem: str, there: str
+) -> None:
+    message = refused(tmp_path, START + more)
+    assert message.startswith(problem)
+    assert there in message
+
+
+def test_a_file_that_is_not_there_is_told_with_the_key(tmp_path: Path) -> None:
+    message = refused(tmp_path, START.replace("judgments.csv", "grades.csv") + SYSTEMS)
+    assert message.startswith(f"queries.asked.judgments: {tmp_path / 'grades.csv'} is not there")
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path: Path) -> None:
+    message = refused(tmp_path, START + SYSTEMS + "systems: {}\n")
+    assert message.startswith("row 7: the key systems stands twice")
+
+
+def test_one_section_can_be_like_another(tmp_path: Path) -> None:
+    more = """\
+classifiers: {judge: {queries: training}}
+training_data:
+  few: {like: default, rewriter: none, per_query: 2}
+  default: {queries: training, classifier: judge, per_query: 7, rewrites: 3}
+"""
+    found = read(tmp_path, START + SYSTEMS + more).training_data
+    assert (found["few"].per_query, found["few"].rewrites, found["few"].rewriter) == (2, 3, "none")
+    assert (found["default"].per_query, found["default"].rewriter) == (7, "catalogue")
+
+
+@pytest.mark.parametrize(
+    ("other", "problem"),
+    [("nothing", "there is no nothing"), ("treatment", "treatment is like itself")],
+)
+def test_a_section_that_is_like_nothing_or_itself_is_refused(
+    tmp_path: Path, other: str, problem: str
+) -> None:
+    text = START + f"systems: {{control: {{}}, treatment: {{like: {other}}}}}\n"
+    assert refused(tmp_path, text).startswith(f"systems.treatment.like: {problem}")
+
+
+VARIABLES = """\
+variables: {DEPTH: 20}
+name: small
+catalogue: {products: "${SHOP}/products.jsonl"}
+queries: {asked: {file: queries.csv, judgments: judgments.csv}}
+systems: {control: {}, treatment: {filter: "${FILTER}"}}
+comparisons: {depth: "${DEPTH}"}
+"""
+
+
+def test_variables_are_what_is_set_then_the_environment_then_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FILTER", "false")
+    monkeypatch.setenv("SHOP", "/nowhere")
+    found = read(tmp_path, VARIABLES, SHOP=str(tmp_path), FILTER="true")
+    assert found.catalogue.products == tmp_path / "products.jsonl"
+    assert found.systems["treatment"].filter is True
+    assert found.comparisons.depth == 20
+    monkeypatch.setenv("DEPTH", "30")
+    assert read(tmp_path, VARIABLES, SHOP=".").comparisons.depth == 30
+    assert read(tmp_path, VARIABLES, SHOP=".").systems["treatment"].filter is False
+
+
+def test_a_variable_without_a_value_is_told(tmp_path: Path) -> None:
+    message = refused(tmp_path, VARIABLES, FILTER="true")
+    assert message.startswith("catalogue.products: the variable ${SHOP} has no value")
+    assert "--set SHOP=VALUE" in message
+
+
+def test_a_variable_that_the_file_does_not_know_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"--set SHOPS: .* has: DEPTH, FILTER, SHOP\."):
+        read(tmp_path, VARIABLES, SHOP=".", FILTER="true", SHOPS="x")
+
+
+def test_a_variable_stands_for_a_number_only_where_one_is_meant(tmp_path: Path) -> None:
+    message = refused(tmp_path, VARIABLES, SHOP=".", FILTER="true", DEPTH="deep")
+    assert message.startswith("comparisons.depth: 'deep' is not a whole number")
+
+
+def test_the_experiments_that_are_shipped_can_be_read() -> None:
+    folder = Path(__file__).parents[2] / "experiments"
+    found = read_experiment(folder / "sample.yaml")
+    assert found.name == "sample"

@@ -1,0 +1,257 @@
+"""One command makes an experiment, and makes nothing twice."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from evalkit.cli import cli
+from evalkit.errors import InputError, SettingsError
+from evalkit.manifest import read_manifest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Place
+
+SEARCHING = """\
+name: searching
+catalogue: {products: products.jsonl, model: encoder}
+queries:
+  written: {file: queries.csv, judgments: judgments.csv, good: 2}
+systems:
+  control: {retriever: base}
+  treatment: {retriever: bm25}
+  filter: {retriever: base, filter: true}
+  query_time: {retriever: bm25, rewriter: catalogue, rewrites: 2}
+comparisons: {cutoff: 5, depth: 20}
+study: {queries: written, sample: 10, depth: 5}
+"""
+
+
+def run(path: Path, folder: Path, *more: str) -> Result:
+    arguments = ["run", str(path), "-o", str(folder), *more]
+    return CliRunner().invoke(cli, arguments, catch_exceptions=False)
+
+
+def everything(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    """Return when each file was written, and its bytes."""
+    return {
+        path: (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def scored(folder: Path, name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder / "scores" / f"{name}.json").read_text("utf-8"))
+    return document
+
+
+@pytest.fixture(scope="module")
+def searched(place: Place, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Result]:
+    """The experiment without training, made once; its file, its folder and what was said."""
+    path = place.describe(SEARCHING, "searching.yaml")
+    folder = tmp_path_factory.mktemp("searched")
+    return path, folder, run(path, folder)
+
+
+def test_one_command_makes_runs_scores_study_and_pages(
+    searched: tuple[Path, Path, Result],
+) -> None:
+    _, folder, done = searched
+    assert done.exit_code == 0, done.output
+    assert "== 1/9 catalogue\n" in done.stderr
+    assert "== 9/9 reports/written\n" in done.stderr
+    for name in ("control", "treatment", "filter", "query_time"):
+        table = pq.read_table(folder / "runs" / "written" / f"{name}.parquet")
+        assert set(table.column("system").to_pylist()) == {name}
+        assert max(table.column("rank").to_pylist()) <= 20
+    document = scored(folder, "written-control-vs-treatment")
+    assert document["systems"] == {"control": "control", "treatment": "treatment"}
+    settings = document["settings"]
+    assert (settings["cutoffs"], settings["good"], settings["depth"]) == ([5], 2.0, "fixed")
+    assert {row["measure"] for row in document["results"]} == {"item_goodrate", "query_goodrate"}
+    for name in ("filter-vs-treatment", "control-vs-filter", "query_time-vs-treatment"):
+        assert scored(folder, f"written-{name}")["results"]
+    page = (folder / "reports" / "written-control-vs-treatment.html").read_text("utf-8")
+    assert "searching, written: control against treatment" in page
+
+
+def test_the_scores_are_those_of_the_command_that_scores_two_runs(
+    searched: tuple[Path, Path, Result], place: Place
+) -> None:
+    _, folder, _ = searched
+    runs = folder / "runs" / "written"
+    scoring = [
+        *("score", "--control", str(runs / "control.parquet")),
+        *("--treatment", str(runs / "filter.parquet")),
+        *("--judgments", str(place.folder / "judgments.csv")),
+        *("--queries", str(folder / "queries" / "written.parquet")),
+        *("--good", "2", "--at", "5", "--by", "query_type", "--depth", "fixed"),
+        *("--measures", "item_goodrate,query_goodrate", "--format", "json"),
+    ]
+    done = CliRunner().invoke(cli, scoring, catch_exceptions=False)
+    assert (
+        json.loads(done.stdout)["results"] == scored(folder, "written-control-vs-filter")["results"]
+    )
+
+
+def test_the_table_of_results_has_every_system_with_its_change_and_interval(
+    searched: tuple[Path, Path, Result],
+) -> None:
+    _, folder, _ = searched
+    document = json.loads((folder / "results.json").read_text("utf-8"))
+    row = next(
+        row
+        for row in document["results"]
+        if row["runs"] == ["control", "filter"]
+        and (row["measure"], row["segment"]) == ("item_goodrate", "negative")
+    )
+    source = next(
+        row
+        for row in scored(folder, "written-control-vs-filter")["results"]
+        if (row["measure"], row["segment"]) == ("item_goodrate", {"query_type": "negative"})
+    )
+    for name in ("control", "treatment", "delta", "ci_low", "ci_high"):
+        assert row[name] == source[name]
+    text = (folder / "results.md").read_text("utf-8")
+    said = (
+        f"{100 * row['treatment']:.1f} ({100 * row['delta']:+.1f} "
+        f"[{100 * row['ci_low']:+.1f}, {100 * row['ci_high']:+.1f}])"
+    )
+    line = next(line for line in text.splitlines() if line.startswith("| filter |"))
+    assert said in line
+    assert text.startswith("# searching\n")
+    assert "`evalkit run searching.yaml -o FOLDER`" in text
+    stages = {stage["name"]: stage for stage in document["stages"]}
+    assert stages["systems/filter"]["commands"] == ["evalkit retrieve"]
+    run_ = read_manifest(folder / "runs" / "written" / "filter.parquet")
+    assert stages["systems/filter"]["seconds"] == round(run_.wall_seconds, 1)
+
+
+def test_the_study_holds_both_lists_and_no_votes(searched: tuple[Path, Path, Result]) -> None:
+    _, folder, _ = searched
+    with sqlite3.connect(folder / "study.db") as database:
+        names = database.execute("SELECT name, state, control_system, treatment_system FROM study")
+        assert names.fetchall() == [("searching", "open", "control", "treatment")]
+        kinds = dict(database.execute("SELECT kind, count(*) FROM task GROUP BY kind").fetchall())
+        assert kinds.get("real", 0) + kinds.get("automatic", 0) == 10
+        assert database.execute("SELECT count(*) FROM vote").fetchone() == (0,)
+    database.close()
+
+
+def test_nothing_is_made_a_second_time(searched: tuple[Path, Path, Result]) -> None:
+    path, folder, _ = searched
+    before = everything(folder)
+    again = run(path, folder)
+    assert again.exit_code == 0, again.output
+    assert "Wrote" not in again.stderr
+    assert everything(folder) == before
+
+
+def test_what_was_lost_is_made_again_and_nothing_else(
+    searched: tuple[Path, Path, Result],
+) -> None:
+    path, folder, _ = searched
+    before = everything(folder)
+    lost = folder / "runs" / "written" / "filter.parquet"
+    lost.unlink()
+    assert run(path, folder).exit_code == 0
+    after = everything(folder)
+    assert after.keys() == before.keys()
+    changed = {name.name for name in after if after[name] != before[name]}
+    assert lost.read_bytes() == before[lost][1]
+    assert {name for name in changed if not name.startswith("results.")} == {
+        "filter.parquet",
+        "filter.parquet.manifest.json",
+    }
+
+
+def test_a_study_is_kept_when_the_runs_have_changed(
+    searched: tuple[Path, Path, Result], place: Place, tmp_path: Path
+) -> None:
+    path = place.describe(SEARCHING, "kept.yaml")
+    assert run(path, tmp_path).exit_code == 0
+    other = SEARCHING.replace("treatment: {retriever: bm25}", "treatment: {filter: true}")
+    changed = run(place.describe(other, "kept.yaml"), tmp_path)
+    assert changed.exit_code == 0, changed.output
+    assert "the study searching-2" in changed.stderr
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        names = database.execute("SELECT name FROM study ORDER BY id").fetchall()
+        assert names == [("searching",), ("searching-2",)]
+    database.close()
+
+
+def test_a_plan_says_what_is_done_and_makes_nothing(
+    searched: tuple[Path, Path, Result], place: Place, tmp_path: Path
+) -> None:
+    path, folder, _ = searched
+    planned = run(path, tmp_path / "new", "--dry-run")
+    assert planned.exit_code == 0
+    lines = planned.stdout.splitlines()
+    assert len(lines) == 9
+    assert all(line.startswith("to make  ") for line in lines)
+    assert lines[1] == f"to make  queries/written: {tmp_path}/new/queries/written.parquet"
+    assert not (tmp_path / "new").exists()
+    assert all(
+        line.startswith("done ") for line in run(path, folder, "--dry-run").stdout.splitlines()
+    )
+    # what has been described otherwise is to be made, with all that comes of it
+    text = SEARCHING.replace("filter: true", "filter: true, rewriter: catalogue")
+    deeper = place.describe(text)
+    to_make = {
+        line.split()[2].rstrip(":")
+        for line in run(deeper, folder, "--dry-run").stdout.splitlines()
+        if line.startswith("to make")
+    }
+    assert to_make == {"systems/filter", "scores/written", "study", "reports/written"}
+
+
+def test_only_what_was_asked_for_is_made(
+    searched: tuple[Path, Path, Result], tmp_path: Path
+) -> None:
+    path, _, _ = searched
+    done = run(path, tmp_path, "--only", "catalogue,queries/written")
+    assert done.exit_code == 0, done.output
+    assert {item.name for item in tmp_path.iterdir()} == {"indexes", "queries", "stages"}
+    assert "== 2/2 queries/written" in done.stderr
+    assert run(path, tmp_path, "--only", "systems/treatment").exit_code == 0
+    assert [item.name for item in (tmp_path / "runs" / "written").glob("*.parquet")] == [
+        "treatment.parquet"
+    ]
+    assert not (tmp_path / "results.md").exists()
+
+
+def test_stages_that_are_unknown_or_lack_what_they_read_are_refused(
+    searched: tuple[Path, Path, Result], tmp_path: Path
+) -> None:
+    path, _, _ = searched
+    with pytest.raises(SettingsError, match=r"--only runs: there is no such stage; there are cat"):
+        run(path, tmp_path, "--only", "runs")
+    with pytest.raises(SettingsError, match="systems/control needs what catalogue makes"):
+        run(path, tmp_path, "--only", "systems")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_file_is_told_before_any_work(place: Place, tmp_path: Path) -> None:
+    path = place.describe(SEARCHING.replace("filter: true", "filters: true"), "wrong.yaml")
+    with pytest.raises(InputError, match=r"wrong.yaml: systems.filter.filters: there is no such"):
+        run(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_variables_are_set_on_the_command_line(place: Place, tmp_path: Path) -> None:
+    text = SEARCHING.replace("products.jsonl", '"${SHOP}"')
+    path = place.describe(text, "variables.yaml")
+    done = run(path, tmp_path, "--set", "SHOP=products.jsonl", "--only", "queries")
+    assert done.exit_code == 0, done.output
+    twice = run(path, tmp_path, "--set", "SHOP=a", "--set", "SHOP=b")
+    assert twice.exit_code == 2
+    assert "SHOP is set more than once" in twice.stderr
+    assert "'SHOP' is not of the form NAME=VALUE" in run(path, tmp_path, "--set", "SHOP").stderr
