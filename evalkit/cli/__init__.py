@@ -30,6 +30,7 @@ _COMMANDS = {
     "plan": ("evalkit.cli.plan", "plan", "Queries and votes that a difference needs."),
     "relevance": ("evalkit.cli.relevance", "relevance", "Compare judges with people."),
     "report": ("evalkit.cli.report", "report", "Write the weekly evaluation report."),
+    "rerank": ("evalkit.cli.rerank", "rerank", "Order the first results of a run anew."),
     "retrieve": ("evalkit.cli.retrieval", "retrieve", "Search an index for every query."),
     "rewrite": ("evalkit.cli.rewrite", "rewrite", "Rewrite queries in product words."),
     "run": ("evalkit.cli.run", "run", "Run an experiment from its file to its report."),
