@@ -238,8 +238,9 @@ class Rewarder:
 
     Attributes:
         encoder: of queries, rewrites and products; frozen.
-        products: unit vectors of product titles, float32[n, d]. Titles alone speak as a rewrite
-            does; whole texts are far from any of them.
+        products: unit vectors of product titles, float32[n, d]. On the sample shop whole texts
+            tell rewrites from raw queries about as well (AUC .70, titles .68) and neither tells
+            which rewrite of a query finds more good products; titles are read whole and fast.
         graph: knows the kinds, values and names of the catalogue; None without.
         gates: relevance from which a candidate is accepted, by query type.
         settings: weights and limits.
