@@ -1,0 +1,472 @@
+"""REINFORCE++ on a causal language model: sample, reward, move towards what earned more.
+
+The paper's (arXiv 2501.03262): advantages as `evalkit.training.reinforce` computes and explains
+them, the ratio of new to old probability clipped at 0.2 (PPO), the mean over all tokens of the
+batch, and one or a few passes over each batch.
+
+Ours, where the paper leaves it open or differs:
+
+- The variant with a baseline keeps the divergence inside the reward (k1), as the main variant does;
+  the paper moves it to the loss. One formula then serves both.
+- Rewards are bounded (±10) before the baseline is taken, and a token's divergence too (±10).
+- The rate of learning is constant, so a step does the same however many will follow.
+- The main variant also samples several texts of a prompt, since the trainer below cannot do less
+  than two; it compares them with the whole batch only.
+
+The loop is TRL's `GRPOTrainer`, which brings generation, several GPUs (`accelerate launch`),
+adapters and checkpoints. It differs from GRPO in the advantages and in where the divergence counts,
+and both are put in place by overriding private methods, hence the pinned version; a test compares
+it with a loop written by hand. A text's log probabilities under the policy that said it are
+computed once more after sampling, because the divergence is needed before the first update.
+
+The reference is the model as it is given, also where that has an adapter already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evalkit.errors import ModelError, SettingsError
+from evalkit.training.loop import (
+    check_run,
+    fingerprint_of_weights,
+    last_checkpoint,
+    loop_arguments,
+    require_trainer,
+    run_loop,
+)
+from evalkit.training.reinforce import reinforce_pp_advantages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Reward = Callable[
+        [Sequence[int], Sequence[str]], tuple[NDArray[np.float64], Mapping[str, float]]
+    ]
+    Log = Callable[[Mapping[str, float]], None]
+
+__all__ = ["ReinforceSettings", "order_of_prompts", "run_reinforce"]
+
+_TRL = "1.16."
+_FIGURE = "figure/"
+_PROCESSES = "WORLD_SIZE"
+
+
+@dataclass(frozen=True)
+class ReinforceSettings:
+    """How the policy is trained.
+
+    Attributes:
+        steps: batches that are sampled.
+        prompts: prompts in a batch, over all processes.
+        samples: texts that are sampled of each prompt, two or more.
+        baseline: whether the mean of a prompt's own texts is taken from their rewards first.
+        beta: what a nat of divergence from the reference costs, in units of the reward.
+        clip: how far the ratio of new to old probability counts, as a distance from 1.
+        epochs_per_batch: updates from each batch.
+        learning_rate: constant. 3e-4 suits a model of a few million parameters; large models and
+            adapters want less.
+        temperature: of sampling; 1 is the policy itself.
+        max_new_tokens: longest text, in tokens.
+        reward_clip: bound of a text's reward, on both sides.
+        kl_clip: bound of a token's divergence, on both sides, in nats.
+        rows_per_pass: texts that go through the model at once in a process, None for all; fewer
+            take less memory and give the same update.
+        checkpoint_every: steps between checkpoints; the last step has one, too.
+        seed: of the order of prompts and of sampling.
+    """
+
+    steps: int = 60
+    prompts: int = 16
+    samples: int = 4
+    baseline: bool = True
+    beta: float = 0.03
+    clip: float = 0.2
+    epochs_per_batch: int = 1
+    learning_rate: float = 3e-4
+    temperature: float = 1.0
+    max_new_tokens: int = 64
+    reward_clip: float = 10.0
+    kl_clip: float = 10.0
+    rows_per_pass: int | None = None
+    checkpoint_every: int = 20
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            SettingsError: says which setting and what it may be.
+        """
+        for name in ("steps", "prompts", "epochs_per_batch", "max_new_tokens", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; give 1 or more.")
+        if self.samples < 2:
+            raise SettingsError(f"samples is {self.samples}; give 2 or more texts of a prompt.")
+        for name in ("learning_rate", "temperature", "clip", "reward_clip", "kl_clip"):
+            if not getattr(self, name) > 0:
+                raise SettingsError(f"{name} is {getattr(self, name)}; give more than 0.")
+        if not self.beta >= 0:
+            raise SettingsError(f"beta is {self.beta}; give 0 or more.")
+        if self.rows_per_pass is not None and self.rows_per_pass < 1:
+            raise SettingsError(f"rows_per_pass is {self.rows_per_pass}; give 1 or more.")
+
+
+def run_reinforce(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[str],
+    reward: Reward,
+    settings: ReinforceSettings,
+    *,
+    checkpoints: Path,
+    log: Log,
+    tensorboard: Path | None = None,
+) -> Any:
+    """Train a policy, with a bar on standard error.
+
+    Goes on from the last whole checkpoint in `checkpoints`, to what the run would have come to
+    without a stop: same weights, same rows. Weights of checkpoints are safetensors; the state of
+    optimizer and random numbers, which only this run needs, is read without unpickling objects.
+
+    Args:
+        model: causal language model in float32, or one with a PEFT adapter, which alone is trained
+            then. It is changed.
+        tokenizer: its tokenizer.
+        prompts: what the policy is asked.
+        reward: is given numbers of prompts (places in `prompts`) and one text for each, and returns
+            the rewards, finite, and figures to be logged. With several processes each asks for its
+            own part, and the figures are averaged.
+        settings: how.
+        checkpoints: folder of the checkpoints; it is made.
+        log: is given a row a step, in order from step 1: `step`, `loss`, `reward` (mean of the
+            batch), `kl` (mean divergence from the reference, nats a token), `length` (tokens a
+            text), `ended` (share of texts that came to an end), `clip_share` (share of tokens whose
+            ratio was clipped), `entropy` (nats a token), `seconds`, and the figures of `reward`.
+            When a run goes on, the rows of steps done before come first, so a log is always whole.
+        tensorboard: folder for the same rows as TensorBoard events.
+
+    Returns:
+        The model, on its device, in evaluation mode.
+
+    Raises:
+        ModelError: a package is missing or of another version.
+        SettingsError: the prompts or the settings do not fit, or the checkpoints are of another
+            run.
+        ValueError: `reward` returned something else than a finite number for every text.
+    """
+    _require_trl(tensorboard)
+    if not prompts:
+        raise SettingsError("There are no prompts to train the policy with.")
+    rows = _rows_of_a_process(settings)
+    updates = settings.steps * settings.epochs_per_batch
+    check_run(checkpoints, _run_of(model, prompts, settings))
+    checkpoint, done = last_checkpoint(checkpoints, updates)
+    adapted = hasattr(model, "peft_config")
+    bare = model.get_base_model() if adapted else model
+    name = bare.config._name_or_path
+
+    def make(folder: str) -> Any:
+        if not adapted:
+            # TRL loads the reference from where the model says it came from, which is not
+            # necessarily what it is now.
+            bare.save_pretrained(folder)
+            bare.config._name_or_path = folder
+        return _trainer_class()(
+            settings=settings,
+            reward=reward,
+            model=model,
+            args=_arguments(model, settings, rows, checkpoints),
+            reward_funcs=[_reward_of_texts],
+            train_dataset=_dataset(prompts, settings),
+            processing_class=tokenizer,
+            callbacks=[_rows_callback(settings, write)],
+        )
+
+    try:
+        with _writing(log, tensorboard) as write:
+            run_loop(updates, make, checkpoint=checkpoint, done=done)
+    finally:
+        bare.config._name_or_path = name
+        bare.__dict__.pop("forward", None)  # TRL's, which is bound to this very object
+        if adapted and "ref" in model.peft_config:
+            model.delete_adapter("ref")
+    model.eval()
+    return model
+
+
+def order_of_prompts(prompts: int, steps: int, per_step: int, seed: int) -> NDArray[np.int64]:
+    """Return which prompts each step asks for: every prompt once before any comes again.
+
+    More steps begin with what fewer steps have, so a run can be made longer.
+
+    Args:
+        prompts: how many there are.
+        steps: how many batches.
+        per_step: prompts a batch.
+        seed: of the order.
+
+    Returns:
+        int64[steps, per_step], numbers from 0.
+
+    >>> order_of_prompts(3, 2, 3, seed=0)
+    array([[2, 0, 1], [1, 0, 2]])
+    """
+    random = np.random.default_rng(seed)
+    rounds = -(-steps * per_step // prompts)
+    order = np.concatenate([random.permutation(prompts) for _ in range(rounds)])
+    return order[: steps * per_step].reshape(steps, per_step).astype(np.int64)
+
+
+def _require_trl(tensorboard: Path | None) -> None:
+    require_trainer("Training a policy")
+    try:
+        version = importlib.metadata.version("trl")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ModelError(
+            "Training a policy needs trl, which is not installed; run: "
+            "pip install 'evalkit-search[train]'"
+        ) from error
+    if not version.startswith(_TRL):
+        raise ModelError(
+            f"trl {version} is installed, but the trainer builds on private parts of {_TRL}x; run: "
+            "pip install 'trl>=1.16,<1.17'"
+        )
+    if tensorboard is not None and not importlib.util.find_spec("tensorboard"):
+        raise ModelError(
+            "Writing TensorBoard events needs tensorboard, which is not installed; run: "
+            "pip install 'evalkit-search[train]'"
+        )
+
+
+def _rows_of_a_process(settings: ReinforceSettings) -> int:
+    """Return how many texts a process samples in a step."""
+    processes = int(os.environ.get(_PROCESSES, "1"))
+    if settings.prompts % processes:
+        raise SettingsError(
+            f"{settings.prompts} prompts a step cannot be shared by {processes} processes; give a "
+            f"multiple of {processes}."
+        )
+    rows = settings.prompts // processes * settings.samples
+    if settings.rows_per_pass and rows % settings.rows_per_pass:
+        raise SettingsError(
+            f"{rows} texts a step in a process are no whole passes of {settings.rows_per_pass}; "
+            f"give a divisor of {rows}."
+        )
+    return rows
+
+
+def _arguments(model: Any, settings: ReinforceSettings, rows: int, checkpoints: Path) -> Any:
+    from trl.trainer.grpo_config import GRPOConfig
+
+    rows_per_pass = settings.rows_per_pass or rows
+    return GRPOConfig(
+        **(loop_arguments(model, settings.seed) | {"logging_strategy": "steps"}),
+        output_dir=str(checkpoints),
+        max_steps=settings.steps * settings.epochs_per_batch,
+        logging_steps=settings.epochs_per_batch,
+        per_device_train_batch_size=rows_per_pass,
+        gradient_accumulation_steps=rows // rows_per_pass,
+        num_generations=settings.samples,
+        num_iterations=settings.epochs_per_batch,
+        shuffle_dataset=False,  # the rows are in the order of the steps
+        # The texts must be of the very distribution whose probabilities are compared.
+        temperature=settings.temperature,
+        top_p=1.0,
+        top_k=0,
+        disable_dropout=True,
+        max_completion_length=settings.max_new_tokens,
+        epsilon=settings.clip,
+        loss_type="dapo",  # the mean over all tokens of the batch
+        importance_sampling_level="token",
+        scale_rewards="none",
+        beta=1e-9,  # not 0, so that there is a reference; the loss never sees it
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="constant",
+        weight_decay=0.0,
+        max_grad_norm=1.0,
+        save_strategy="steps",
+        save_steps=settings.checkpoint_every * settings.epochs_per_batch,
+        save_total_limit=2,
+    )
+
+
+def _dataset(prompts: Sequence[str], settings: ReinforceSettings) -> Any:
+    """One row for each prompt of each step, in their order."""
+    datasets: Any = importlib.import_module("datasets")
+    order = order_of_prompts(len(prompts), settings.steps, settings.prompts, settings.seed)
+    numbers = order.reshape(-1).tolist()
+    return datasets.Dataset.from_dict(
+        {"prompt": [prompts[number] for number in numbers], "number": numbers}
+    )
+
+
+def _reward_of_texts(**_: object) -> list[float]:
+    """Stand where TRL wants a reward function; the trainer below asks for rewards itself."""
+    raise NotImplementedError
+
+
+@cache
+def _trainer_class() -> Any:
+    import torch
+    from trl.trainer.grpo_trainer import GRPOTrainer
+
+    processes: Any = importlib.import_module("accelerate.utils")
+
+    class ReinforceTrainer(GRPOTrainer):
+        """GRPO's loop with the advantages of REINFORCE++."""
+
+        def __init__(self, *, settings: ReinforceSettings, reward: Reward, **rest: Any) -> None:
+            self.settings = settings
+            self.reward = reward
+            self.started = 0.0
+            super().__init__(**rest)
+
+        def _send_telemetry(self) -> None:
+            """Tell nobody outside what is trained here."""
+
+        def create_model_card(self, *_: Any, **__: Any) -> None:
+            """Write no README.md into the folder of checkpoints."""
+
+        def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+            if "loss" in logs:
+                self._metrics["train"]["seconds"] = [time.perf_counter() - self.started]
+            super().log(logs, start_time)
+
+        def _calculate_rewards(
+            self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
+        ) -> Any:
+            totals, figures = self.reward([row["number"] for row in inputs], completions)
+            found = np.asarray(totals, np.float64)
+            if found.shape != (len(inputs),) or not np.isfinite(found).all():
+                raise ValueError(
+                    f"the reward must return {len(inputs)} finite numbers, one for each text"
+                )
+            parts = processes.gather_object([{**figures, "reward": float(found.mean())}])
+            for name in sorted({name for part in parts for name in part}):
+                values = [part[name] for part in parts if name in part]
+                self._metrics["train"][_FIGURE + name].append(float(np.mean(values)))
+            self.earned = torch.as_tensor(found, dtype=torch.float32).to(self.accelerator.device)
+            return processes.gather(self.earned[:, None])
+
+        def _generate_and_score_completions(self, inputs: Any) -> Any:
+            self.started = time.perf_counter()
+            batch = super()._generate_and_score_completions(inputs)
+            settings, mask = self.settings, batch["completion_mask"]
+            reference = batch.pop("ref_per_token_logps")
+            if "old_per_token_logps" not in batch:
+                with torch.no_grad():
+                    batch["old_per_token_logps"], _, _ = self._get_per_token_logps_and_entropies(
+                        self.model,
+                        torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1),
+                        torch.cat([batch["prompt_mask"], mask], dim=1),
+                        mask.size(1),
+                        batch_size=self.args.per_device_train_batch_size,
+                    )
+            kl = (batch["old_per_token_logps"] - reference).masked_fill(mask == 0, 0.0)
+            sums = self._sum(torch.stack([kl.sum(), mask.sum().to(kl.dtype)]))
+            self._metrics["train"]["kl"].append((sums[0] / sums[1].clamp(min=1.0)).item())
+            batch["advantages"] = reinforce_pp_advantages(
+                self.earned.clamp(-settings.reward_clip, settings.reward_clip),
+                kl.clamp(-settings.kl_clip, settings.kl_clip),
+                mask,
+                settings.beta,
+                settings.samples if settings.baseline else None,
+                self._sum,
+            )
+            return batch
+
+        def _compute_loss(self, model: Any, inputs: Any) -> Any:
+            parent: Any = super()
+            beta, self.beta = self.beta, 0.0  # the divergence is in the advantages already
+            try:
+                return parent._compute_loss(model, inputs)
+            finally:
+                self.beta = beta
+
+        def _sum(self, tensor: Any) -> Any:
+            return self.accelerator.reduce(tensor, reduction="sum")
+
+    return ReinforceTrainer
+
+
+def _rows_callback(settings: ReinforceSettings, write: Log) -> Any:
+    from transformers import TrainerCallback
+
+    def row(logs: Mapping[str, float], update: int) -> dict[str, float]:
+        figures = {
+            name.removeprefix(_FIGURE): value
+            for name, value in logs.items()
+            if name.startswith(_FIGURE)
+        }
+        return {
+            "step": update // settings.epochs_per_batch,
+            "loss": logs["loss"],
+            "reward": figures.pop("reward"),
+            "kl": logs["kl"],
+            "length": logs["completions/mean_length"],
+            "ended": 1.0 - logs["completions/clipped_ratio"],
+            "clip_share": logs["clip_ratio/region_mean"],
+            "entropy": logs["entropy"],
+            "seconds": round(logs["seconds"], 3),
+        } | figures
+
+    class Rows(TrainerCallback):
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            for logs in state.log_history:  # what a checkpoint remembers
+                if "loss" in logs and state.is_world_process_zero:
+                    write(row(logs, int(logs["step"])))
+
+        def on_log(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            logs = rest["logs"]
+            if "loss" in logs and state.is_world_process_zero:
+                write(row(logs, state.global_step))
+
+    return Rows()
+
+
+@contextmanager
+def _writing(log: Log, tensorboard: Path | None) -> Iterator[Log]:
+    """Give a function that hands a row on, and writes it as TensorBoard events."""
+    if tensorboard is None:
+        yield log
+        return
+    from torch.utils.tensorboard import SummaryWriter
+
+    # Rows come from step 1 again when a run goes on; older events of the folder are not shown.
+    writer = SummaryWriter(str(tensorboard), purge_step=1)
+
+    def write(row: Mapping[str, float]) -> None:
+        for name, value in row.items():
+            if name != "step":
+                writer.add_scalar(name, value, int(row["step"]))
+        log(row)
+
+    try:
+        yield write
+    finally:
+        writer.close()
+
+
+def _run_of(model: Any, prompts: Sequence[str], settings: ReinforceSettings) -> dict[str, Any]:
+    """Return what a run must have in common with the one that it goes on from."""
+    kept = asdict(settings)
+    for name in ("steps", "checkpoint_every", "rows_per_pass"):
+        del kept[name]
+    listed = hashlib.sha256(json.dumps(list(prompts)).encode()).hexdigest()
+    return {"model": fingerprint_of_weights(model), "prompts": listed, "settings": kept}
