@@ -42,7 +42,7 @@ _COMMANDS = {
         "synthesize",
         "Make typed queries and training pairs.",
     ),
-    "train": ("evalkit.cli.train", "train", "Train relevance classifiers."),
+    "train": ("evalkit.cli.train", "train", "Train classifiers, rewriters and retrievers."),
 }
 
 

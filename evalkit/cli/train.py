@@ -1,4 +1,4 @@
-"""`evalkit train classifier`."""
+"""`evalkit train`: the group, and `evalkit train classifier`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from evalkit.cli.lazy import LazyGroup
 from evalkit.cli.output import check_output_folder
 from evalkit.cli.table_options import (
     catalogue_options,
@@ -20,12 +21,19 @@ from evalkit.cli.table_options import (
 __all__ = ["train"]
 
 
+_ELSEWHERE = {
+    "rewriter": ("evalkit.cli.train_rewriter", "rewriter", "Train a rewriter with rewards."),
+}
+
+
 @click.group(
+    cls=LazyGroup,
+    elsewhere=_ELSEWHERE,
     epilog="Example: evalkit train classifier --judgments judgments.csv --queries queries.csv "
-    "--products products.jsonl --good 2 -o classifier"
+    "--products products.jsonl --good 2 -o classifier",
 )
 def train() -> None:
-    """Train models from tables of labelled examples."""
+    """Train classifiers, rewriters and retrievers."""
 
 
 @train.command(

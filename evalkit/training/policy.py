@@ -1,0 +1,509 @@
+"""The stage behind `evalkit train rewriter`: accepted rewrites become a rewriter.
+
+First it learns to say what was accepted, then REINFORCE++ moves it towards what earns more
+(`evalkit.training.reinforce_trainer`). What it is worth is measured on queries of families that it
+never saw, before the rewards and after. The warm start and checkpoints lie in a folder beside the
+output (`<output>.checkpoints`) until the output stands, so that a training that was stopped goes
+on, to the same weights.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from evalkit.engines import open_engine
+from evalkit.errors import SettingsError
+from evalkit.files import replacing_folder, write_text
+from evalkit.knowledge import CatalogueFiles
+from evalkit.manifest import Input, Manifest, fingerprint
+from evalkit.models import ModelFiles, cache_folder, locate_encoder
+from evalkit.progress import progress_bar, say
+from evalkit.rewriting.policy import (
+    FORMAT,
+    POLICY_FILE,
+    Policy,
+    candidates_of,
+    load_language_model,
+    prompt_of,
+    tokens_for,
+)
+from evalkit.training.loop import require_trainer
+from evalkit.training.model_folder import Trained, fill_model_folder
+from evalkit.training.policy_examples import PolicyExamples, read_policy_examples
+from evalkit.training.rewarding import REWARDS, Rewarder, RewardSettings, calibrate_gates
+from evalkit.training.supervised import (
+    SCRATCH,
+    SupervisedSettings,
+    add_lora,
+    merge_lora,
+    new_model,
+    spread,
+    supervise,
+)
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from evalkit.retrieval import SentenceEncoder
+
+    Page = Callable[[Sequence[Mapping[str, Any]], Mapping[str, Any], Path], None]
+
+__all__ = ["LOG_FILE", "PAGE_FILE", "PolicySettings", "train_policy"]
+
+LOG_FILE = "log.jsonl"
+PAGE_FILE = "curves.html"
+
+_SCRATCH = "scratch"
+
+
+class _Usual(NamedTuple):
+    """What is usual where nothing was said: a new model needs more of everything."""
+
+    epochs: int
+    batch_size: int
+    warm_rate: float
+    rate: float
+
+
+_USUAL = {
+    "scratch": _Usual(16, 32, 3e-3, 3e-4),
+    "base": _Usual(3, 16, 5e-5, 1e-5),
+    "lora": _Usual(3, 16, 5e-4, 1e-4),
+}
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """How a rewriter is trained; None takes what suits the base model.
+
+    Attributes:
+        candidates: rewrites of an output.
+        held_out: share of the families of queries that it does not see.
+        lora: rank of the adapter that is trained instead of all weights; 0 trains all.
+        sft_epochs: passes of the warm start.
+        sft_learning_rate: of the warm start, at its highest.
+        steps: of REINFORCE++; 0 is the warm start alone.
+        prompts: queries a step.
+        samples: outputs of a query in a step.
+        learning_rate: of REINFORCE++.
+        beta: weight of the divergence from the warm start.
+        rewards: weights and limits of the rewards.
+        checkpoint_every: steps between checkpoints.
+        seed: of the split, fresh weights, the order of examples and sampling.
+        device: where it runs.
+    """
+
+    candidates: int = 4
+    held_out: float = 0.2
+    lora: int = 0
+    sft_epochs: int | None = None
+    sft_learning_rate: float | None = None
+    steps: int = 60
+    prompts: int = 16
+    samples: int = 4
+    learning_rate: float | None = None
+    beta: float = 0.03
+    rewards: RewardSettings = field(default_factory=RewardSettings)
+    checkpoint_every: int = 20
+    seed: int = 0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.candidates < 1 or self.prompts < 1 or self.checkpoint_every < 1:
+            raise SettingsError("--candidates, --prompts and --checkpoint-every are 1 or more.")
+        if self.samples < 2:
+            raise SettingsError(
+                f"--samples is {self.samples}; an output is compared with others of its query, so "
+                "it is 2 or more."
+            )
+        if self.steps < 0 or self.lora < 0 or (self.sft_epochs is not None and self.sft_epochs < 1):
+            raise SettingsError("--steps and --lora are 0 or more, --sft-epochs 1 or more.")
+        if not 0 < self.held_out < 0.9:
+            raise SettingsError(f"--held-out is {self.held_out}; it is above 0 and below 0.9.")
+        for name in ("sft_learning_rate", "learning_rate"):
+            rate = getattr(self, name)
+            if rate is not None and not 0 < rate < 1:
+                raise SettingsError(f"--{name.replace('_', '-')} is {rate}; it is between 0 and 1.")
+
+    def filled(self, base: str) -> PolicySettings:
+        """Return the settings with what is usual for a base model in place of None."""
+        usual = _usual(base, self.lora)
+        return replace(
+            self,
+            sft_epochs=self.sft_epochs or usual.epochs,
+            sft_learning_rate=self.sft_learning_rate or usual.warm_rate,
+            learning_rate=self.learning_rate or usual.rate,
+        )
+
+
+def train_policy(
+    output: str | os.PathLike[str],
+    queries: str | os.PathLike[str],
+    rewrites: str | os.PathLike[str],
+    products: str | os.PathLike[str],
+    *,
+    base: str = _SCRATCH,
+    revision: str | None = None,
+    encoder: str | None = None,
+    settings: PolicySettings | None = None,
+    catalogue_settings: str | os.PathLike[str] | None = None,
+    triples: str | os.PathLike[str] | None = None,
+    reading: Mapping[str, Mapping[str, Any]] | None = None,
+    page: Page | None = None,
+    force: bool = False,
+    memory_limit: str = "600MB",
+    threads: int | None = None,
+) -> Manifest:
+    """Train a rewriter; see `evalkit train rewriter --help`.
+
+    Args:
+        output: the rewriter's folder; it appears when it is complete.
+        queries: query_id and query; structure, query_type and family where known.
+        rewrites: query_id and rewrite; accepted where they were filtered.
+        products: the catalogue.
+        base: `scratch`, or folder or hub id of a causal language model.
+        revision: of `base` on the hub.
+        encoder: folder or hub id of the encoder that rewards; None takes all-MiniLM-L6-v2.
+        settings: of the training; None takes the usual ones.
+        catalogue_settings: YAML of what is special about the catalogue.
+        triples: CSV of what else is known.
+        reading: keyword arguments of `evalkit.tables.read` by kind of table.
+        page: writes the page of curves from the log's rows and the document of `policy.json`.
+        force: train again in any case, from the beginning.
+        memory_limit: for reading.
+        threads: of DuckDB.
+
+    Raises:
+        InputError: a file cannot be used.
+        SettingsError: settings that do not fit.
+        ModelError: a model cannot be found, trusted or loaded, or a package is missing.
+    """
+    from evalkit.retrieval import EncoderSettings, open_encoder
+
+    chosen = (settings or PolicySettings()).filled(base)
+    require_trainer("Training a rewriter")
+    if chosen.lora:
+        _require_lora()
+    read_so = {kind: dict(each) for kind, each in (reading or {}).items()}
+    shop = CatalogueFiles(products, catalogue_settings, triples, read_so.get("products", {}))
+    found = None if base == _SCRATCH else locate_encoder(base, revision=revision)
+    rewarding = open_encoder(encoder, EncoderSettings(device=chosen.device))
+    files = {"queries": queries, "rewrites": rewrites, **shop.paths()}
+    wanted = _planned(files, found, rewarding, chosen, read_so)
+    kept = Path(output).with_name(f"{Path(output).name}.checkpoints")
+
+    def train(folder: Path) -> Trained:
+        _open_kept(kept, wanted, force=force)
+        with open_engine(memory_limit, threads) as connection:
+            examples = read_policy_examples(
+                connection,
+                shop.open(connection),
+                queries,
+                rewrites,
+                held_out=chosen.held_out,
+                seed=chosen.seed,
+                reading=read_so,
+            )
+        return _Training(examples, rewarding, chosen, found, kept).fill(folder, page)
+
+    finished = fill_model_folder(output, wanted, train, force=force)
+    if (kept / _MARK).is_file():
+        shutil.rmtree(kept)
+    return finished
+
+
+_MARK = "identity.json"
+_WARM = "supervised"
+_WARM_ROWS = "rows.json"
+
+
+@dataclass(frozen=True)
+class _Training:
+    """One training, from examples to the files of its folder.
+
+    Attributes:
+        examples: what is learnt and what is held out.
+        encoder: rewards.
+        settings: complete ones.
+        base: files of the model to begin with; None makes a new one.
+        kept: the folder that survives an interruption.
+    """
+
+    examples: PolicyExamples
+    encoder: SentenceEncoder
+    settings: PolicySettings
+    base: ModelFiles | None
+    kept: Path
+
+    def fill(self, folder: Path, page: Page | None) -> Trained:
+        from evalkit.training.policy_watch import alarm, watch
+
+        chosen, held_out = self.settings, self.examples.held_out
+        warm, warm_rows = self.warm_start()
+        rewarder = self.rewarder()
+
+        def measure(name: str, model: Any, tokenizer: Any) -> dict[str, Any]:
+            file = self.kept / f"{name}.json"
+            if not file.is_file():
+                policy = Policy(model, tokenizer, chosen.candidates)
+                say(f"Rewriting {len(held_out):,} held-out queries ({name} the rewards).")
+                _write_json(file, watch(policy.generate, held_out, rewarder))
+            return dict(json.loads(file.read_text("utf-8")))
+
+        model, tokenizer = load_language_model(warm, chosen.device)
+        before = after = measure("before", model.eval(), tokenizer)
+        rows: list[Mapping[str, float]] = []
+        if chosen.steps:
+            model = self.reinforce(model, tokenizer, rewarder, rows)
+            after = measure("after", model.eval(), tokenizer)
+        alarms = list(alarm(before, after))
+        document = {
+            "format": FORMAT,
+            "candidates": chosen.candidates,
+            "base": self.base.id if self.base is not None else _SCRATCH,
+            "lora": chosen.lora,
+            "gates": dict(rewarder.gates),
+            "rewards": asdict(chosen.rewards),
+            "held_out": {"queries": len(held_out), "families": len({q.family for q in held_out})},
+            "supervised": warm_rows[-1] if warm_rows else {},
+            "before": before,
+            "after": after,
+            "alarms": alarms,
+        }
+        self.write(folder, model, tokenizer, document, warm_rows, rows)
+        if page is not None:
+            page(rows, document, folder / PAGE_FILE)
+        notes = (*_by_type(before, after), *(f"Warning: {each}" for each in alarms))
+        rows_read = {"products": len(self.examples.catalogue)}
+        return Trained(self.examples.counts, _worth(before, after), notes, rows_read, tuple(alarms))
+
+    def warm_start(self) -> tuple[ModelFiles, list[dict[str, float]]]:
+        """Train on accepted rewrites, unless that is done; return the model's files and its log."""
+        place = self.kept / _WARM
+        if not place.is_dir():
+            chosen, examples = self.settings, self.examples
+            usual = _usual(_SCRATCH if self.base is None else "", chosen.lora)
+            prompts = [prompt_of(query) for query in examples.learnt]
+            rewrites = [examples.rewrites[query.query_id] for query in examples.learnt]
+            model, tokenizer = self.first_model(prompts, rewrites)
+            epochs = int(chosen.sft_epochs or usual.epochs)
+            learnt = spread(prompts, rewrites, chosen.candidates, epochs, chosen.seed)
+            watched = spread(
+                [prompt_of(q) for q in examples.held_out if q.query_id in examples.rewrites],
+                [examples.rewrites[q.query_id] for q in examples.held_out
+                 if q.query_id in examples.rewrites],
+                chosen.candidates, 1, chosen.seed,
+            )  # fmt: skip
+            say(f"Warm start: {len(prompts):,} queries, {epochs} times.")
+            rows = supervise(
+                model,
+                tokenizer,
+                learnt,
+                SupervisedSettings(
+                    usual.batch_size,
+                    float(chosen.sft_learning_rate or usual.warm_rate),
+                    chosen.checkpoint_every,
+                    chosen.seed,
+                ),
+                self.kept / f"{_WARM}.steps",
+                watched,
+                whole=self.base is None,
+            )
+            with replacing_folder(place) as partial:
+                merge_lora(model).save_pretrained(partial)
+                tokenizer.save_pretrained(partial)
+                _write_json(partial / _WARM_ROWS, rows)
+            shutil.rmtree(self.kept / f"{_WARM}.steps", ignore_errors=True)
+        return locate_encoder(str(place)), json.loads((place / _WARM_ROWS).read_text("utf-8"))
+
+    def first_model(
+        self, prompts: Sequence[str], rewrites: Sequence[Sequence[str]]
+    ) -> tuple[Any, Any]:
+        """Return the model that learns: loaded, with an adapter if asked for, or a new one."""
+        chosen = self.settings
+        if self.base is not None:
+            model, tokenizer = load_language_model(self.base, chosen.device)
+        else:
+            titles = [title.lower() for title in self.examples.catalogue.titles]
+            said = [text for texts in rewrites for text in texts]
+            model, tokenizer = new_model([*prompts, *said, *titles], chosen.seed)
+        if chosen.lora:
+            model = add_lora(model, chosen.lora, chosen.seed)
+        return model, tokenizer
+
+    def rewarder(self) -> Rewarder:
+        from evalkit.retrieval.embedding_cache import CachedEncoder
+
+        examples, chosen = self.examples, self.settings
+        titles = examples.catalogue.titles
+        cached = CachedEncoder(self.encoder, cache_folder() / "embeddings")
+        with progress_bar(len(titles), "Encoding products", "titles") as moved:
+            products = cached.encode(titles, "document", moved)
+        gates = calibrate_gates(
+            cached,
+            examples.learnt,
+            [examples.rewrites[query.query_id] for query in examples.learnt],
+            chosen.rewards.keep,
+        )
+        # held-out queries may be of a type that nothing was learnt of
+        least = min(gates.values())
+        gates |= {
+            query.structure.query_type: least
+            for query in examples.held_out
+            if query.structure.query_type not in gates
+        }
+        return Rewarder(
+            self.encoder, products, examples.graph, gates, chosen.rewards, chosen.candidates
+        )
+
+    def reinforce(
+        self, model: Any, tokenizer: Any, rewarder: Rewarder, rows: list[Mapping[str, float]]
+    ) -> Any:
+        """Train with rewards; add the log's rows to `rows`."""
+        from evalkit.training.reinforce_trainer import ReinforceSettings, run_reinforce
+
+        chosen, learnt = self.settings, self.examples.learnt
+
+        def reward(
+            numbers: Sequence[int], completions: Sequence[str]
+        ) -> tuple[NDArray[Any], Mapping[str, float]]:
+            asked = [learnt[number] for number in numbers]
+            found = rewarder.score(asked, [candidates_of(text) for text in completions])
+            return found.total, found.figures([query.structure.query_type for query in asked])
+
+        if chosen.lora:
+            # A fresh one: without it the model is the warm start, from which divergence counts.
+            model = add_lora(model, chosen.lora, chosen.seed + 1)
+        say(f"REINFORCE++: {chosen.steps} steps of {chosen.prompts} x {chosen.samples} outputs.")
+        return run_reinforce(
+            model,
+            tokenizer,
+            [prompt_of(query) for query in learnt],
+            reward,
+            ReinforceSettings(
+                steps=chosen.steps,
+                prompts=chosen.prompts,
+                samples=chosen.samples,
+                beta=chosen.beta,
+                learning_rate=float(chosen.learning_rate or 0.0),
+                max_new_tokens=tokens_for(chosen.candidates),
+                checkpoint_every=chosen.checkpoint_every,
+                seed=chosen.seed,
+            ),
+            checkpoints=self.kept / "reinforce",
+            log=rows.append,
+            tensorboard=self.kept / "tensorboard",
+        )
+
+    def write(
+        self,
+        folder: Path,
+        model: Any,
+        tokenizer: Any,
+        document: Mapping[str, Any],
+        warm_rows: Sequence[Mapping[str, float]],
+        rows: Sequence[Mapping[str, float]],
+    ) -> None:
+        """Write everything but the page."""
+        merge_lora(model).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        _write_json(folder / POLICY_FILE, document)
+        stages = [("supervised", row) for row in warm_rows] + [("reinforce", row) for row in rows]
+        lines = (json.dumps({"stage": stage, **row}) + "\n" for stage, row in stages)
+        write_text("".join(lines), folder / LOG_FILE)
+        if (self.kept / "tensorboard").is_dir():
+            shutil.copytree(self.kept / "tensorboard", folder / "tensorboard")
+
+
+def _usual(base: str, lora: int) -> _Usual:
+    return _USUAL[_SCRATCH if base == _SCRATCH else "lora" if lora else "base"]
+
+
+def _planned(
+    files: Mapping[str, str | os.PathLike[str]],
+    base: ModelFiles | None,
+    encoder: SentenceEncoder,
+    settings: PolicySettings,
+    reading: Mapping[str, Any],
+) -> Manifest:
+    plain = asdict(settings)
+    for name in ("device", "checkpoint_every"):  # change the last bits at most
+        plain.pop(name)
+    new = {
+        "role": "base", "id": _SCRATCH, "revision": None, "source": _SCRATCH,
+        "fingerprint": f"{_SCRATCH}{SCRATCH}",
+    }  # fmt: skip
+    return Manifest(
+        command="evalkit train rewriter",
+        settings={**plain, "format": FORMAT, "rewarding": REWARDS, "reading": dict(reading)},
+        inputs=tuple(Input(role, str(path), fingerprint(path)) for role, path in files.items()),
+        models=(
+            base.to_manifest("base") if base is not None else new,
+            encoder.files.to_manifest("encoder"),
+        ),
+        seeds={"training": settings.seed},
+    )
+
+
+def _open_kept(folder: Path, wanted: Manifest, *, force: bool) -> None:
+    """Keep what an earlier, equal training left; clear what another one did.
+
+    Raises:
+        SettingsError: the folder is somebody else's.
+    """
+    mark = folder / _MARK
+    identity = json.dumps(wanted.identity(), sort_keys=True)
+    if folder.exists() and not mark.is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SettingsError(
+            f"{folder} is where the checkpoints go, but it is there already and not of a training; "
+            "move it, or name another output."
+        )
+    if not force and mark.is_file() and mark.read_text("utf-8") == identity:
+        say(f"Going on with what an interrupted training left in {folder}.")
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    write_text(identity, mark)
+
+
+def _write_json(file: Path, document: Any) -> None:
+    write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", file)
+
+
+def _require_lora() -> None:
+    import importlib.util
+
+    from evalkit.errors import ModelError
+
+    if not importlib.util.find_spec("peft"):
+        raise ModelError(
+            "--lora needs peft, which is not installed; run: pip install 'evalkit-search[train]'"
+        )
+
+
+def _overall(measured: Mapping[str, Mapping[str, float]], name: str) -> float:
+    return float(measured["all"][name])
+
+
+def _worth(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    return (
+        f"On held-out queries: reward {_overall(before, 'reward'):.3f} before the rewards, "
+        f"{_overall(after, 'reward'):.3f} after; accepted {_overall(before, 'accepted'):.3f} and "
+        f"{_overall(after, 'accepted'):.3f}."
+    )
+
+
+def _by_type(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(
+        f"{kind}: reward {before[kind]['reward']:.3f} to {after[kind]['reward']:.3f}, "
+        f"accepted {before[kind]['accepted']:.3f} to {after[kind]['accepted']:.3f}."
+        for kind in after
+        if kind != "all"
+    )
