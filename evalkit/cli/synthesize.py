@@ -15,11 +15,29 @@ from evalkit.cli.table_options import (
     listed,
     machine_options,
     machine_settings,
+    options,
     reading_options,
     reading_settings,
 )
 
-__all__ = ["queries", "synthesize"]
+__all__ = ["part_options", "queries", "synthesize"]
+
+part_options = options(
+    click.option(
+        "--part",
+        type=click.Choice(["train", "test"]),
+        help="Only queries to train on, or only such as are reported: the two share no family and "
+        "no wording, whatever their seeds. All otherwise.",
+    ),
+    click.option(
+        "--test-share",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=0.4,
+        show_default=True,
+        help="Share of families and wordings of the part test; give both parts the same.",
+    ),
+)
+"""Options of what makes queries: which part of them."""
 
 _COMMANDS = {
     "all": ("evalkit.cli.synthesize_pairs", "all_", "The whole chain, from products to pairs."),
@@ -87,6 +105,7 @@ def synthesize() -> None:
     show_default=True,
     help="Share of common words from which on two queries are one.",
 )
+@part_options
 @click.option("--report", type=click.Path(), help="Counts, samples and variety: .md or .json.")
 @click.option(
     "--compare", type=click.Path(), help="Real queries whose variety is put beside in the report."
@@ -117,6 +136,8 @@ def queries(**chosen: Any) -> None:
         per_family=chosen["per_family"],
         similarity=chosen["similarity"],
         seed=chosen["seed"],
+        part=chosen["part"],
+        test_share=chosen["test_share"],
     )
     synthesize_queries(
         chosen["products"],

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from evalkit.cli.output import check_output_folder, check_outputs, check_tables
+from evalkit.cli.synthesize import part_options
 from evalkit.cli.table_options import (
     catalogue_options,
     fields_option,
@@ -206,6 +207,14 @@ def pairs(**chosen: Any) -> None:
     help="Queries of each type.",
 )
 @click.option(
+    "--per-family",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Queries about the same thing, as long as there are others.",
+)
+@part_options
+@click.option(
     "--n", type=click.IntRange(min=1), default=5, show_default=True, help="Rewrites a query."
 )
 @click.option(
@@ -251,6 +260,9 @@ def all_(**chosen: Any) -> None:
         folder,
         ChainSettings(
             per_type=chosen["per_type"],
+            per_family=chosen["per_family"],
+            part=chosen["part"],
+            test_share=chosen["test_share"],
             rewrites=chosen["n"],
             good=chosen["good"],
             model=chosen["model"],

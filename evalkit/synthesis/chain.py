@@ -18,6 +18,7 @@ from evalkit.knowledge import CatalogueFiles
 from evalkit.manifest import Manifest, fingerprint
 from evalkit.progress import say
 from evalkit.synthesis.pairs import PairSettings, synthesize_pairs
+from evalkit.synthesis.queries_part import TEST_SHARE
 from evalkit.training.weak_labels import WEAK_GOOD, label_weakly
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from evalkit.knowledge import Catalogue, Graph
     from evalkit.relevance.rewrite_scorers import Scorer
+    from evalkit.synthesis.splits import Part
 
     Path_ = str | os.PathLike[str]
 
@@ -51,6 +53,9 @@ class ChainSettings:
 
     Attributes:
         per_type: queries of each type.
+        per_family: queries of a family, as long as there are others.
+        part: only queries to train on, or only such as are reported; None is all.
+        test_share: share of the families and wordings that the reported queries have.
         rewrites: rewrites of a query.
         good: grade of the human judgments from which a product is good.
         model: folder or hub id of the encoder; None is all-MiniLM-L6-v2. It indexes products,
@@ -61,6 +66,9 @@ class ChainSettings:
     """
 
     per_type: int = 250
+    per_family: int = 3
+    part: Part | None = None
+    test_share: float = TEST_SHARE
     rewrites: int = 5
     good: float = 2.0
     model: str | None = None
@@ -148,7 +156,13 @@ def synthesize_all(
     synthesize_queries(
         products,
         queries,
-        settings=QuerySettings(per_type=chosen.per_type, seed=chosen.seed),
+        settings=QuerySettings(
+            per_type=chosen.per_type,
+            per_family=chosen.per_family,
+            part=chosen.part,
+            test_share=chosen.test_share,
+            seed=chosen.seed,
+        ),
         catalogue_settings=catalogue_settings,
         triples=triples,
         report=place / "queries.md",

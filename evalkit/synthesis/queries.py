@@ -19,6 +19,7 @@ from evalkit.files import check_target, make_folder_of
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
 from evalkit.synthesis.duplicates import near_duplicates
+from evalkit.synthesis.queries_part import TEST_SHARE, check_part, open_part
 from evalkit.synthesis.queries_source import name_query
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from evalkit.knowledge import Catalogue, Graph
     from evalkit.llm import LanguageModel
     from evalkit.synthesis.queries_source import QuerySource, SyntheticQuery
+    from evalkit.synthesis.splits import Part
 
 __all__ = [
     "MAKING",
@@ -58,6 +60,9 @@ class QuerySettings:
         per_family: queries of a family, as long as there are others.
         similarity: Jaccard similarity of words from which on two queries are one.
         seed: of all draws.
+        part: only queries to train on, or only such as are reported; None is all. See
+            `queries_part`.
+        test_share: share of the families and wordings that the reported queries have.
     """
 
     per_type: int = 200
@@ -67,8 +72,11 @@ class QuerySettings:
     per_family: int = 3
     similarity: float = 0.8
     seed: int = 0
+    part: Part | None = None
+    test_share: float = TEST_SHARE
 
     def __post_init__(self) -> None:
+        check_part(self.part, self.test_share)
         for name in ("per_type", "min_products", "per_family"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"--{name.replace('_', '-')} must be 1 or more.")
@@ -82,6 +90,13 @@ class QuerySettings:
             if unknown or not chosen:
                 what = repr(unknown[0]) if unknown else "nothing"
                 raise SettingsError(f"{option} names {what}; there are {', '.join(known)}.")
+
+    def to_manifest(self) -> dict[str, Any]:
+        """Return what makes a difference: without a part there is no share."""
+        said = asdict(self)
+        if self.part is None:
+            del said["part"], said["test_share"]
+        return said
 
 
 @dataclass(frozen=True)
@@ -162,7 +177,7 @@ def synthesize_queries(
     wanted = Manifest(
         command="evalkit synthesize queries",
         settings={
-            **asdict(chosen),
+            **chosen.to_manifest(),
             "making": MAKING,
             "reading": dict(reading or {}),
             "format": format,
@@ -234,17 +249,19 @@ def open_sources(
     from evalkit.synthesis.queries_facts import Facts
     from evalkit.synthesis.queries_graph import graph_source
     from evalkit.synthesis.queries_llm import LanguageModelSource
-    from evalkit.synthesis.templates import TemplateSource
+    from evalkit.synthesis.templates import EACH, TemplateSource
 
     facts = Facts(catalogue, graph.says)
+    wanted, part = settings.min_products, open_part(settings.part, settings.test_share, graph)
+    each = EACH if settings.part is None else max(EACH, settings.per_family)
     found: list[QuerySource] = []
     for name in settings.sources:
         if name == "templates":
-            found.append(TemplateSource(facts, settings.min_products))
+            found.append(TemplateSource(facts, wanted, part=part, each=each))
         elif name == "graph":
-            found.append(graph_source(facts, graph, settings.min_products))
+            found.append(graph_source(facts, graph, wanted, part=part, each=each))
         elif model is not None:
-            found.append(LanguageModelSource(facts, graph, model, settings.min_products))
+            found.append(LanguageModelSource(facts, graph, model, wanted, part))
     return tuple(found)
 
 

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalkit.constraints import Condition
-from evalkit.synthesis.templates import TemplateSource
+from evalkit.synthesis.queries_part import WHOLE
+from evalkit.synthesis.templates import EACH, TemplateSource
 from evalkit.synthesis.templates_drafting import Need
 from evalkit.synthesis.templates_grammar import read_wording
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from evalkit.knowledge import Graph
     from evalkit.synthesis.queries_facts import Facts, KindFacts
+    from evalkit.synthesis.queries_part import QueryPart
     from evalkit.synthesis.templates_phrases import Phrase
 
 __all__ = ["form_of", "graph_source"]
@@ -46,13 +48,17 @@ _CLAUSE = re.compile(
 )
 
 
-def graph_source(facts: Facts, graph: Graph, wanted: int = 3) -> TemplateSource:
+def graph_source(
+    facts: Facts, graph: Graph, wanted: int = 3, *, part: QueryPart = WHOLE, each: int = EACH
+) -> TemplateSource:
     """Return the source `graph`.
 
     Args:
         facts: of the catalogue, with the graph's `says`.
         graph: what is known about it.
         wanted: products that must satisfy a query.
+        part: which queries and wordings are made.
+        each: wordings of one topic.
     """
 
     def more(phrase: Phrase) -> Sequence[Phrase]:
@@ -67,6 +73,8 @@ def graph_source(facts: Facts, graph: Graph, wanted: int = 3) -> TemplateSource:
         names_of=_names(graph),
         tier=graph.tier,
         needs=needs,
+        part=part,
+        each=each,
     )
 
 
@@ -155,6 +163,7 @@ def _stated_needs(graph: Graph) -> list[Need]:
                     answer.kind,
                     conditions,
                     need.name,
+                    need.name,
                     tuple(kinds[answer.attribute, answer.values]),
                 )
                 for phrase in need.phrases
@@ -169,7 +178,7 @@ def _devices(facts: Facts, wanted: int) -> list[Need]:
         for name in sorted(kind.statements):
             if _DEVICE.search(name) and not _NO_DEVICE.search(name):
                 found += [
-                    Need(device, "device", kind.kind, (Condition(name, (device,)),), device)
+                    Need(device, "device", kind.kind, (Condition(name, (device,)),), device, device)
                     for device in _named_devices(kind, name, wanted)
                 ]
     return found

@@ -20,6 +20,7 @@ from evalkit.errors import SettingsError
 from evalkit.knowledge import normalise
 from evalkit.knowledge.words import stem
 from evalkit.progress import progress_bar
+from evalkit.synthesis.queries_part import WHOLE
 from evalkit.synthesis.queries_source import SyntheticQuery
 from evalkit.synthesis.templates_drafting import family_of
 from evalkit.synthesis.templates_phrases import phrases_of
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from evalkit.knowledge import Graph
     from evalkit.llm import LanguageModel
     from evalkit.synthesis.queries_facts import Facts, KindFacts
+    from evalkit.synthesis.queries_part import QueryPart
 
 __all__ = ["LanguageModelSource"]
 
@@ -53,6 +55,7 @@ class LanguageModelSource:
         graph: other names of kinds.
         model: writes the queries.
         wanted: products that must satisfy a query.
+        part: which queries are kept.
         temperature: of the model.
     """
 
@@ -60,6 +63,7 @@ class LanguageModelSource:
     graph: Graph
     model: LanguageModel
     wanted: int = 3
+    part: QueryPart = WHOLE
     temperature: float = 0.9
     name: str = "llm"
     _dropped: Counter[str] = field(default_factory=Counter)
@@ -201,6 +205,8 @@ class LanguageModelSource:
         untrue = self._untrue(query, structure)
         if untrue:
             return untrue
+        if not self.part.takes(structure):
+            return "of another part, or of both"
         if len(self.facts.satisfying(structure)) < self.wanted:
             return "too few products satisfy it"
         return query, structure

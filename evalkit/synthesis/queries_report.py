@@ -76,7 +76,7 @@ def describe(
         found = measure_variety(real, sample=size, seed=settings.seed)
         compared = None if found is None else asdict(found)
     return {
-        "settings": asdict(settings),
+        "settings": settings.to_manifest(),
         "types": types,
         "dropped": dict(selection.dropped),
         "duplicates": [{"query": pairs[place][0], "repeats": pairs[place][1]} for place in drawn],
@@ -113,6 +113,7 @@ def to_markdown(document: Mapping[str, Any]) -> str:
         "",
         f"Seed {chosen['seed']}, at least {chosen['min_products']} products a query, "
         f"near-duplicates from a similarity of {chosen['similarity']:g}.",
+        *_part_line(chosen),
         "",
         "| type | queries | families | kinds | wordings | sources |",
         "| --- | ---: | ---: | ---: | ---: | --- |",
@@ -145,6 +146,16 @@ def to_markdown(document: Mapping[str, Any]) -> str:
         used = ", ".join(f"{name} {number:,}" for name, number in found["templates"].items())
         lines += ["", f"## Wordings: {kind}", "", used or "none"]
     return "\n".join(lines) + "\n"
+
+
+def _part_line(chosen: Mapping[str, Any]) -> list[str]:
+    if "part" not in chosen:
+        return []
+    other = "training" if chosen["part"] == "test" else "reported queries"
+    return [
+        f"Part `{chosen['part']}`, with {chosen['test_share']:g} of the families and wordings for "
+        f"the part `test`: shares none with the {other}."
+    ]
 
 
 def _variety_table(document: Mapping[str, Any]) -> list[str]:

@@ -1,27 +1,34 @@
-"""Training and development queries that share no constraint: a family is in one split only.
+"""Queries that share no constraint: a family is in one split only, and in one part only.
 
 A family is what a query is about: a kind of product and an excluded value, a need, or a kind and
 the brand that is referred to, whichever of its products. A query can be of several (two
 exclusions). Each family is drawn to a split by a hash of its name and the seed, so that it falls
 alike in every catalogue and every week; a query whose families fall apart would leak either way and
 belongs to no split.
+
+Splits divide training queries into those that are learnt from and those that stop the learning.
+Parts keep what is trained on from what is reported. They are drawn with a seed that nobody sets, so
+that two commands never draw them differently, whatever their seeds.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from evalkit.constraints import Condition, Structure
 
-__all__ = ["FAMILIES", "Split", "families", "split_of"]
+__all__ = ["FAMILIES", "PARTS", "Part", "Split", "drawn", "families", "part_of", "split_of"]
 
 FAMILIES = 3  # raised when a query may be of other families, for manifests
 
 Split = Literal["train", "dev", "none"]
+Part = Literal["train", "test"]
+PARTS: tuple[Part, ...] = get_args(Part)
+_PART_SEED = "part"  # no number that somebody may give as the seed of a split
 
 
 def families(structure: Structure, stated: str = "") -> tuple[str, ...]:
@@ -66,16 +73,41 @@ def split_of(names: Iterable[str], *, dev_share: float, seed: int) -> Split:
         dev_share: share of the families that are for development, 0 to 1.
         seed: of the draw.
     """
-    drawn = {_drawn(name, seed) < dev_share for name in names}
-    if len(drawn) != 1:
+    held_back = {_drawn(name, seed) < dev_share for name in names}
+    if len(held_back) != 1:
         return "none"
-    return "dev" if drawn.pop() else "train"
+    return "dev" if held_back.pop() else "train"
+
+
+def part_of(names: Iterable[str], test_share: float) -> Part | Literal["none"]:
+    """Return the part of a query with these families; `none` when they fall apart.
+
+    Args:
+        names: its families.
+        test_share: share of the families whose queries are reported, 0 to 1.
+
+    Example:
+        >>> part_of(["negative|jacket|material=leather"], 0.4)
+        'train'
+    """
+    reported = {drawn(name) < test_share for name in names}
+    if len(reported) != 1:
+        return "none"
+    return "test" if reported.pop() else "train"
+
+
+def drawn(name: str) -> float:
+    """Return the number of 0 to 1 by which a family or a wording falls into a part.
+
+    It depends on nothing but the name.
+    """
+    return _drawn(name, _PART_SEED)
 
 
 def _said(condition: Condition) -> list[str]:
     return [f"{condition.attribute or ''}={value}" for value in condition.values or ("",)]
 
 
-def _drawn(name: str, seed: int) -> float:
+def _drawn(name: str, seed: int | str) -> float:
     digest = hashlib.sha256(f"{seed}\0{name}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

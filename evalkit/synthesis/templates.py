@@ -20,6 +20,7 @@ import numpy as np
 
 from evalkit.constraints import QUERY_TYPES, Condition
 from evalkit.knowledge import TIERS
+from evalkit.synthesis.queries_part import WHOLE
 from evalkit.synthesis.templates_drafting import Draft, Need
 from evalkit.synthesis.templates_references import dear_brands, dear_products, must_fit
 from evalkit.synthesis.templates_topics import in_turn, topics_of
@@ -29,15 +30,16 @@ if TYPE_CHECKING:
 
     from evalkit.constraints import QueryType
     from evalkit.synthesis.queries_facts import Facts
+    from evalkit.synthesis.queries_part import QueryPart
     from evalkit.synthesis.queries_source import SyntheticQuery
     from evalkit.synthesis.templates_phrases import Phrase
     from evalkit.synthesis.templates_references import Named
     from evalkit.synthesis.templates_topics import KindTopics
 
-__all__ = ["TemplateSource"]
+__all__ = ["EACH", "TemplateSource"]
 
 _DEAR_TIERS = TIERS[2:]
-_EACH = 3  # wordings of one topic
+EACH = 3  # wordings of one topic
 
 
 @dataclass
@@ -53,6 +55,8 @@ class TemplateSource:
         tier: price tier of a brand in a kind; with it the references are brands of the upper
             tiers, without it they are products.
         needs: further needs: text, form (noun or clause), kind, condition and family.
+        part: which queries and wordings are made.
+        each: wordings of one topic.
     """
 
     facts: Facts
@@ -62,6 +66,8 @@ class TemplateSource:
     names_of: Callable[[str], Sequence[str]] | None = None
     tier: Callable[[str, str], str | None] | None = None
     needs: Sequence[Need] = ()
+    part: QueryPart = WHOLE
+    each: int = EACH
     _dropped: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -85,22 +91,30 @@ class TemplateSource:
             count = count_by_type.get(query_type, 0)
             key = zlib.crc32(f"{self.name}|{query_type}".encode())
             generator = np.random.default_rng([seed, key])
-            draft = Draft(self.name, self.wanted, generator, self._dropped, self.names_of)
+            draft = Draft(
+                self.name, self.wanted, generator, self._dropped, self.names_of, self.part
+            )
             for _, query in zip(range(count), makers[query_type](draft), strict=False):
                 yield query
 
     def _negative(self, draft: Draft) -> Iterator[SyntheticQuery]:
-        items = {name: topics.deniable for name, topics in self._topics.items()}
-        for kind, phrase, _ in in_turn(items, draft.generator, _EACH):
+        items = {
+            name: [each for each in topics.deniable if draft.takes(name, each, "negative")]
+            for name, topics in self._topics.items()
+        }
+        for kind, phrase, _ in in_turn(items, draft.generator, self.each):
             query = draft.negative(self._topics[kind], phrase)
             if query is not None:
                 yield query
 
     def _alternative(self, draft: Draft) -> Iterator[SyntheticQuery]:
-        items = {name: self._references(topics) for name, topics in self._topics.items()}
+        items = {
+            name: [each for each in self._references(topics) if draft.takes_reference(name, each)]
+            for name, topics in self._topics.items()
+        }
         for found in items.values():
             draft.generator.shuffle(found)
-        for kind, named, _ in in_turn(items, draft.generator, _EACH):
+        for kind, named, _ in in_turn(items, draft.generator, self.each):
             query = draft.alternative(self._topics[kind], named)
             if query is not None:
                 yield query
@@ -117,8 +131,11 @@ class TemplateSource:
         ]
 
     def _general(self, draft: Draft) -> Iterator[SyntheticQuery]:
-        items = {name: topics.wantable for name, topics in self._topics.items()}
-        for kind, phrase, _ in in_turn(items, draft.generator, _EACH):
+        items = {
+            name: [each for each in topics.wantable if draft.takes(name, each, "general")]
+            for name, topics in self._topics.items()
+        }
+        for kind, phrase, _ in in_turn(items, draft.generator, self.each):
             query = draft.general(self._topics[kind], phrase)
             if query is not None:
                 yield query
@@ -139,9 +156,12 @@ class TemplateSource:
                 name: [replace(need, kinds=tuple(answered[need.conditions])) for need in found]
                 for name, found in own.items()
             }
+        own = {
+            name: [need for need in found if draft.takes_need(need)] for name, found in own.items()
+        }
         for found in own.values():
             draft.generator.shuffle(found)
-        for kind, need, _ in in_turn(own, draft.generator, _EACH + 1):
+        for kind, need, _ in in_turn(own, draft.generator, self.each + 1):
             query = draft.knowledge(self._topics[kind], need)
             if query is not None:
                 yield query
@@ -151,7 +171,7 @@ def _needs_of(kind: str, phrase: Phrase) -> list[Need]:
     form = {"device": "device", "person": "person"}.get(phrase.group, "noun")
     texts = [(phrase.need, form), (phrase.clause, "clause")]
     return [
-        Need(text, kind_of_need, kind, (phrase.condition,), text)
+        Need(text, kind_of_need, kind, (phrase.condition,), text, phrase.need or phrase.clause)
         for text, kind_of_need in texts
         if text
     ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalkit.constraints import Condition, Reference, Structure
+from evalkit.synthesis.queries_part import FAMILY_OF_NEED, WHOLE
 from evalkit.synthesis.queries_source import SyntheticQuery
 from evalkit.synthesis.splits import families
 from evalkit.synthesis.templates_fitting import (
@@ -25,7 +26,7 @@ from evalkit.synthesis.templates_fitting import (
     round_up,
     same_words,
 )
-from evalkit.synthesis.templates_frames import choose, finish, frames_of, speak
+from evalkit.synthesis.templates_frames import choose, finish, speak
 from evalkit.synthesis.templates_grammar import mistype
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from numpy.random import Generator
 
+    from evalkit.constraints import QueryType
+    from evalkit.synthesis.queries_part import QueryPart
     from evalkit.synthesis.templates_frames import Frame, Spoken
     from evalkit.synthesis.templates_phrases import Phrase
     from evalkit.synthesis.templates_references import Named
@@ -40,7 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILY_OF_NEED", "Draft", "Need", "family_of"]
 
-FAMILY_OF_NEED = "need|"
 _LONG_NEED = 4  # words from which on a need says enough without a kind
 _TYPOS = 0.04
 _KIND_SLOTS = ("kind", "kinds", "a_kind", "wanted")
@@ -68,6 +70,7 @@ class Need:
         conditions: which of its products do.
         family: its name, by which all ways to put it belong together.
         kinds: all kinds whose products answer it in the same way, for wordings that name none.
+        kin: the name of all that says the same, by which its part is drawn.
     """
 
     text: str
@@ -75,6 +78,7 @@ class Need:
     kind: str
     conditions: tuple[Condition, ...]
     family: str
+    kin: str
     kinds: tuple[str, ...] = ()
 
 
@@ -88,6 +92,7 @@ class Draft:
         generator: draws everything.
         dropped: counts what is thrown away, by reason.
         names_of: the words for a kind, its own name first.
+        part: which queries and wordings are for it.
     """
 
     source: str
@@ -95,6 +100,7 @@ class Draft:
     generator: Generator
     dropped: Counter[str]
     names_of: Callable[[str], Sequence[str]] | None = None
+    part: QueryPart = WHOLE
     _used: Counter[str] = field(default_factory=Counter)
 
     def negative(self, topics: KindTopics, phrase: Phrase) -> SyntheticQuery | None:
@@ -102,7 +108,7 @@ class Draft:
         second = self._second(topics, phrase) if self.generator.random() < 0.2 else None
         frames = [
             frame
-            for frame in frames_of("negative")
+            for frame in self.part.wordings("negative")
             if bool(frame.more.get("two")) == (second is not None)
             and phrase.group in frame.more["fits"]
             and (second is None or second.group in frame.more["fits"])
@@ -129,11 +135,9 @@ class Draft:
             if price is not None:
                 structure = replace(structure, price_max=price)
                 after = f"under {price:g}"
-        spoken = speak(
+        spoken = self._speak(
             frame,
             self._name(topics.facts.kind, f"{before} {phrase.thing} {phrase.quality}"),
-            self.generator,
-            self._used,
             before=before,
             thing=phrase.thing,
             a_thing=phrase.a_thing,
@@ -153,7 +157,7 @@ class Draft:
         of = "brand" if named.product_id is None else "product"
         frames = [
             frame
-            for frame in frames_of("alternative")
+            for frame in self.part.wordings("alternative")
             if of in frame.more["of"] and (not named.several or any(map(frame.has, _KIND_SLOTS)))
         ]
         frame = choose(frames, self.generator, self._used)
@@ -183,7 +187,7 @@ class Draft:
             before = extra.before
         name = self._name(kind, before)
         words["wanted"] = f"{before} {name}".strip()
-        spoken = speak(frame, name, self.generator, self._used, **words)
+        spoken = self._speak(frame, name, **words)
         return self._checked(topics, structure, spoken, frame, named)
 
     def general(self, topics: KindTopics, phrase: Phrase) -> SyntheticQuery | None:
@@ -193,7 +197,7 @@ class Draft:
         is_brand = phrase.group == "brand"
         frames = [
             frame
-            for frame in frames_of("general")
+            for frame in self.part.wordings("general")
             if offers(frame, phrase, other) and bool(frame.more.get("brand")) == is_brand
         ]
         frame = choose(frames, self.generator, self._used)
@@ -218,7 +222,7 @@ class Draft:
         in_front = bool(frame.more.get("head")) and bool(needs) and needs[0] == "before"
         before = first.before if in_front and first is not None else ""
         name = self._name(topics.facts.kind, " ".join(words.values()))
-        spoken = speak(frame, name, self.generator, self._used, before=before, **words)
+        spoken = self._speak(frame, name, before=before, **words)
         return self._checked(topics, structure, spoken, frame)
 
     def knowledge(self, topics: KindTopics, need: Need) -> SyntheticQuery | None:
@@ -228,7 +232,7 @@ class Draft:
         named = long and bool(long_words(need.text) & long_words(topics.facts.kind))
         frames = [
             frame
-            for frame in frames_of("knowledge")
+            for frame in self.part.wordings("knowledge")
             if frame.more["form"] == need.form
             and (long or not frame.more.get("kindless"))
             # What any product of a kind answers is a need only where nobody names the kind.
@@ -243,12 +247,36 @@ class Draft:
             price = self._price(topics, structure)
             structure = replace(structure, price_max=price)
         name = self._name(topics.facts.kind, need.text)
-        spoken = speak(frame, name, self.generator, self._used, need=need.text)
+        spoken = self._speak(frame, name, need=need.text)
         if structure.price_max is not None:
             joint = (" under ", ", max ", " for less than ")[int(self.generator.integers(3))]
             text = spoken.text + joint + self._money(structure.price_max)
             spoken = replace(spoken, text=text, template=spoken.template + "+tail")
-        return self._checked(topics, structure, spoken, frame, family=FAMILY_OF_NEED + need.family)
+        family = FAMILY_OF_NEED + need.family
+        return self._checked(
+            topics, structure, spoken, frame, family=family, kin=FAMILY_OF_NEED + need.kin
+        )
+
+    def takes(self, kind: str, phrase: Phrase, query_type: QueryType) -> bool:
+        """Tell whether a query that excludes or wants a property is of the part."""
+        conditions = (phrase.condition,)
+        if query_type == "negative":
+            return self.part.takes(Structure("negative", (kind,), excluded=conditions))
+        return self.part.takes(Structure("general", (kind,), required=conditions))
+
+    def takes_reference(self, kind: str, named: Named) -> bool:
+        """Tell whether a query that refers to something is of the part."""
+        reference = Reference(named.text, named.brand, named.product_id)
+        return self.part.takes(Structure("alternative", (kind,), reference=reference))
+
+    def takes_need(self, need: Need) -> bool:
+        """Tell whether a query that tells a need is of the part."""
+        structure = Structure("knowledge", (need.kind,), need=need.text)
+        return self.part.takes(structure, FAMILY_OF_NEED + need.kin)
+
+    def _speak(self, frame: Frame, name: str, **words: str) -> Spoken:
+        openings = self.part.wordings("openings")
+        return speak(frame, name, self.generator, self._used, openings=openings, **words)
 
     def _checked(
         self,
@@ -258,7 +286,10 @@ class Draft:
         frame: Frame,
         named: Named | None = None,
         family: str | None = None,
+        kin: str = "",
     ) -> SyntheticQuery | None:
+        if not self.part.takes(structure, kin):
+            return self._drop("of another part, or of both")
         if self._satisfying(topics, structure, named) < self.wanted:
             return self._drop("too few products satisfy it")
         for part in spoken.template.partition("~")[0].split("+"):
@@ -317,6 +348,7 @@ class Draft:
             and (other.group == phrase.group or not phrase.quality)
             and (not phrase.quality or other.condition.attribute == phrase.condition.attribute)
             and not same_words(other, phrase)
+            and self.takes(topics.facts.kind, other, "negative")
         ]
         if not fit:
             return None
@@ -349,6 +381,10 @@ class Draft:
             )
             and (other.before if before else other.after)
             and (phrase is None or not same_words(other, phrase))
+            # Beside an exclusion, need or reference a wanted value is of no family.
+            and (
+                structure.query_type != "general" or self.takes(topics.facts.kind, other, "general")
+            )
         ]
         order: list[int] = self.generator.permutation(len(fit))[:4].tolist()
         for place in order:

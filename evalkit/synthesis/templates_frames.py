@@ -26,7 +26,7 @@ class Frame:
     """One wording.
 
     Attributes:
-        id: stable; a split of the wordings into test and development goes by it.
+        id: stable; whether it words training or reported queries goes by it.
         text: with places for words in braces.
         weight: how often it is taken, beside the others.
         more: what else the file says about it.
@@ -78,6 +78,7 @@ def speak(
     generator: Generator,
     used: Mapping[str, int],
     *,
+    openings: Sequence[Frame],
     before: str = "",
     **words: str,
 ) -> Spoken:
@@ -88,6 +89,7 @@ def speak(
         kind: how the kind of product is called.
         generator: draws the beginning.
         used: how often each frame and beginning was used.
+        openings: beginnings to draw from.
         before: words in front of the kind, wherever it stands.
         words: the other words, by the name of their place.
     """
@@ -101,7 +103,7 @@ def speak(
     if frame.has("head"):
         fit = [
             opening
-            for opening in frames_of("openings")
+            for opening in openings
             if not (noun.is_mass and opening.more.get("countable"))
             and not (noun.is_plural and opening.more.get("single"))
         ]

@@ -161,8 +161,11 @@ def test_a_few_queries_of_each_type_are_enough_to_try_it(
 ) -> None:
     products, encoder = some
     folder = tmp_path / "training"
-    done = chain(products, folder, "--per-type", "2", "--n", "2", "--model", str(encoder))
+    some_of = ("--part", "train", "--test-share", "0.3", "--per-family", "4")
+    done = chain(products, folder, "--per-type", "2", "--n", "2", "--model", str(encoder), *some_of)
     assert done.exit_code == 0, done.output
+    made = read_manifest(folder / "queries.parquet").settings
+    assert (made["part"], made["test_share"], made["per_family"]) == ("train", 0.3, 4)
     assert set(open_classifier(folder / "classifier").thresholds.values()) == {None}
     assert "too few queries for a threshold of precision 0.9" in done.stderr
     assert read_manifest(folder / "pairs.parquet").settings["threshold"] == 0.5

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -17,6 +19,8 @@ from evalkit.llm import Answer
 from evalkit.synthesis import QuerySettings, synthesize_queries
 from evalkit.synthesis.queries_facts import Facts
 from evalkit.synthesis.queries_llm import LanguageModelSource
+from evalkit.synthesis.queries_part import QueryPart
+from evalkit.synthesis.splits import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -87,6 +91,17 @@ def test_a_query_that_the_catalogue_bears_out_is_used(tmp_path: Path) -> None:
     assert found.structure.price_max == 45
     assert (found.source, found.template) == ("llm", "synthesize_queries.v1")
     assert found.family == "negative|jacket|hood="
+
+
+def test_a_query_of_another_part_is_not_used(tmp_path: Path) -> None:
+    queries = [said("parka or coat under 45, hoodless", excluded=hood(), price_max=45)]
+    source = source_of(tmp_path, {"negative": {"queries": queries}})
+    used = {}
+    for part in PARTS:
+        one = replace(source, part=QueryPart(part), _dropped=Counter())
+        used[part] = len(list(one.queries({"negative": 4}, seed=0)))
+        assert one.dropped() == ({} if used[part] else {"of another part, or of both": 1})
+    assert used == {"train": 0, "test": 1}
 
 
 def test_a_reference_is_found_in_the_catalogue(tmp_path: Path) -> None:
