@@ -40,7 +40,7 @@ from evalkit.training.rewards import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -231,8 +231,8 @@ def calibrate_gates(
 class Rewarder:
     """Rewards outputs; remembers the vectors and verdicts of what was said before.
 
-    Policies say the same things again and again, and new things without end. So vectors are kept in
-    memory, the latest ones, and not in the encoder's cache on disk: give the bare encoder. A text
+    Policies say the same things again and again, and new things without end: vectors of the latest
+    are kept in memory. Give the bare encoder, whose cache on disk would only grow. A text
     is encoded by itself, since its vector would otherwise depend a little on what else was new in
     the batch, and a run that goes on from a checkpoint would take another path.
 
@@ -284,10 +284,10 @@ class Rewarder:
         said = np.array([[bool(text) for text in row] for row in texts], dtype=np.bool_)
         said = said.reshape(len(texts), self.candidates)
         aims = [wanted(query.query, query.structure) for query in queries]
-        known = self._known(dict.fromkeys((*aims, *(text for row in texts for text in row))))
+        known = self._known((*aims, *(text for row in texts for text in row)))
         aim = np.stack([known[text] for text in aims]) if aims else self._none(0)
         each = np.stack([known[text] for row in texts for text in row]) if aims else self._none(0)
-        each = each.reshape(len(texts), self.candidates, -1)
+        each = each.reshape(*said.shape, each.shape[1])
 
         gate = np.array([self._gate(query) for query in queries])
         near = cosines(aim, each) >= gate[:, None]
@@ -344,12 +344,10 @@ class Rewarder:
             _forget(self._verdicts)
         return verdict
 
-    def _known(self, texts: Mapping[str, None]) -> dict[str, NDArray[np.float32]]:
+    def _known(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
         """Return the vectors of texts; that of the empty one is of zeros."""
         found = {"": self._none(1)[0]}
-        for text in texts:
-            if not text:
-                continue
+        for text in filter(None, dict.fromkeys(texts)):
             vector = self._vectors.pop(text, None)
             if vector is None:
                 vector = self.encoder.encode([text], "query")[0]
