@@ -3,8 +3,11 @@
 Queries of an evaluation are written by people and read by rules; those of the training data are
 made with their structure. Both are brought to one form before they are compared: a kind and a
 value by what the catalogue's words mean, whatever the attribute; a need by its name in the
-catalogue's graph; a reference by its product and by its brand. Since rules misread, a query that
-says nearly the same words is held out too, whatever was understood.
+catalogue's graph; a reference by its product, and by its brand within the kind. That is the kind
+which the query names, or else the product's: who looks for something cheaper than a sofa of a
+brand does not keep its lamps out of training. A brand without any kind is held out in every kind.
+Since rules misread, a query that says nearly the same words is held out too, whatever was
+understood.
 
 When in doubt a query is held out: that costs a few pairs, and a leak costs the evaluation.
 """
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GUARD", "SIMILARITY", "HeldOut"]
 
-GUARD = 1  # raised when another query may be held out, for manifests
+GUARD = 2  # raised when another query may be held out, for manifests
 SIMILARITY = 0.8  # Jaccard similarity of words from which on two queries are one
 _NEED = "need|"
 _ANY = "*"
@@ -48,10 +51,13 @@ class HeldOut:
         self._same = {_plain(text) for text in self._texts}
         self._reader = _Reader(catalogue, graph)
         self._names: set[str] = set()
+        self._brands: set[tuple[str, str]] = set()
         self._values: dict[tuple[str, str], dict[str, None]] = {}
         self._asked: dict[str, set[int]] = {}
         for number, query in enumerate(queries):
             self._names |= self._reader.names(query)
+            for kind, brand in self._reader.brands(query):
+                self._brands |= {(kind, brand), (_ANY, brand)}
             for word in _content(query.query):
                 self._asked.setdefault(word, set()).add(number)
             for group, kind, value in self._reader.values(query):
@@ -76,6 +82,10 @@ class HeldOut:
         """Tell whether a query is about the same as one that is held out, whatever its words."""
         return (
             bool(self._names & self._reader.names(query))
+            or any(
+                (kind or _ANY, brand) in self._brands or ("", brand) in self._brands
+                for kind, brand in self._reader.brands(query)
+            )
             or self._says_need(query.structure.need or "")
             or any(
                 self._reader.alike(value, other)
@@ -106,15 +116,26 @@ class _Reader:
         self._kinds: dict[str, tuple[str, ...]] = {}
 
     def names(self, query: TypedQuery) -> set[str]:
-        """Return the needs and the references of a query."""
+        """Return the needs, and the product or the unknown thing that a query refers to."""
         structure = query.structure
         found = {_NEED + stem(name) for name in self._needs(query)}
         if structure.reference is not None:
-            found |= self._reference(structure.reference)
+            found |= self._referred(structure.reference)
         elif not structure.excluded and structure.need is None:
             # "trousers for cycling" states the use that a need is, to who reads it by rules
             found |= {_NEED + stem(value) for each in structure.required for value in _said(each)}
         return found
+
+    def brands(self, query: TypedQuery) -> set[tuple[str, str]]:
+        """Return the brand that a query refers to, with each kind that it is about; "" is none."""
+        reference = query.structure.reference
+        if reference is None:
+            return set()
+        named = {name for kind in query.structure.kinds for name in self._named(kind)}
+        place = self._place(reference)
+        if not named and place >= 0 and self.catalogue.kind[place] >= 0:
+            named = set(self._named(self.catalogue.kinds[self.catalogue.kind[place]]))
+        return {(kind, brand) for kind in named or {""} for brand in self._brands_of(reference)}
 
     def values(self, query: TypedQuery) -> set[tuple[str, str, str]]:
         """Return what a query excludes (`not`) and, where that is all, wants (`is`), by kind."""
@@ -172,17 +193,27 @@ class _Reader:
             }
         return found | named
 
-    def _reference(self, reference: Reference) -> set[str]:
-        found = set()
-        brand = reference.brand or ""
+    def _referred(self, reference: Reference) -> set[str]:
         if reference.product_id:
-            found.add(f"reference|product|{reference.product_id}")
-            place = int(self.catalogue.numbers_of([reference.product_id])[0])
-            brand = brand or (self.catalogue.brands[place] if place >= 0 else "")
+            return {f"reference|product|{reference.product_id}"}
+        return set() if self._brands_of(reference) else {f"reference|text|{stem(reference.text)}"}
+
+    def _place(self, reference: Reference) -> int:
+        """The number of the product that is referred to, or -1."""
+        return self._numbers.get(reference.product_id or "", -1)
+
+    def _brands_of(self, reference: Reference) -> set[str]:
+        """The brand that is referred to; more than one where only the words tell."""
+        place = self._place(reference)
+        brand = reference.brand or (self.catalogue.brands[place] if place >= 0 else "")
+        if brand:
+            return {stem(brand)}
         text = f"{stem(reference.text)} "
-        brands = {brand} if brand else {b for b in self._brands if text.startswith(f"{stem(b)} ")}
-        found |= {f"reference|brand|{stem(each)}" for each in brands}
-        return found or {f"reference|text|{text.strip()}"}
+        return {stem(each) for each in self._brands if text.startswith(f"{stem(each)} ")}
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {product: number for number, product in enumerate(self.catalogue.product_ids)}
 
     @cached_property
     def _phrases(self) -> list[tuple[str, frozenset[str]]]:

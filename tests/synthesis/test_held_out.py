@@ -186,14 +186,22 @@ def test_a_need_that_the_table_has_not_is_found_in_the_words(
     assert why(shop, read("which sleeve do i buy for the orbix nova 11"), query) == ""
 
 
-def test_a_reference_is_its_product_and_its_brand(shop: tuple[Catalogue, Graph]) -> None:
+def test_a_reference_is_its_product_and_its_brand_in_the_kind(
+    shop: tuple[Catalogue, Graph],
+) -> None:
     catalogue, _ = shop
     first = int(next(place for place, brand in enumerate(catalogue.brands) if brand))
     brand, product = catalogue.brands[first], catalogue.product_ids[first]
+    its_kind = catalogue.kinds[catalogue.kind[first]]
     other = next(each for each in catalogue.brands if each and each != brand)
 
-    def asked(text: str, of: str | None = None, product: str | None = None) -> TypedQuery:
-        wish = Structure("alternative", ("sofa",), reference=Reference(text, of, product))
+    def asked(
+        text: str,
+        of: str | None = None,
+        product: str | None = None,
+        kinds: tuple[str, ...] = (its_kind,),
+    ) -> TypedQuery:
+        wish = Structure("alternative", kinds, reference=Reference(text, of, product))
         return synthesized(f"{text} but cheaper", wish)
 
     of_product = asked("some model", None, product)
@@ -203,6 +211,18 @@ def test_a_reference_is_its_product_and_its_brand(shop: tuple[Catalogue, Graph])
     assert why(shop, of_brand, of_product) == family
     assert why(shop, of_product, of_brand) == family
     assert why(shop, of_words, of_product) == family
+    elsewhere = asked("its lamps", brand, kinds=("desk lamp",))
+    assert its_kind != "desk lamp"
+    for held in (of_brand, of_product, of_words):
+        assert why(shop, held, elsewhere) == why(shop, elsewhere, held) == ""
+        anything = asked("all of it", brand, kinds=())  # a brand and no kind: every kind
+        assert why(shop, anything, held) == why(shop, held, anything) == family
+    assert why(shop, anything, elsewhere) == family
+    # a product is of its kind where the query names none, and is itself whatever the kind
+    bare = asked("one of them", None, product, kinds=())
+    assert why(shop, bare, of_brand) == why(shop, of_brand, bare) == family
+    assert why(shop, bare, elsewhere) == ""
+    assert why(shop, asked("it", None, product, kinds=("desk lamp",)), of_product) == family
     assert why(shop, of_product, asked("that one", other)) == ""
     unknown = synthesized("instead of my zorbanes", asked("zorbane").structure)
     assert why(shop, asked("Zorbane"), unknown) == family
