@@ -76,6 +76,7 @@ def _check_references(found: Experiment, reader: Reader) -> None:
         asked += [(f"{place}.held_out", each, sets) for each in pairs.held_out]
     for name, retriever in found.retrievers.items():
         asked += [(f"retrievers.{name}.pairs", each, data) for each in retriever.pairs]
+        asked += [(f"retrievers.{name}.distil", retriever.distil, classifiers)]
     for name, system in found.systems.items():
         place = f"systems.{name}"
         asked += [(f"{place}.retriever", system.retriever, retrievers)]
@@ -93,8 +94,24 @@ def _check_references(found: Experiment, reader: Reader) -> None:
         if asked_for is not None and asked_for not in known:
             there = f"There are {', '.join(known)}." if known else "There is none."
             reader.refuse(place, f"there is no {asked_for!r}", there)
+    _check_seeds(found, reader)
     if not found.compared:
         reader.refuse("queries", "there is no set on which systems are compared")
+
+
+def _check_seeds(found: Experiment, reader: Reader) -> None:
+    """Refuse comparisons of systems whose seeds cannot be paired."""
+    chosen = found.comparisons
+    for name in found.systems:
+        for other in (chosen.control, chosen.treatment):
+            counts = {len(found.seeds(name)), len(found.seeds(other)), 1}
+            if len(counts) > 2:
+                reader.refuse(
+                    f"systems.{name}.retriever",
+                    f"has {len(found.seeds(name))} seeds, and that of {other} has "
+                    f"{len(found.seeds(other))}",
+                    "Give both the same number of seeds, or one of them a single seed.",
+                )
 
 
 def _check_files(found: Experiment, reader: Reader) -> None:

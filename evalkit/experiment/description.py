@@ -11,6 +11,10 @@ from pathlib import Path  # noqa: TC003
 from typing import Literal
 
 from evalkit.experiment.reading import ModelName
+from evalkit.synthesis.pairs import PairSettings
+from evalkit.training.classifier import ClassifierSettings
+from evalkit.training.policy import PolicySettings
+from evalkit.training.retriever import RetrieverSettings
 
 __all__ = [
     "BASE",
@@ -105,13 +109,12 @@ class Classifier:
 
     Attributes:
         folder: one that is there.
-        queries: synthesized queries, of which the catalogue states the grades.
+        queries: synthesized queries, of which the catalogue states the grades; nothing is paired
+            anew then.
         judgments: people's grades.
         judged_queries: their queries.
         good: grade of the judgments from which a product is good.
-        epochs: of training.
-        max_length: tokens of a pair that are read.
-        seed: of training.
+        settings: of the training.
     """
 
     folder: Path | None = None
@@ -119,9 +122,7 @@ class Classifier:
     judgments: Path | None = None
     judged_queries: Path | None = None
     good: float = 2.0
-    epochs: int = 1
-    max_length: int = 64
-    seed: int = 0
+    settings: ClassifierSettings = field(default_factory=ClassifierSettings)
 
     def __post_init__(self) -> None:
         if (self.judgments is None) != (self.judged_queries is None):
@@ -138,18 +139,14 @@ class Rewriter:
     Attributes:
         queries: which it learns from, with the accepted rewrites of the catalogue.
         base: `scratch`, or a causal language model.
-        rewrites: candidates of an output.
-        steps: of reinforcement learning after the supervised start; 0 is the start alone.
-        settings: what else `evalkit train rewriter` can set, by the name that it has there.
-        seed: of training.
+        rewrites: of the catalogue, of a query.
+        settings: of the training; `steps: 0` is the supervised start alone.
     """
 
     queries: str
     base: ModelName = SCRATCH
     rewrites: int = 5
-    steps: int = 60
-    settings: Mapping[str, float] = field(default_factory=dict)
-    seed: int = 0
+    settings: PolicySettings = field(default_factory=PolicySettings)
 
 
 @dataclass(frozen=True)
@@ -162,13 +159,8 @@ class TrainingData:
         rewriter: `catalogue`, `none` (the query itself), or one of ours.
         rewrites: of a query.
         held_out: sets of queries whose families must not occur.
-        precision: of the classifier on held-out pairs, which chooses its threshold.
-        threshold: the threshold itself.
-        per_query: pairs of a query.
-        negatives: hard negatives of a query.
-        per_product: pairs of a product.
-        dev_share: share of the families for development.
-        seed: of rewriting and of the split.
+        settings: which pairs are kept.
+        seed: of the rewriter's choices between equals.
     """
 
     queries: str
@@ -176,12 +168,7 @@ class TrainingData:
     rewriter: str = CATALOGUE
     rewrites: int = 5
     held_out: tuple[str, ...] = ()
-    precision: float = 0.9
-    threshold: float | None = None
-    per_query: int = 10
-    negatives: int = 3
-    per_product: int = 50
-    dev_share: float = 0.1
+    settings: PairSettings = field(default_factory=PairSettings)
     seed: int = 0
 
 
@@ -192,18 +179,22 @@ class Retriever:
     Attributes:
         pairs: training data, by name.
         seeds: of training.
-        settings: what else `evalkit train retriever` can set, by the name that it has there.
+        distil: a classifier whose margins are learnt too.
+        settings: of the training, but its seed.
     """
 
     pairs: tuple[str, ...]
     seeds: tuple[int, ...] = (0,)
-    settings: Mapping[str, float] = field(default_factory=dict)
+    distil: str | None = None
+    settings: RetrieverSettings = field(default_factory=RetrieverSettings)
 
     def __post_init__(self) -> None:
         if not self.pairs:
             raise ValueError("pairs names no training data")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds are one or more different numbers")
+        if self.settings.seed:
+            raise ValueError("settings.seed: name it in seeds")
 
 
 @dataclass(frozen=True)
@@ -214,7 +205,8 @@ class System:
         retriever: `base`, `bm25`, or one of ours.
         rewriter: its rewrites are searched at query time, and the lists fused.
         rewrites: of a query.
-        rerank: a classifier that orders what was found anew.
+        rerank: a classifier that orders the first results anew.
+        top: how many it orders.
         decompose: point the vectors of queries that exclude something away from it.
         weight: of what is excluded; None is the usual one.
         filter: take out what fails the query's constraints.
@@ -225,6 +217,7 @@ class System:
     rewriter: str | None = None
     rewrites: int = 5
     rerank: str | None = None
+    top: int = 50
     decompose: bool = False
     weight: float | None = None
     filter: bool = False

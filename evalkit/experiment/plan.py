@@ -86,7 +86,11 @@ def _training(work: Work) -> Iterator[Stage]:
                 for seed in retriever.seeds
                 for place in (work.retriever(name, seed), work.index(name, seed))
             ),
-            needs=("catalogue", *_all("training_data", retriever.pairs)),
+            needs=(
+                "catalogue",
+                *_all("training_data", retriever.pairs),
+                *_all("classifiers", [retriever.distil]),
+            ),
             settings=_said(retriever),
         )
 

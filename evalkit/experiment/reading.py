@@ -179,8 +179,8 @@ class Reader:
             self.refuse(_below(where, missing[0]), "is missing", self._keys(kind))
         try:
             return kind(**values)
-        except ValueError as error:
-            self.refuse(where, str(error))
+        except (ValueError, SettingsError) as error:
+            self.refuse(where, str(error).rstrip("."))
 
     def refuse(self, where: str, problem: str, remedy: str = "") -> NoReturn:
         """Say what is wrong at a place of the file.

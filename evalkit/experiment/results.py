@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import InputError
-from evalkit.experiment.scores import MEASURES, comparisons, runs_compared
+from evalkit.experiment.scores import MEASURES, comparisons
 from evalkit.experiment.stages import seconds
 from evalkit.files import write_text
 from evalkit.manifest import read_manifest
@@ -80,33 +80,32 @@ def gather(work: Work, stages: Sequence[Stage], command: str) -> dict[str, Any]:
 
 
 def _rows(work: Work, queries: str) -> Iterable[dict[str, Any]]:
-    """Give a row for each comparison, seed, measure and segment of a set."""
+    """Give a row for each comparison, measure and segment of a set."""
     experiment = work.experiment
     column = experiment.comparisons.by
     for control, treatment in comparisons(experiment):
-        for one, other in runs_compared(experiment, control, treatment):
-            path = work.score(queries, one, other)
-            document = json.loads(path.read_text(encoding="utf-8"))
-            for row in document["results"]:
-                yield {
-                    "set": queries,
-                    "systems": [control, treatment],
-                    "runs": [one, other],
-                    "measure": row["measure"],
-                    "segment": row["segment"].get(column, _ALL) or "",
-                    **{name: row.get(name) for name in _FIGURES},
-                }
+        document = _document(work, queries, control, treatment)
+        for row in document["results"]:
+            yield {
+                "set": queries,
+                "systems": [control, treatment],
+                "measure": row["measure"],
+                "segment": row["segment"].get(column, _ALL) or "",
+                **{name: row.get(name) for name in _FIGURES},
+            }
+
+
+def _document(work: Work, queries: str, control: str, treatment: str) -> dict[str, Any]:
+    path = work.score(queries, control, treatment)
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _warnings(work: Work) -> list[str]:
     found: dict[str, None] = {}
     for queries in work.experiment.compared:
         for control, treatment in comparisons(work.experiment):
-            for one, other in runs_compared(work.experiment, control, treatment):
-                path = work.score(queries, one, other)
-                document = json.loads(path.read_text(encoding="utf-8"))
-                for warning in document["warnings"]:
-                    found.setdefault(f"{queries}, {one} and {other}: {warning}")
+            for warning in _document(work, queries, control, treatment)["warnings"]:
+                found.setdefault(f"{queries}, {control} and {treatment}: {warning}")
     return list(found)
 
 
@@ -128,84 +127,63 @@ def results_markdown(document: Mapping[str, Any]) -> str:
         document: what `gather` returned.
     """
     control, treatment = document["control"], document["treatment"]
+    seeds = {name: len(each["seeds"]) for name, each in document["systems"].items()}
     lines = [f"# {document['name']}", "", *_findings(document), ""]
     for queries in dict.fromkeys(row["set"] for row in document["results"]):
-        here = [row for row in document["results"] if row["set"] == queries]
         for measure in MEASURES:
-            rows = [row for row in here if row["measure"] == measure]
-            title = f"{measure_name(measure)}@{document['cutoff']}"
-            lines += [f"## {title}, {queries}", "", *_table(rows, control), ""]
-            against = _against(rows, treatment, control)
-            if against:
-                lines += [f"Δ of {treatment} against the other systems:", "", *against, ""]
+            rows = [
+                row
+                for row in document["results"]
+                if (row["set"], row["measure"]) == (queries, measure)
+            ]
+            first = [row for row in rows if row["systems"][0] == control]
+            others = [row for row in rows if row["systems"][0] != control]
+            lines += [f"## {measure_name(measure)}@{document['cutoff']}, {queries}", ""]
+            lines += _table("system", first, 1, seeds, control)
+            if others:
+                lines += [f"Δ of {treatment} against the other systems:", ""]
+                lines += _table("against", others, 0, seeds)
     if document["warnings"]:
         lines += ["## Warnings", "", *(f"- {text}" for text in document["warnings"]), ""]
     lines += ["## How it was made", "", f"`{document['command']}`", ""]
-    lines += ["| stage | seconds | commands |", "| --- | --- | --- |"]
+    lines += [_line(["stage", "seconds", "commands"]), _line(["---"] * 3)]
     lines += [
-        f"| {stage['name']} | {stage['seconds']:.0f} | {', '.join(stage['commands'])} |"
+        _line([stage["name"], f"{stage['seconds']:.0f}", ", ".join(stage["commands"])])
         for stage in document["stages"]
     ]
     return "\n".join(lines) + "\n"
 
 
-def _segments(rows: Sequence[Row]) -> list[str]:
-    names = dict.fromkeys(row["segment"] for row in rows)
-    return [*(name for name in names if name != _ALL), *([_ALL] if _ALL in names else [])]
-
-
-def _table(rows: Sequence[Row], control: str) -> list[str]:
-    """Every system: its value, and Δ to the control with its interval."""
-    segments = _segments(rows)
-    lines = [_line(["system", *_counted(rows, segments)]), _line(["---"] * (len(segments) + 1))]
-    compared = [row for row in rows if row["systems"][0] == control]
-    values = {row["segment"]: _points(row["control"]) for row in compared}
-    lines.append(_line([control, *(values.get(name, "") for name in segments)]))
-    lines += _system_lines(compared, segments, lambda row: row["runs"][1], value=True)
-    return lines
-
-
-def _against(rows: Sequence[Row], treatment: str, control: str) -> list[str]:
-    segments = _segments(rows)
-    compared = [
-        row for row in rows if row["systems"][1] == treatment and row["systems"][0] != control
-    ]
-    if not compared:
-        return []
-    return [
-        _line(["against", *segments]),
-        _line(["---"] * (len(segments) + 1)),
-        *_system_lines(
-            compared,
-            segments,
-            lambda row: (
-                row["runs"][0]
-                if row["runs"][1] == treatment
-                else f"{row['runs'][0]} ({row['runs'][1]})"
-            ),
-            value=False,
-        ),
-    ]
-
-
-def _system_lines(
-    rows: Sequence[Row], segments: Sequence[str], name: Any, *, value: bool
+def _table(
+    heading: str,
+    rows: Sequence[Row],
+    place: int,
+    seeds: Mapping[str, int],
+    control: str | None = None,
 ) -> list[str]:
-    found: dict[str, dict[str, str]] = {}
-    for row in rows:
-        text = _change(row)
-        if value:
-            text = f"{_points(row['treatment'])} {text}"
-        found.setdefault(name(row), {})[row["segment"]] = text
-    return [
-        _line([called, *(cells.get(segment, "") for segment in segments)])
-        for called, cells in found.items()
-    ]
+    """Return a table with a line a system and a column a segment.
 
-
-def _counted(rows: Sequence[Row], segments: Sequence[str]) -> list[str]:
+    Args:
+        heading: of the first column.
+        rows: of one set and measure.
+        place: which of the two systems of a row has the line.
+        seeds: how many each system has.
+        control: has a line of its own first, and then values stand before their Δ.
+    """
     counts = {row["segment"]: row["queries"] for row in rows}
-    return [f"{name} ({counts[name]})" for name in segments]
+    segments = sorted(counts, key=lambda name: (name == _ALL, name))
+    lines = [_line([heading, *(f"{name} ({counts[name]})" for name in segments)])]
+    lines.append(_line(["---"] * (len(segments) + 1)))
+    found: dict[str, dict[str, str]] = {}
+    if control is not None:
+        found[control] = {row["segment"]: _points(row["control"]) for row in rows}
+    for row in rows:
+        value = "" if control is None else f"{_points(row['treatment'])} "
+        found.setdefault(row["systems"][place], {})[row["segment"]] = f"{value}{_change(row)}"
+    for name, cells in found.items():
+        called = f"{name} ({seeds[name]} seeds)" if seeds[name] > 1 else name
+        lines.append(_line([called, *(cells.get(segment, "") for segment in segments)]))
+    return [*lines, ""]
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -221,7 +199,7 @@ def _change(row: Row) -> str:
     if row["delta"] is None:
         return "(no Δ)"
     interval = ""
-    if row["ci_low"] is not None and row["ci_high"] is not None:
+    if _known(row):
         interval = f" [{100 * row['ci_low']:+.1f}, {100 * row['ci_high']:+.1f}]"
     return f"({100 * row['delta']:+.1f}{interval})"
 
@@ -229,39 +207,29 @@ def _change(row: Row) -> str:
 def _findings(document: Mapping[str, Any]) -> list[str]:
     """Say, first of all, which systems beat the treatment, and then where it beats the control."""
     control, treatment = document["control"], document["treatment"]
-    measure = MEASURES[0]
-    rows = [row for row in document["results"] if row["measure"] == measure and _known(row)]
-    better = [
-        f"{row['runs'][0]} on {row['set']}, {row['segment']} ({100 * row['delta']:+.1f})"
-        for row in rows
-        if row["systems"][1] == treatment and row["systems"][0] != control and row["ci_high"] < 0
-    ]
-    won = [
-        f"{row['set']}, {row['segment']} ({row['runs'][1]}: {100 * row['delta']:+.1f})"
-        for row in rows
-        if row["systems"] == [control, treatment] and row["ci_low"] > 0
-    ]
-    lost = [
-        f"{row['set']}, {row['segment']} ({row['runs'][1]}: {100 * row['delta']:+.1f})"
-        for row in rows
-        if row["systems"] == [control, treatment] and row["ci_high"] < 0
-    ]
-    called = f"{measure_name(measure)}@{document['cutoff']}"
+    rows = [row for row in document["results"] if row["measure"] == MEASURES[0] and _known(row)]
+    against = [row for row in rows if row["systems"][0] != control]
+    compared = [row for row in rows if row["systems"] == [control, treatment]]
+    called = f"{measure_name(MEASURES[0])}@{document['cutoff']}"
+    better = [f"{row['systems'][0]} on {_where(row)}" for row in against if row["ci_high"] < 0]
+    won = [_where(row) for row in compared if row["ci_low"] > 0]
+    lost = [_where(row) for row in compared if row["ci_high"] < 0]
     sentences = []
     if better:
-        sentences.append(
-            f"In {called}, {treatment} is worse than these: {'; '.join(better)} (points)."
-        )
-    sentences.append(
-        f"In {called}, {treatment} is better than {control} on: {'; '.join(won) or 'nothing'}."
-    )
+        sentences.append(f"In {called}, {treatment} is worse than {'; '.join(better)}.")
+    where = "; ".join(won) or "nothing"
+    sentences.append(f"In {called}, {treatment} is better than {control} on {where}.")
     if lost:
-        sentences.append(f"It is worse than {control} on: {'; '.join(lost)}.")
+        sentences.append(f"It is worse than {control} on {'; '.join(lost)}.")
     sentences.append(
-        "Better and worse mean that the 95% interval of Δ has no 0 in it. Figures are points; Δ "
-        f"against {control} stands beside them with its interval."
+        "Better and worse mean that the 95% interval of Δ has no 0 in it. Figures are points, Δ to "
+        f"{control} stands behind each with its interval, and the queries in brackets."
     )
     return sentences
+
+
+def _where(row: Row) -> str:
+    return f"{row['set']}, {row['segment']} ({100 * row['delta']:+.1f})"
 
 
 def _known(row: Row) -> bool:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from evalkit.engines import open_engine
-from evalkit.experiment.folder import run_name
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before, read_manifest
 from evalkit.progress import say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from evalkit.experiment.folder import Work
     from evalkit.scoring import Inputs
 
-__all__ = ["MEASURES", "comparisons", "runs_compared", "score_files", "score_set", "write_page_of"]
+__all__ = ["MEASURES", "comparisons", "score_files", "score_set", "write_page_of"]
 
 MEASURES = ("item_goodrate", "query_goodrate")
 
@@ -39,34 +39,32 @@ def comparisons(experiment: Experiment) -> list[tuple[str, str]]:
     ]
 
 
-def runs_compared(experiment: Experiment, control: str, treatment: str) -> list[tuple[str, str]]:
-    """Return the names of the runs that are compared: seed by seed.
-
-    A system with fewer seeds begins again with its first.
-    """
-    names = [
-        [run_name(system, seed) for seed in experiment.seeds(system)]
-        for system in (control, treatment)
-    ]
-    count = max(map(len, names))
-    first, second = ([each[place % len(each)] for place in range(count)] for each in names)
-    return list(zip(first, second, strict=True))
-
-
 def score_set(work: Work, queries: str) -> None:
     """Score all comparisons on one set of queries."""
     for control, treatment in comparisons(work.experiment):
-        for one, other in runs_compared(work.experiment, control, treatment):
-            _score(work, queries, one, other)
+        _score(work, queries, control, treatment)
 
 
 def score_files(work: Work, queries: str) -> list[Path]:
     """Return the score documents of a set."""
-    return [
-        work.score(queries, one, other)
-        for control, treatment in comparisons(work.experiment)
-        for one, other in runs_compared(work.experiment, control, treatment)
-    ]
+    return [work.score(queries, *systems) for systems in comparisons(work.experiment)]
+
+
+def _runs(work: Work, queries: str, control: str, treatment: str) -> dict[str, Path]:
+    """Return the runs that are compared: `control` and `treatment`, or those of every seed.
+
+    A system without seeds meets each seed of the other one.
+    """
+    controls, treatments = work.runs(queries, control), work.runs(queries, treatment)
+    if len(treatments) < len(controls):
+        treatments = treatments * len(controls)
+    return {**_by_place("control", controls), **_by_place("treatment", treatments)}
+
+
+def _by_place(name: str, paths: list[Path]) -> dict[str, Path]:
+    if len(paths) == 1:
+        return {name: paths[0]}
+    return {f"{name}_{place}": path for place, path in enumerate(paths, start=1)}
 
 
 def _score(work: Work, queries: str, control: str, treatment: str) -> None:
@@ -103,7 +101,7 @@ def write_page_of(work: Work, queries: str) -> Path:
 
     started = time.monotonic()
     chosen = work.experiment.comparisons
-    control, treatment = runs_compared(work.experiment, chosen.control, chosen.treatment)[0]
+    control, treatment = chosen.control, chosen.treatment
     output = work.page(queries)
     output.parent.mkdir(parents=True, exist_ok=True)
     wanted = _manifest(work, queries, control, treatment, "evalkit run: page")
@@ -111,12 +109,15 @@ def write_page_of(work: Work, queries: str) -> Path:
         say(f"{output} is up to date (same runs, judgments and settings).")
         return output
     with open_engine(work.memory_limit) as connection:
-        inputs, document, per_query = _scored(
-            work, queries, control, treatment, connection, products=work.shop.products
-        )
+        _, document, per_query = _scored(work, queries, control, treatment, connection)
         wins, losses = biggest_moves(per_query, MEASURES[0], chosen.cutoff, count=10)
         moved = [move.query_id for move in (*wins, *losses)]
         scoring = Scoring(cutoffs=(chosen.cutoff,), good=_good(work, queries), depth="fixed")
+        first = {
+            "control": work.runs(queries, control)[0],
+            "treatment": work.runs(queries, treatment)[0],
+        }
+        inputs = _read(work, queries, first, connection, products=True)
         lists = moved_lists(inputs, document, moved, scoring)
     title = f"{work.experiment.name}, {queries}: {control} against {treatment}"
     write_page(document, per_query, output, lists=lists, title=title)
@@ -127,8 +128,7 @@ def write_page_of(work: Work, queries: str) -> Path:
 
 def _manifest(work: Work, queries: str, control: str, treatment: str, command: str) -> Manifest:
     files = {
-        "control": work.named_run(queries, control),
-        "treatment": work.named_run(queries, treatment),
+        **_runs(work, queries, control, treatment),
         "judgments": work.judgments(queries),
         "queries": work.queries(queries),
     }
@@ -140,34 +140,38 @@ def _manifest(work: Work, queries: str, control: str, treatment: str, command: s
 
 
 def _scored(
-    work: Work,
-    queries: str,
-    control: str,
-    treatment: str,
-    connection: DuckDBPyConnection,
-    products: object = None,
+    work: Work, queries: str, control: str, treatment: str, connection: DuckDBPyConnection
 ) -> tuple[Inputs, dict[str, Any], Any]:
-    """Score two runs; return what was read, the score document, and the values of every query."""
-    from evalkit.scoring import Columns, read_inputs, score_inputs
+    """Score two systems; return what was read, the score document and every query's values."""
+    from evalkit.scoring import score_inputs
 
-    runs = {
-        "control": str(work.named_run(queries, control)),
-        "treatment": str(work.named_run(queries, treatment)),
-    }
-    inputs = read_inputs(
-        connection,
-        runs,
-        str(work.judgments(queries)),
-        str(work.queries(queries)),
-        None if products is None else str(products),
-        compared=True,
-        columns=Columns(of_kind={"products": dict(work.experiment.catalogue.map)}),
-    )
+    inputs = _read(work, queries, _runs(work, queries, control, treatment), connection)
     judge = _judge(work.judgments(queries), inputs.judgments.fingerprint)
     document, per_query = score_inputs(inputs, judge=judge, **_settings(work, queries))
     document["systems"] = {"control": control, "treatment": treatment}
     document["warnings"] = [*_circular(inputs, document), *document["warnings"]]
     return inputs, document, per_query
+
+
+def _read(
+    work: Work,
+    queries: str,
+    runs: Mapping[str, Path],
+    connection: DuckDBPyConnection,
+    *,
+    products: bool = False,
+) -> Inputs:
+    from evalkit.scoring import Columns, read_inputs
+
+    return read_inputs(
+        connection,
+        {name: str(path) for name, path in runs.items()},
+        str(work.judgments(queries)),
+        str(work.queries(queries)),
+        str(work.shop.products) if products else None,
+        compared=True,
+        columns=Columns(of_kind={"products": dict(work.experiment.catalogue.map)}),
+    )
 
 
 def _settings(work: Work, queries: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from evalkit.engines import open_engine
-from evalkit.experiment.scores import MEASURES, runs_compared
+from evalkit.experiment.scores import MEASURES
 from evalkit.manifest import fingerprint
 from evalkit.progress import say
 
@@ -34,9 +34,13 @@ def make_study(work: Work) -> None:
     if wanted is None:
         return
     chosen = work.experiment.comparisons
-    control, treatment = runs_compared(work.experiment, chosen.control, chosen.treatment)[0]
-    runs = [work.named_run(wanted.queries, name) for name in (control, treatment)]
-    drawn = {"twins": _TWINS, "sample": wanted.sample, "measure": _measure(work)}
+    several = [work.runs(wanted.queries, name) for name in (chosen.control, chosen.treatment)]
+    runs = [each[0] for each in several]
+    values = work.score(wanted.queries, chosen.control, chosen.treatment, "-per-query.parquet")
+    # What the automated score thinks is of these very lists only where there is one seed.
+    scored = all(len(each) == 1 for each in several)
+    measure = f"{MEASURES[0]}@{chosen.cutoff}" if scored else None
+    drawn = {"twins": _TWINS, "sample": wanted.sample, "measure": measure}
     store = open_store(f"sqlite:///{work.study}", create=True)
     try:
         wanted_as = (wanted.depth, wanted.overlap, wanted.seed, drawn)
@@ -57,7 +61,7 @@ def make_study(work: Work) -> None:
             str(runs[1]),
             queries=str(work.queries(wanted.queries)),
             products=str(work.shop.products),
-            per_query=str(work.score(wanted.queries, control, treatment, "-per-query.parquet")),
+            per_query=str(values) if scored else None,
             mappings={"products": dict(work.experiment.catalogue.map)},
         )
         with open_engine(work.memory_limit) as connection:
@@ -67,7 +71,7 @@ def make_study(work: Work) -> None:
                 design,
                 twins=_TWINS,
                 sample=wanted.sample,
-                measure=_measure(work),
+                measure=measure,
                 by=[chosen.by],
             )
         made = create_study(store, draft.design, draft.tasks)
@@ -81,10 +85,6 @@ def make_study(work: Work) -> None:
         )
     finally:
         store.close()
-
-
-def _measure(work: Work) -> str:
-    return f"{MEASURES[0]}@{work.experiment.comparisons.cutoff}"
 
 
 def _find(store: Store, name: str, runs: list[str], wanted: tuple[Any, ...]) -> tuple[str, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evalkit.errors import SettingsError
+from evalkit.experiment.folder import run_name
 from evalkit.experiment.queries import accept_rewrites, make_rewrites
 
 if TYPE_CHECKING:
@@ -22,20 +23,22 @@ def make_runs(work: Work, name: str) -> None:
 
 
 def _make_run(work: Work, queries: str, name: str, seed: int | None) -> None:
+    from evalkit.relevance import open_classifier
+    from evalkit.relevance.reranking import rerank_run
     from evalkit.retrieval import retrieve_run
     from evalkit.retrieval.constrained import ConstraintSettings
     from evalkit.retrieval.decomposing import DEFAULT_WEIGHT
 
     system = work.experiment.systems[name]
-    output = work.run(queries, name, seed)
+    run = output = work.run(queries, name, seed)
     output.parent.mkdir(parents=True, exist_ok=True)
     if system.rerank is not None:
-        raise SettingsError(f"systems.{name}: rerank cannot be used yet.")
+        run = work.named_run(queries, f"{run_name(name, seed)}-first")
     weight = DEFAULT_WEIGHT if system.weight is None else system.weight
     retrieve_run(
         work.queries(queries),
         work.index(system.retriever, seed),
-        output,
+        run,
         k=work.experiment.comparisons.depth,
         system=name,
         products=work.shop.products,
@@ -48,6 +51,20 @@ def _make_run(work: Work, queries: str, name: str, seed: int | None) -> None:
         rewrites=_rewrites(work, queries, name),
         **work.machine,
     )
+    if system.rerank is not None:
+        classifier = open_classifier(work.classifier(system.rerank), use="products")
+        rerank_run(
+            output,
+            classifier,
+            run,
+            work.queries(queries),
+            work.shop.products,
+            top=system.top,
+            fields=work.fields or classifier.fields,
+            system=name,
+            reading={"products": work.shop.reading},
+            **work.machine,
+        )
 
 
 def _rewrites(work: Work, queries: str, name: str) -> RewriteSettings | None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalkit.engines import open_engine
-from evalkit.errors import SettingsError
 from evalkit.experiment.description import CATALOGUE
 from evalkit.experiment.queries import accept_rewrites, index_dense, make_rewrites
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
@@ -23,25 +22,20 @@ __all__ = ["make_pairs", "train_classifier", "train_retriever", "train_rewriter"
 
 def train_classifier(work: Work, name: str) -> None:
     """Train a classifier of products on people's grades, or on what the catalogue states."""
-    from evalkit.training.classifier import ClassifierSettings
     from evalkit.training.classifier import train_classifier as train
     from evalkit.training.weak_labels import WEAK_GOOD, label_weakly
 
     wanted = work.experiment.classifiers[name]
     folder = work.classifier(name)
-    judgments, queries, good, paired_anew = (
-        wanted.judgments,
-        wanted.judged_queries,
-        wanted.good,
-        0.5,
-    )
+    judgments, queries = wanted.judgments, wanted.judged_queries
+    good, settings = wanted.good, wanted.settings
     if wanted.queries is not None:
         # People grade few queries, which are learnt by heart; what a catalogue states is of many.
-        good, paired_anew = WEAK_GOOD, 0.0
+        good, settings = WEAK_GOOD, replace(settings, paired_anew=0.0)
         grades = folder.with_name(f"{name}-grades")
         grades.mkdir(parents=True, exist_ok=True)
         judgments, queries = label_weakly(
-            work.queries(wanted.queries), work.shop, grades, seed=wanted.seed, **work.machine
+            work.queries(wanted.queries), work.shop, grades, seed=settings.seed, **work.machine
         )
     if judgments is None or queries is None:
         return  # a folder that is there
@@ -52,12 +46,7 @@ def train_classifier(work: Work, name: str) -> None:
         work.shop.products,
         good=good,
         fields=work.fields,
-        settings=ClassifierSettings(
-            epochs=wanted.epochs,
-            max_length=wanted.max_length,
-            paired_anew=paired_anew,
-            seed=wanted.seed,
-        ),
+        settings=settings,
         model=work.experiment.catalogue.model,
         reading={"products": work.shop.reading},
         **work.machine,
@@ -66,15 +55,33 @@ def train_classifier(work: Work, name: str) -> None:
 
 def train_rewriter(work: Work, name: str) -> None:
     """Train a policy on the accepted rewrites of the catalogue, and then by its rewards."""
+    from evalkit.reports.training_curves import write_training_curves
+    from evalkit.training.policy import train_policy
+
     wanted = work.experiment.rewriters[name]
-    make_rewrites(work, wanted.queries, CATALOGUE, wanted.rewrites, wanted.seed)
-    accept_rewrites(work, wanted.queries, CATALOGUE, wanted.rewrites)
-    raise SettingsError(f"rewriters.{name}: policies cannot be trained yet.")
+    make_rewrites(work, wanted.queries, CATALOGUE, wanted.rewrites, wanted.settings.seed)
+    accepted = accept_rewrites(work, wanted.queries, CATALOGUE, wanted.rewrites)
+    output = work.rewriter(name)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    train_policy(
+        output,
+        work.queries(wanted.queries),
+        accepted,
+        work.shop.products,
+        base=wanted.base,
+        encoder=work.experiment.catalogue.model,
+        settings=wanted.settings,
+        catalogue_settings=work.catalogue_settings,
+        triples=work.triples,
+        reading={"products": work.shop.reading},
+        page=write_training_curves,
+        **work.machine,
+    )
 
 
 def make_pairs(work: Work, name: str) -> None:
     """Rewrite the queries, filter the rewrites, and make pairs with their data card."""
-    from evalkit.synthesis.pairs import PairSettings, synthesize_pairs
+    from evalkit.synthesis.pairs import synthesize_pairs
 
     wanted = work.experiment.training_data[name]
     make_rewrites(work, wanted.queries, wanted.rewriter, wanted.rewrites, wanted.seed)
@@ -93,15 +100,7 @@ def make_pairs(work: Work, name: str) -> None:
         held_out=held_out,
         catalogue_settings=work.catalogue_settings,
         triples=work.triples,
-        settings=PairSettings(
-            precision=wanted.precision,
-            threshold=wanted.threshold,
-            per_query=wanted.per_query,
-            negatives=wanted.negatives,
-            per_product=wanted.per_product,
-            dev_share=wanted.dev_share,
-            seed=wanted.seed,
-        ),
+        settings=wanted.settings,
         fields=work.fields,
         reading=work.shop.reading,
         **work.machine,
@@ -173,9 +172,26 @@ def _write_card(work: Work, name: str, accepted: Path) -> None:
 
 def train_retriever(work: Work, name: str) -> None:
     """Train the catalogue's encoder on pairs, once a seed, and index the catalogue with it."""
+    from evalkit.training.retriever import train_retriever as train
+
     wanted = work.experiment.retrievers[name]
+    data = work.experiment.training_data
+    asked = dict.fromkeys(data[pairs].queries for pairs in wanted.pairs)
     for seed in wanted.seeds:
         output = work.retriever(name, seed)
         output.parent.mkdir(parents=True, exist_ok=True)
-        raise SettingsError(f"retrievers.{name}: retrievers cannot be trained yet.")
+        train(
+            output,
+            [work.pairs(pairs) for pairs in wanted.pairs],
+            work.shop.products,
+            queries=[work.queries(queries) for queries in asked],
+            catalogue_settings=work.catalogue_settings,
+            triples=work.triples,
+            distil=None if wanted.distil is None else work.classifier(wanted.distil),
+            settings=replace(wanted.settings, seed=seed),
+            model=work.experiment.catalogue.model,
+            fields=work.fields,
+            reading={"products": work.shop.reading},
+            **work.machine,
+        )
         index_dense(work, work.index(name, seed), str(output))

@@ -74,7 +74,7 @@ def test_the_control_meets_every_system_and_the_treatment_too(tmp_path: Path) ->
         (
             "systems: {control: {retreiver: base}}\n",
             "systems.control.retreiver: there is no such key.",
-            "Allowed are retriever, rewriter, rewrites, rerank, decompose, weight, filter, seed.",
+            "Allowed are retriever, rewriter, rewrites, rerank, top, decompose, weight, filter,",
         ),
         ("study: {sample: 4}\n", "study.queries: is missing.", "Allowed are queries, sample"),
     ],
@@ -108,6 +108,18 @@ def test_an_unknown_or_missing_key_is_told_with_what_is_allowed(
         (
             "classifiers: {one: {judgments: judgments.csv}}\n",
             "classifiers.one: judgments and judged_queries belong together",
+        ),
+        (
+            "classifiers: {one: {queries: asked, settings: {epoch: 1}}}\n",
+            "classifiers.one.settings.epoch: there is no such key. Allowed are epochs, learning",
+        ),
+        (
+            "training_data: {a: {queries: asked, classifier: b, settings: {per_query: 0}}}\n",
+            "training_data.a.settings: --per-query must be 1 or more",
+        ),
+        (
+            "rewriters: {one: {queries: asked, settings: {rewards: {relevance: much}}}}\n",
+            "rewriters.one.settings.rewards.relevance: 'much' is not a number",
         ),
         ("retrievers: {base: {pairs: a}}\n", "retrievers.base: is the name of a built-in one"),
         ("rewriters: {a/b: {queries: asked}}\n", "rewriters.a/b: is no name"),
@@ -186,12 +198,13 @@ def test_one_section_can_be_like_another(tmp_path: Path) -> None:
     more = """\
 classifiers: {judge: {queries: training}}
 training_data:
-  few: {like: default, rewriter: none, per_query: 2}
-  default: {queries: training, classifier: judge, per_query: 7, rewrites: 3}
+  few: {like: default, rewriter: none, rewrites: 2}
+  default: {queries: training, classifier: judge, rewrites: 7, settings: {per_query: 3}}
 """
     found = read(tmp_path, START + SYSTEMS + more).training_data
-    assert (found["few"].per_query, found["few"].rewrites, found["few"].rewriter) == (2, 3, "none")
-    assert (found["default"].per_query, found["default"].rewriter) == (7, "catalogue")
+    assert (found["few"].rewrites, found["few"].rewriter) == (2, "none")
+    assert found["few"].settings.per_query == 3
+    assert (found["default"].rewrites, found["default"].rewriter) == (7, "catalogue")
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_the_table_of_results_has_every_system_with_its_change_and_interval(
     row = next(
         row
         for row in document["results"]
-        if row["runs"] == ["control", "filter"]
+        if row["systems"] == ["control", "filter"]
         and (row["measure"], row["segment"]) == ("item_goodrate", "negative")
     )
     source = next(
