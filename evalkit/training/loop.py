@@ -39,17 +39,19 @@ _STATE_FILE = "trainer_state.json"
 """What the trainer writes last into a checkpoint."""
 
 
-def require_trainer(what: str) -> None:
+def require_trainer(what: str, *packages: str) -> None:
     """Check that the packages of training are there.
 
     Args:
         what: how the sentence begins: `Training a classifier`.
+        packages: what it needs beyond what all need.
 
     Raises:
         ModelError: says which package is missing and how to get it.
     """
     require_models_extra(what, "torch", "transformers", "sentence_transformers")
-    missing = [name for name in ("accelerate", "datasets") if not importlib.util.find_spec(name)]
+    needed = ("accelerate", "datasets", *packages)
+    missing = [name for name in needed if not importlib.util.find_spec(name)]
     if missing:
         raise ModelError(
             f"{what} needs {', '.join(missing)}, which is not installed; run: "

@@ -16,8 +16,8 @@ Ours, where the paper leaves it open or differs:
 The loop is TRL's `GRPOTrainer`, which brings generation, several GPUs (`accelerate launch`),
 adapters and checkpoints. It differs from GRPO in the advantages and in where the divergence counts,
 and both are put in place by overriding private methods, hence the pinned version; a test compares
-it with a loop written by hand. A text's log probabilities under the policy that said it are
-computed once more after sampling, because the divergence is needed before the first update.
+it with a loop written by hand. Probabilities under the policy that said a text are computed once
+more after sampling, because the divergence is needed before the first update.
 
 The reference is the model as it is given, also where that has an adapter already.
 """
@@ -27,11 +27,9 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.metadata
-import importlib.util
 import json
 import os
 import time
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -48,23 +46,23 @@ from evalkit.training.loop import (
     run_loop,
 )
 from evalkit.training.reinforce import reinforce_pp_advantages
+from evalkit.training.reinforce_rows import FIGURE, rows_callback, writing_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from evalkit.training.reinforce_rows import Log
+
     Reward = Callable[
         [Sequence[int], Sequence[str]], tuple[NDArray[np.float64], Mapping[str, float]]
     ]
-    Log = Callable[[Mapping[str, float]], None]
 
 __all__ = ["ReinforceSettings", "order_of_prompts", "run_reinforce"]
 
 _TRL = "1.16."
-_FIGURE = "figure/"
-_PROCESSES = "WORLD_SIZE"
 
 
 @dataclass(frozen=True)
@@ -195,11 +193,11 @@ def run_reinforce(
             reward_funcs=[_reward_of_texts],
             train_dataset=_dataset(prompts, settings),
             processing_class=tokenizer,
-            callbacks=[_rows_callback(settings, write)],
+            callbacks=[rows_callback(settings.epochs_per_batch, write)],
         )
 
     try:
-        with _writing(log, tensorboard) as write:
+        with writing_rows(log, tensorboard) as write:
             run_loop(updates, make, checkpoint=checkpoint, done=done)
     finally:
         bare.config._name_or_path = name
@@ -234,29 +232,18 @@ def order_of_prompts(prompts: int, steps: int, per_step: int, seed: int) -> NDAr
 
 
 def _require_trl(tensorboard: Path | None) -> None:
-    require_trainer("Training a policy")
-    try:
-        version = importlib.metadata.version("trl")
-    except importlib.metadata.PackageNotFoundError as error:
-        raise ModelError(
-            "Training a policy needs trl, which is not installed; run: "
-            "pip install 'evalkit-search[train]'"
-        ) from error
+    require_trainer("Training a policy", "trl", *(["tensorboard"] if tensorboard else []))
+    version = importlib.metadata.version("trl")
     if not version.startswith(_TRL):
         raise ModelError(
             f"trl {version} is installed, but the trainer builds on private parts of {_TRL}x; run: "
             "pip install 'trl>=1.16,<1.17'"
         )
-    if tensorboard is not None and not importlib.util.find_spec("tensorboard"):
-        raise ModelError(
-            "Writing TensorBoard events needs tensorboard, which is not installed; run: "
-            "pip install 'evalkit-search[train]'"
-        )
 
 
 def _rows_of_a_process(settings: ReinforceSettings) -> int:
     """Return how many texts a process samples in a step."""
-    processes = int(os.environ.get(_PROCESSES, "1"))
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
     if settings.prompts % processes:
         raise SettingsError(
             f"{settings.prompts} prompts a step cannot be shared by {processes} processes; give a "
@@ -300,6 +287,7 @@ def _arguments(model: Any, settings: ReinforceSettings, rows: int, checkpoints: 
         lr_scheduler_type="constant",
         weight_decay=0.0,
         max_grad_norm=1.0,
+        ddp_find_unused_parameters=False,
         save_strategy="steps",
         save_steps=settings.checkpoint_every * settings.epochs_per_batch,
         save_total_limit=2,
@@ -360,7 +348,7 @@ def _trainer_class() -> Any:
             parts = processes.gather_object([{**figures, "reward": float(found.mean())}])
             for name in sorted({name for part in parts for name in part}):
                 values = [part[name] for part in parts if name in part]
-                self._metrics["train"][_FIGURE + name].append(float(np.mean(values)))
+                self._metrics["train"][FIGURE + name].append(float(np.mean(values)))
             self.earned = torch.as_tensor(found, dtype=torch.float32).to(self.accelerator.device)
             return processes.gather(self.earned[:, None])
 
@@ -405,68 +393,9 @@ def _trainer_class() -> Any:
     return ReinforceTrainer
 
 
-def _rows_callback(settings: ReinforceSettings, write: Log) -> Any:
-    from transformers import TrainerCallback
-
-    def row(logs: Mapping[str, float], update: int) -> dict[str, float]:
-        figures = {
-            name.removeprefix(_FIGURE): value
-            for name, value in logs.items()
-            if name.startswith(_FIGURE)
-        }
-        return {
-            "step": update // settings.epochs_per_batch,
-            "loss": logs["loss"],
-            "reward": figures.pop("reward"),
-            "kl": logs["kl"],
-            "length": logs["completions/mean_length"],
-            "ended": 1.0 - logs["completions/clipped_ratio"],
-            "clip_share": logs["clip_ratio/region_mean"],
-            "entropy": logs["entropy"],
-            "seconds": round(logs["seconds"], 3),
-        } | figures
-
-    class Rows(TrainerCallback):
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            for logs in state.log_history:  # what a checkpoint remembers
-                if "loss" in logs and state.is_world_process_zero:
-                    write(row(logs, int(logs["step"])))
-
-        def on_log(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            logs = rest["logs"]
-            if "loss" in logs and state.is_world_process_zero:
-                write(row(logs, state.global_step))
-
-    return Rows()
-
-
-@contextmanager
-def _writing(log: Log, tensorboard: Path | None) -> Iterator[Log]:
-    """Give a function that hands a row on, and writes it as TensorBoard events."""
-    if tensorboard is None:
-        yield log
-        return
-    from torch.utils.tensorboard import SummaryWriter
-
-    # Rows come from step 1 again when a run goes on; older events of the folder are not shown.
-    writer = SummaryWriter(str(tensorboard), purge_step=1)
-
-    def write(row: Mapping[str, float]) -> None:
-        for name, value in row.items():
-            if name != "step":
-                writer.add_scalar(name, value, int(row["step"]))
-        log(row)
-
-    try:
-        yield write
-    finally:
-        writer.close()
-
-
 def _run_of(model: Any, prompts: Sequence[str], settings: ReinforceSettings) -> dict[str, Any]:
     """Return what a run must have in common with the one that it goes on from."""
-    kept = asdict(settings)
-    for name in ("steps", "checkpoint_every", "rows_per_pass"):
-        del kept[name]
+    free = ("steps", "checkpoint_every", "rows_per_pass")
+    kept = {name: value for name, value in asdict(settings).items() if name not in free}
     listed = hashlib.sha256(json.dumps(list(prompts)).encode()).hexdigest()
     return {"model": fingerprint_of_weights(model), "prompts": listed, "settings": kept}

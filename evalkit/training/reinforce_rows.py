@@ -1,0 +1,87 @@
+"""What is told of each step of reinforcement learning: one flat row, and TensorBoard events."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    Log = Callable[[Mapping[str, float]], None]
+
+__all__ = ["FIGURE", "rows_callback", "writing_rows"]
+
+FIGURE = "figure/"
+"""Begins the names of figures that are not the trainer's own, in its log."""
+
+
+def rows_callback(updates_per_step: int, write: Log) -> Any:
+    """Return a callback of the trainer that makes rows of what it logs.
+
+    Args:
+        updates_per_step: updates of the model in a step.
+        write: is given the rows, those that a checkpoint remembers first, and only in the first of
+            several processes.
+    """
+    from transformers import TrainerCallback
+
+    def row(logs: Mapping[str, float], update: int) -> dict[str, float]:
+        figures = {
+            name.removeprefix(FIGURE): value
+            for name, value in logs.items()
+            if name.startswith(FIGURE)
+        }
+        return {
+            "step": update // updates_per_step,
+            "loss": logs["loss"],
+            "reward": figures.pop("reward"),
+            "kl": logs["kl"],
+            "length": logs["completions/mean_length"],
+            "ended": 1.0 - logs["completions/clipped_ratio"],
+            "clip_share": logs["clip_ratio/region_mean"],
+            "entropy": logs["entropy"],
+            "seconds": round(logs["seconds"], 3),
+        } | figures
+
+    class Rows(TrainerCallback):
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            for logs in state.log_history:  # what a checkpoint remembers
+                if "loss" in logs and state.is_world_process_zero:
+                    write(row(logs, int(logs["step"])))
+
+        def on_log(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            logs = rest["logs"]
+            if "loss" in logs and state.is_world_process_zero:
+                write(row(logs, state.global_step))
+
+    return Rows()
+
+
+@contextmanager
+def writing_rows(log: Log, tensorboard: Path | None) -> Iterator[Log]:
+    """Give a function that hands a row on, and writes it as TensorBoard events.
+
+    Args:
+        log: who wants the rows.
+        tensorboard: folder of the events, or None.
+    """
+    if tensorboard is None:
+        yield log
+        return
+    from torch.utils.tensorboard import SummaryWriter
+
+    # Rows come from step 1 again when a run goes on; older events of the folder are not shown.
+    writer = SummaryWriter(str(tensorboard), purge_step=1)
+
+    def write(row: Mapping[str, float]) -> None:
+        for name, value in row.items():
+            if name != "step":
+                writer.add_scalar(name, value, int(row["step"]))
+        log(row)
+
+    try:
+        yield write
+    finally:
+        writer.close()
