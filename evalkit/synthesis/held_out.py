@@ -51,11 +51,13 @@ class HeldOut:
         self._same = {_plain(text) for text in self._texts}
         self._reader = _Reader(catalogue, graph)
         self._names: set[str] = set()
+        self._uses: set[str] = set()
         self._brands: set[tuple[str, str]] = set()
         self._values: dict[tuple[str, str], dict[str, None]] = {}
         self._asked: dict[str, set[int]] = {}
         for number, query in enumerate(queries):
             self._names |= self._reader.names(query)
+            self._uses |= self._reader.uses(query)
             for kind, brand in self._reader.brands(query):
                 self._brands |= {(kind, brand), (_ANY, brand)}
             for word in _content(query.query):
@@ -81,7 +83,8 @@ class HeldOut:
     def shares_family(self, query: TypedQuery) -> bool:
         """Tell whether a query is about the same as one that is held out, whatever its words."""
         return (
-            bool(self._names & self._reader.names(query))
+            bool((self._names | self._uses) & self._reader.names(query))
+            or bool(self._names & self._reader.uses(query))
             or any(
                 (kind or _ANY, brand) in self._brands or ("", brand) in self._brands
                 for kind, brand in self._reader.brands(query)
@@ -121,10 +124,17 @@ class _Reader:
         found = {_NEED + stem(name) for name in self._needs(query)}
         if structure.reference is not None:
             found |= self._referred(structure.reference)
-        elif not structure.excluded and structure.need is None:
-            # "trousers for cycling" states the use that a need is, to who reads it by rules
-            found |= {_NEED + stem(value) for each in structure.required for value in _said(each)}
         return found
+
+    def uses(self, query: TypedQuery) -> set[str]:
+        """Return what may be a need: "trousers for cycling" states a use, to who reads by rules.
+
+        Two queries that want one value of different kinds tell no need with it.
+        """
+        structure = query.structure
+        if structure.reference is not None or structure.excluded or structure.need is not None:
+            return set()
+        return {_NEED + stem(value) for each in structure.required for value in _said(each)}
 
     def brands(self, query: TypedQuery) -> set[tuple[str, str]]:
         """Return the brand that a query refers to, with each kind that it is about; "" is none."""

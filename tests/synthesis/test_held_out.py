@@ -177,6 +177,21 @@ def test_a_need_in_unknown_words_is_what_answers_it(shop: tuple[Catalogue, Graph
     assert why(shop, held, synthesized("q", named, "need|hiking")) == ""
 
 
+def test_a_value_that_is_wanted_of_another_kind_is_no_need(
+    shop: tuple[Catalogue, Graph],
+) -> None:
+    def wanted(kind: str, attribute: str, value: str) -> TypedQuery:
+        conditions = (Condition(attribute, (value,)),)
+        return synthesized(f"{value} {kind}", Structure("general", (kind,), required=conditions))
+
+    shirt, coat = wanted("shirt", "material", "cotton"), wanted("raincoat", "material", "cotton")
+    assert why(shop, shirt, coat) == ""
+    cycling = Structure("knowledge", ("gloves",), need="cycling")
+    told = synthesized("what helps on a bike", cycling, "need|cycling")
+    asked = wanted("trousers", "use", "cycling")
+    assert why(shop, asked, told) == why(shop, told, asked) == "the family is held out"
+
+
 def test_a_need_that_the_table_has_not_is_found_in_the_words(
     shop: tuple[Catalogue, Graph], read: Read
 ) -> None:
