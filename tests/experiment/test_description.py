@@ -258,7 +258,17 @@ def test_a_variable_stands_for_a_number_only_where_one_is_meant(tmp_path: Path) 
     assert message.startswith("comparisons.depth: 'deep' is not a whole number")
 
 
-def test_the_experiments_that_are_shipped_can_be_read() -> None:
+def test_the_experiments_that_are_shipped_fit_together(tmp_path: Path) -> None:
     folder = Path(__file__).parents[2] / "experiments"
-    found = read_experiment(folder / "sample.yaml")
-    assert found.name == "sample"
+    for name in ("products.jsonl.gz", "queries.csv", "judgments.csv"):
+        (tmp_path / name).write_bytes(b"")
+    sample = read_experiment(folder / "sample.yaml", {"STEPS": "5"})
+    assert sample.seeds("treatment") == (0, 1, 2)
+    assert sample.rewriters["policy"].settings.steps == 5
+    assert sample.rewriters["before_rl"].settings.steps == 0
+    chorus = read_experiment(folder / "chorus.yaml", {"CHORUS": str(tmp_path)})
+    assert chorus.catalogue.products == tmp_path / "products.jsonl.gz"
+    # nothing that is reported is trained on
+    for found in (sample, chorus):
+        assert {data.queries for data in found.training_data.values()} == {"training"}
+        assert all(set(d.held_out) == set(found.compared) for d in found.training_data.values())

@@ -1,0 +1,102 @@
+"""From a catalogue to a trained retriever and its scores by one command, with tiny models."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from evalkit.cli import cli
+from evalkit.manifest import read_manifest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Place
+
+TRAINING = """\
+name: training
+catalogue: {products: products.jsonl, model: encoder}
+queries:
+  written: {file: queries.csv, judgments: judgments.csv, good: 2}
+  synthesized: {per_type: 3, part: test}
+  training: {per_type: 6, part: train}
+classifiers:
+  weak: {queries: training, settings: {epochs: 1, max_length: 32}}
+rewriters:
+  policy:
+    queries: training
+    rewrites: 3
+    settings: {candidates: 2, sft_epochs: 2, steps: 2, prompts: 2, samples: 2, checkpoint_every: 1}
+training_data:
+  default:
+    queries: training
+    rewriter: policy
+    rewrites: 2
+    classifier: weak
+    held_out: [written, synthesized]
+    settings: {threshold: 0, judged: 10, per_query: 3, dev_share: 0.2}
+  raw: {like: default, rewriter: none}
+retrievers:
+  distilled: {pairs: [default], seeds: [0, 1], settings: {batch_size: 4, pool: 50, evaluations: 1}}
+  raw: {like: distilled, pairs: [raw], seeds: [0]}
+systems:
+  control: {retriever: base}
+  treatment: {retriever: distilled}
+  raw: {retriever: raw}
+  query_time: {rewriter: policy, rewrites: 2}
+  reranked: {rerank: weak, top: 5}
+comparisons: {cutoff: 5, depth: 10}
+study: {queries: written, sample: 5, depth: 5}
+"""
+
+
+@pytest.mark.slow
+def test_one_command_trains_and_compares(place: Place, tmp_path: Path) -> None:
+    path = place.describe(TRAINING, "training.yaml")
+    arguments = ["run", str(path), "-o", str(tmp_path)]
+    done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    # what is trained is trained on what the file says
+    pairs = read_manifest(tmp_path / "training_data" / "default" / "pairs.parquet")
+    assert {item.role for item in pairs.inputs} >= {"queries", "rewrites", "held_out", "products"}
+    rewrites = pq.read_table(tmp_path / "rewrites" / "training-policy-2.parquet")
+    assert set(rewrites.column("method").to_pylist()) == {"policy"}
+    raw = pq.read_table(tmp_path / "rewrites" / "training-none-2.parquet")
+    asked = pq.read_table(tmp_path / "queries" / "training.parquet")
+    assert sorted(raw.column("rewrite").to_pylist()) == sorted(asked.column("query").to_pylist())
+    weights = [
+        (tmp_path / "retrievers" / f"distilled-seed{seed}" / "model.safetensors").read_bytes()
+        for seed in (0, 1)
+    ]
+    assert weights[0] != weights[1]
+    for name in ("treatment-seed0", "treatment-seed1", "raw-seed0", "query_time", "reranked"):
+        for queries in ("written", "synthesized"):
+            run = pq.read_table(tmp_path / "runs" / queries / f"{name}.parquet")
+            assert set(run.column("system").to_pylist()) == {name.partition("-")[0]}
+    # both seeds are one comparison, and the checker has judged what has no judgments
+    results = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    assert results["systems"]["treatment"] == {"seeds": [0, 1]}
+    assert {row["set"] for row in results["results"]} == {"written", "synthesized"}
+    judged = pq.read_table(tmp_path / "judgments" / "synthesized.parquet")
+    assert judged.num_rows
+    text = (tmp_path / "results.md").read_text("utf-8")
+    assert "| treatment (2 seeds) |" in text
+
+    before = {
+        each: (each.stat().st_mtime_ns, each.read_bytes())
+        for each in tmp_path.rglob("*")
+        if each.is_file()
+    }
+    again = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert again.exit_code == 0, again.output
+    assert "Wrote" not in again.stderr
+    after = {
+        each: (each.stat().st_mtime_ns, each.read_bytes())
+        for each in tmp_path.rglob("*")
+        if each.is_file()
+    }
+    assert after == before
