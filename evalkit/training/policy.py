@@ -317,8 +317,7 @@ class _Training:
                 whole=self.base is None,
             )
             with replacing_folder(place) as partial:
-                merge_lora(model).save_pretrained(partial)
-                tokenizer.save_pretrained(partial)
+                _save(model, tokenizer, partial)
                 _write_json(partial / _WARM_ROWS, rows)
             shutil.rmtree(self.kept / f"{_WARM}.steps", ignore_errors=True)
         return locate_encoder(str(place)), json.loads((place / _WARM_ROWS).read_text("utf-8"))
@@ -412,8 +411,7 @@ class _Training:
         rows: Sequence[Mapping[str, float]],
     ) -> None:
         """Write everything but the page."""
-        merge_lora(model).save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        _save(model, tokenizer, folder)
         _write_json(folder / POLICY_FILE, document)
         stages = [("supervised", row) for row in warm_rows] + [("reinforce", row) for row in rows]
         lines = (json.dumps({"stage": stage, **row}) + "\n" for stage, row in stages)
@@ -471,6 +469,14 @@ def _open_kept(folder: Path, wanted: Manifest, *, force: bool) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_text(identity, mark)
+
+
+def _save(model: Any, tokenizer: Any, folder: Path) -> None:
+    from evalkit.relevance.classifier import quiet_transformers
+
+    with quiet_transformers():
+        merge_lora(model).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
 
 
 def _write_json(file: Path, document: Any) -> None:

@@ -186,28 +186,28 @@ def supervise(
     learnt = [_tokens(tokenizer, example, whole=whole) for example in examples]
     steps = -(-len(learnt) // settings.batch_size)
     every = settings.checkpoint_every
-    arguments = transformers.TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=1,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=min(20, steps // 5),
-        weight_decay=0.01,
-        save_strategy="steps" if every else "no",
-        save_steps=every or steps,
-        save_total_limit=1,
-        **{
-            **loop_arguments(model, settings.seed),
-            "logging_strategy": "steps",
-            "logging_steps": 10,
-        },
-    )
     checkpoint, done = last_checkpoint(folder, steps)
     made: list[Any] = []
 
     def make(_: str) -> Any:
+        arguments = transformers.TrainingArguments(
+            output_dir=str(folder),
+            num_train_epochs=1,
+            per_device_train_batch_size=settings.batch_size,
+            per_device_eval_batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=min(20, steps // 5),
+            weight_decay=0.01,
+            save_strategy="steps" if every else "no",
+            save_steps=every or steps,
+            save_total_limit=1,
+            **{
+                **loop_arguments(model, settings.seed),
+                "logging_strategy": "steps",
+                "logging_steps": 10,
+            },
+        )
         trainer = transformers.Trainer(
             model=model,
             args=arguments,

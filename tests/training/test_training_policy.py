@@ -1,0 +1,184 @@
+"""Training a rewriter: what is learnt, what is held out, what the folder holds, going on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from policy_shop import write_policy_shop
+from small_bert import save_small_bert
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+from evalkit.constraints import Structure, TypedQuery
+from evalkit.errors import InputError, SettingsError
+from evalkit.manifest import read_manifest
+from evalkit.rewriting.rewriting import RewriteSettings, rewrite_queries
+from evalkit.training.policy import PolicySettings, train_policy
+from evalkit.training.policy_examples import divide
+from evalkit.training.supervised import spread
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUICK = PolicySettings(sft_epochs=2, steps=2, prompts=4, samples=2, checkpoint_every=1)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_policy_shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_small_bert(tmp_path_factory.mktemp("models") / "encoder"))
+
+
+def of(family: str, number: int = 0) -> TypedQuery:
+    return TypedQuery(f"q{number}", "x", Structure("general"), family)
+
+
+# the two sides
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=2), min_size=1))
+def test_no_family_is_on_both_sides(names: list[list[str]]) -> None:
+    queries = [of(" + ".join(some), number) for number, some in enumerate(names)]
+    inside, out = divide(queries, 0.4, seed=0)
+
+    def families(side: list[TypedQuery]) -> set[str]:
+        return {name for query in side for name in query.family.split(" + ")}
+
+    assert not families(inside) & families(out)
+
+
+def test_a_family_falls_on_the_same_side_whatever_else_is_there() -> None:
+    alone = {name: divide([of(name)], 0.4, seed=1) for name in "abcdefgh"}
+    inside, out = divide([of(name) for name in "abcdefgh"], 0.4, seed=1)
+    assert {query.family for query in inside} == {name for name in alone if alone[name][0]}
+    assert {query.family for query in out} == {name for name in alone if alone[name][1]}
+    assert inside
+    assert out
+
+
+def test_a_query_whose_families_fall_apart_is_on_neither_side() -> None:
+    inside, out = divide([of(name) for name in "abcdefgh"], 0.4, seed=1)
+    torn = of(f"{inside[0].family} + {out[0].family}")
+    assert divide([torn], 0.4, seed=1) == ([], [])
+
+
+# what is learnt
+
+
+def test_every_pass_says_each_query_once_with_rewrites_that_differ() -> None:
+    examples = spread(["a =>", "b =>"], [["x", "y", "z"], ["u"]], 2, 5, seed=3)
+    assert [prompt for prompt, _ in examples] == ["a =>", "b =>"] * 5
+    assert {said for prompt, said in examples if prompt == "b =>"} == {" u"}
+    said = [said.split(" ; ") for prompt, said in examples if prompt == "a =>"]
+    assert all(len({text.strip() for text in texts}) == 2 for texts in said)
+    assert len({tuple(texts) for texts in said}) > 1
+
+
+def test_what_was_refused_is_not_learnt(shop: dict[str, Path], tmp_path: Path) -> None:
+    table = pq.read_table(shop["rewrites"])
+    refused = table.set_column(3, "accepted", pa.array([False] * table.num_rows))
+    pq.write_table(refused, tmp_path / "refused.parquet")
+    with pytest.raises(InputError, match="no accepted rewrite"):
+        train_policy(
+            tmp_path / "out", shop["queries"], tmp_path / "refused.parquet", shop["products"]
+        )
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [({"samples": 1}, "--samples"), ({"held_out": 0.0}, "--held-out"), ({"steps": -1}, "--steps")],
+)
+def test_settings_that_mean_nothing_are_refused(wrong: dict[str, int], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        PolicySettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_folder_of_somebody_else_is_not_taken_for_checkpoints(
+    shop: dict[str, Path], encoder: str, tmp_path: Path
+) -> None:
+    (tmp_path / "out.checkpoints").mkdir()
+    (tmp_path / "out.checkpoints" / "mine.txt").write_text("keep")
+    with pytest.raises(SettingsError, match=r"out\.checkpoints"):
+        train_policy(
+            tmp_path / "out", shop["queries"], shop["rewrites"], shop["products"], encoder=encoder
+        )
+    assert (tmp_path / "out.checkpoints" / "mine.txt").read_text() == "keep"
+
+
+# the stage
+
+
+def interrupt_when(path: Path) -> threading.Thread:
+    """Press Ctrl-C as soon as a file is there."""
+
+    def wait() -> None:
+        until = time.monotonic() + 120
+        while not path.is_file() and time.monotonic() < until:
+            time.sleep(0.005)
+        signal.raise_signal(signal.SIGINT)
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_training_makes_a_folder_that_rewrites_and_goes_on_after_ctrl_c(
+    shop: dict[str, Path], encoder: str, tmp_path: Path
+) -> None:
+    files = (shop["queries"], shop["rewrites"], shop["products"])
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    manifest = train_policy(whole, *files, encoder=encoder, settings=QUICK)
+
+    assert {item.role for item in manifest.inputs} == {"queries", "rewrites", "products"}
+    assert [model["role"] for model in manifest.models] == ["base", "encoder"]
+    assert manifest.seeds == {"training": 0}
+    assert not (tmp_path / "whole.checkpoints").exists()
+    assert not list(whole.glob("*.bin"))
+    assert list((whole / "tensorboard").glob("events.*"))
+    document = json.loads((whole / "policy.json").read_text())
+    assert (document["format"], document["candidates"]) == (1, 4)
+    assert set(document["before"]) == {"negative", "general", "all"}
+    rows = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
+    steps = [row for row in rows if row["stage"] == "reinforce"]
+    assert [row["step"] for row in steps] == [1, 2]
+    assert {"reward", "relevance", "kl", "length", "relevance/negative"} <= set(steps[0])
+
+    pressed = interrupt_when(
+        tmp_path / "stopped.checkpoints/reinforce/checkpoint-1/trainer_state.json"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train_policy(stopped, *files, encoder=encoder, settings=QUICK)
+    pressed.join()
+    assert not stopped.exists()
+    train_policy(stopped, *files, encoder=encoder, settings=QUICK)
+    for name in ("model.safetensors", "tokenizer.json", "config.json", "policy.json"):
+        assert (stopped / name).read_bytes() == (whole / name).read_bytes(), name
+    assert not (tmp_path / "stopped.checkpoints").exists()
+    assert train_policy(whole, *files, encoder=encoder, settings=QUICK) == read_manifest(whole)
+
+    rewritten = rewrite_queries(
+        shop["queries"],
+        shop["products"],
+        tmp_path / "rewrites.parquet",
+        RewriteSettings(rewriter=str(whole), n=2),
+    )
+    table = pq.read_table(tmp_path / "rewrites.parquet")
+    assert table.num_rows > 0
+    assert set(table.column("rewriter").to_pylist()) == {"policy:whole"}
+    assert set(table.column("method").to_pylist()) == {"policy"}
+    assert rewritten.models[0]["role"] == "rewriter"
