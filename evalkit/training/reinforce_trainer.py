@@ -222,8 +222,8 @@ def order_of_prompts(prompts: int, steps: int, per_step: int, seed: int) -> NDAr
     Returns:
         int64[steps, per_step], numbers from 0.
 
-    >>> order_of_prompts(3, 2, 3, seed=0)
-    array([[2, 0, 1], [1, 0, 2]])
+    >>> order_of_prompts(3, 2, 3, seed=0).tolist()
+    [[2, 0, 1], [2, 1, 0]]
     """
     random = np.random.default_rng(seed)
     rounds = -(-steps * per_step // prompts)
