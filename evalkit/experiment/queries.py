@@ -106,6 +106,8 @@ def _take_queries(work: Work, source: Path, mapping: dict[str, str], output: Pat
 
 
 def _copy_queries(work: Work, source: Path, mapping: dict[str, str], output: Path) -> None:
+    import pyarrow as pa
+
     from evalkit.constraints.typed_queries import stated_structures
     from evalkit.tables import read, write
 
@@ -121,11 +123,11 @@ def _copy_queries(work: Work, source: Path, mapping: dict[str, str], output: Pat
     with open_engine(work.memory_limit) as connection:
         table = read("queries", source, connection, mapping=mapping)
         rows = table.relation.order("query_id").to_arrow_table()
-        stated_structures(
-            [str(each) for each in rows.column("query_id").to_pylist()],
-            rows.column("structure").to_pylist(),
-            table.path,
-        )
+        ids = [str(each) for each in rows.column("query_id").to_pylist()]
+        stated = stated_structures(ids, rows.column("structure").to_pylist(), table.path)
+        if "query_type" not in rows.column_names:
+            types = [stated[each].query_type if each in stated else None for each in ids]
+            rows = rows.append_column("query_type", pa.array(types, pa.string()))
         write(rows, output, kind="queries", connection=connection)
     replace(wanted, counts={"queries": rows.num_rows}).write(output, started=started)
     say(f"Wrote {output}: {rows.num_rows:,} queries with the structures that they state.")

@@ -67,7 +67,7 @@ def read_yaml(path: str | os.PathLike[str], variables: Mapping[str, str]) -> dic
         raise InputError(
             name,
             [Problem("is not a mapping of names to values")],
-            remedy="docs/experiments.md shows one.",
+            remedy="experiments/sample.yaml shows one.",
         )
     defaults = document.pop("variables", None) or {}
     if not isinstance(defaults, dict):

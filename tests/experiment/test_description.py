@@ -170,6 +170,26 @@ def test_a_value_that_cannot_be_is_told_with_its_place(
             "There are asked.",
         ),
         (
+            SYSTEMS + "classifiers: {judge: {queries: training}}\n"
+            "training_data: {a: {queries: training, classifier: judge}}\n"
+            "retrievers: {tuned: {pairs: a, distil: teacher}}\n",
+            "retrievers.tuned.distil: there is no 'teacher'",
+            "There are judge.",
+        ),
+        (
+            "systems: {control: {retriever: two}, treatment: {retriever: three}}\n"
+            "classifiers: {judge: {queries: training}}\n"
+            "training_data: {a: {queries: training, classifier: judge}}\n"
+            "retrievers: {two: {pairs: a, seeds: [0, 1]}, three: {pairs: a, seeds: [0, 1, 2]}}\n",
+            "systems.control.retriever: has 2 seeds, and that of treatment has 3",
+            "Give both the same number of seeds",
+        ),
+        (
+            "systems: {control: {}, treatment: {rewriter: catalogue, decompose: true}}\n",
+            "systems.treatment: decompose and rewriter are two answers",
+            "",
+        ),
+        (
             "systems: {control: {}, treatment: {retriever: bm25, decompose: true}}\n",
             "systems.treatment.decompose: is of vectors, and bm25 has none",
             "",

@@ -255,3 +255,18 @@ def test_variables_are_set_on_the_command_line(place: Place, tmp_path: Path) -> 
     assert twice.exit_code == 2
     assert "SHOP is set more than once" in twice.stderr
     assert "'SHOP' is not of the form NAME=VALUE" in run(path, tmp_path, "--set", "SHOP").stderr
+
+
+def test_a_structure_that_the_file_states_is_taken_and_others_are_read(
+    place: Place, tmp_path: Path
+) -> None:
+    stated = {"query_type": "negative", "excluded": [{"attribute": None, "values": ["steel"]}]}
+    row = {"query_id": "k1", "query": "kettle", "structure": stated}
+    (place.folder / "stated.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    text = SEARCHING.replace("systems:", "  stated: {file: stated.jsonl}\nsystems:")
+    assert run(place.describe(text, "stated.yaml"), tmp_path, "--only", "queries").exit_code == 0
+    taken = pq.read_table(tmp_path / "queries" / "stated.parquet").to_pylist()
+    assert [each["query_type"] for each in taken] == ["negative"]
+    assert json.loads(taken[0]["structure"])["excluded"] == stated["excluded"]
+    read = pq.read_table(tmp_path / "queries" / "written.parquet").to_pylist()
+    assert all(json.loads(each["structure"])["query_type"] == each["query_type"] for each in read)
