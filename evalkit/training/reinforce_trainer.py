@@ -10,8 +10,7 @@ Ours, where the paper leaves it open or differs:
   the paper moves it to the loss. One formula then serves both.
 - Rewards are bounded (±10) before the baseline is taken, and a token's divergence too (±10).
 - The rate of learning is constant, so a step does the same however many will follow.
-- The main variant also samples several texts of a prompt, since the trainer below cannot do less
-  than two; it compares them with the whole batch only.
+- The main variant, too, samples two texts of a prompt or more: TRL cannot do less.
 
 The loop is TRL's `GRPOTrainer`, which brings generation, several GPUs (`accelerate launch`),
 adapters and checkpoints. It differs from GRPO in the advantages and in where the divergence counts,
@@ -367,8 +366,8 @@ def _trainer_class() -> Any:
                         batch_size=self.args.per_device_train_batch_size,
                     )
             kl = (batch["old_per_token_logps"] - reference).masked_fill(mask == 0, 0.0)
-            sums = self._sum(torch.stack([kl.sum(), mask.sum().to(kl.dtype)]))
-            self._metrics["train"]["kl"].append((sums[0] / sums[1].clamp(min=1.0)).item())
+            nats, tokens = self._sum(torch.stack([kl.sum(), mask.sum().to(kl.dtype)])).tolist()
+            self._metrics["train"]["kl"].append(nats / max(tokens, 1.0))
             batch["advantages"] = reinforce_pp_advantages(
                 self.earned.clamp(-settings.reward_clip, settings.reward_clip),
                 kl.clamp(-settings.kl_clip, settings.kl_clip),
