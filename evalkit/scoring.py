@@ -36,7 +36,8 @@ class Inputs:
 
     Attributes:
         connection: where their rows live.
-        compared: whether the runs are a control and a treatment rather than single runs.
+        compared: whether the runs are a control and a treatment (of several seeds, `treatment_1`
+            and so on) rather than single runs.
         runs: run per name.
         judgments: the judgments, or None.
         queries: the queries, or None.
@@ -222,7 +223,7 @@ def score_inputs(
     import pyarrow as pa
 
     from evalkit.tables.query_sets import fingerprint_queries
-    from metrics import compare_runs, one_grade, score_runs
+    from metrics import one_grade, score_runs
 
     runs = {name: table.relation for name, table in inputs.runs.items()}
     queries = None if inputs.queries is None else inputs.queries.relation
@@ -231,16 +232,7 @@ def score_inputs(
         pages = _pages(inputs)
         result: Comparison | Scores
         if inputs.compared:
-            result = compare_runs(
-                runs["control"],
-                runs["treatment"],
-                judgments,
-                queries,
-                page_grades=pages,
-                primary=primary,
-                check=False,
-                **settings,
-            )
+            result = _compared(runs, judgments, queries, pages, primary=primary, **settings)
         else:
             result = score_runs(
                 runs, judgments, queries, page_grades=pages, check=False, **settings
@@ -278,6 +270,41 @@ def score_inputs(
         "runs": document["runs"],
         "results": document["results"],
     }, values
+
+
+def _compared(
+    runs: Mapping[str, Any],
+    judgments: Any,
+    queries: Any,
+    pages: Any,
+    *,
+    ci: Literal["default", "bootstrap"] = "default",
+    seed: int = 0,
+    **settings: Any,
+) -> Comparison:
+    """Compare `control` with `treatment`, or what is called so of several seeds."""
+    from metrics import compare_runs, compare_seeds
+
+    if set(runs) == {"control", "treatment"}:
+        return compare_runs(
+            runs["control"],
+            runs["treatment"],
+            judgments,
+            queries,
+            page_grades=pages,
+            ci=ci,
+            seed=seed,
+            check=False,
+            **settings,
+        )
+    for option, given in (("--page-grades", pages is not None), ("--ci", ci != "default")):
+        if given:
+            raise SettingsError(f"{option} is for one --control and one --treatment, not for seeds")
+    controls, treatments = (
+        [run for name, run in runs.items() if name.startswith(role)]
+        for role in ("control", "treatment")
+    )
+    return compare_seeds(controls, treatments, judgments, queries, check=False, **settings)
 
 
 def named_systems(inputs: Inputs) -> dict[str, str]:

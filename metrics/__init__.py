@@ -79,6 +79,7 @@ from metrics.sampling import (
     systematic_sample,
 )
 from metrics.scoring import score_runs
+from metrics.seeds import compare_seeds
 from metrics.sequential import sequential_gsb, votes_to_decide
 from metrics.sequential_results import Remaining, Sequential
 from metrics.system_correlation import correlate_systems
@@ -130,6 +131,7 @@ __all__ = [
     "bpref",
     "calibrate",
     "compare_runs",
+    "compare_seeds",
     "correlate",
     "correlate_systems",
     "dawid_skene",

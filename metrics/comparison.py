@@ -124,7 +124,7 @@ def compare_runs(
         shared=collect_shared(plan) if settings.unjudged == "bounds" else {},
         identical=collect_identical(plan, runs) if "gsb" in plan.measures else {},
     )
-    rows = _adjust(
+    rows = adjust_family(
         [
             pair.compare(name, cutoff, segment, mask)
             for segment, mask in plan.cells()
@@ -391,7 +391,7 @@ def _without(identical: Mask, num: Array, den: Array) -> float | None:
     return float(num[~identical].sum() / total) if total > 0 else None
 
 
-def _adjust(rows: list[Compared], plan: Plan) -> list[Compared]:
+def adjust_family(rows: list[Compared], plan: Plan) -> list[Compared]:
     """Fill in Holm's p over the declared family: primary measures, first cutoff, all segments."""
     first = plan.scoring.cutoffs[0]
     family = [

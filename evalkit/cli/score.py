@@ -35,10 +35,22 @@ if TYPE_CHECKING:
 __all__ = ["diff", "score"]
 
 
-def _pair(control: str | None, treatment: str | None) -> dict[str, str]:
-    if control is None or treatment is None:
+def _compared(controls: tuple[str, ...], treatments: tuple[str, ...]) -> dict[str, str]:
+    """Name a control and a treatment, or those of several seeds by their places."""
+    if not controls or not treatments:
         raise SettingsError("give both --control and --treatment, or --run for single runs.")
-    return {"control": control, "treatment": treatment}
+    if len(controls) not in (1, len(treatments)):
+        raise SettingsError(
+            f"there are {len(controls)} --control and {len(treatments)} --treatment; give one "
+            "--control, or one for the seed of each --treatment, in the same order."
+        )
+    return {**_by_place("control", controls), **_by_place("treatment", treatments)}
+
+
+def _by_place(name: str, paths: tuple[str, ...]) -> dict[str, str]:
+    if len(paths) == 1:
+        return {name: paths[0]}
+    return {f"{name}_{place}": path for place, path in enumerate(paths, start=1)}
 
 
 def _single(runs: tuple[str, ...]) -> dict[str, str]:
@@ -73,8 +85,20 @@ def _biggest(document: dict[str, Any], per_query: Any, count: int) -> list[Move]
     epilog="Example: evalkit score --control bm25.parquet --treatment dense.parquet "
     "--judgments judgments.csv --queries queries.csv --by query_type --good 2 -o report.html"
 )
-@click.option("--control", metavar="FILE", help="The run of today.")
-@click.option("--treatment", metavar="FILE", help="The run of the change.")
+@click.option(
+    "--control",
+    "controls",
+    multiple=True,
+    metavar="FILE",
+    help="The run of today; several are paired with the treatments by place.",
+)
+@click.option(
+    "--treatment",
+    "treatments",
+    multiple=True,
+    metavar="FILE",
+    help="The run of the change; several are of one system, trained with other seeds.",
+)
 @click.option(
     "--run",
     "runs",
@@ -135,8 +159,8 @@ def _biggest(document: dict[str, Any], per_query: Any, count: int) -> list[Move]
 )
 @record_options
 def score(
-    control: str | None,
-    treatment: str | None,
+    controls: tuple[str, ...],
+    treatments: tuple[str, ...],
     runs: tuple[str, ...],
     at: str,
     by: str | None,
@@ -159,6 +183,9 @@ def score(
 
     Prints each measure with its 95% interval, paired test, detectable difference and judged
     share, overall and by segment. Exit code 2 on bad input or settings.
+
+    Several --treatment are one system trained with several seeds: Δ is the mean over seeds, and
+    its interval holds for new queries and new seeds (Item and Query Goodrate only).
     """
     from evalkit.engines import open_engine
     from evalkit.reports.score_exports import format_csv
@@ -167,9 +194,10 @@ def score(
     from evalkit.scoring import moved_lists, score_inputs
     from evalkit.tables import write
 
-    if bool(runs) == (control is not None or treatment is not None):
+    if bool(runs) == bool(controls or treatments):
         raise SettingsError("give --control and --treatment, or --run (repeatable), but not both.")
-    named = _single(runs) if runs else _pair(control, treatment)
+    named = _single(runs) if runs else _compared(controls, treatments)
+    seeds = len(treatments) > 1
     form = output_form(form, output, page="report.html")
     check_outputs(output, per_query)
     settings: dict[str, Any] = {
@@ -180,8 +208,12 @@ def score(
     }
     if measures is not None:
         settings["measures"] = words(measures)
+    elif seeds:
+        settings["measures"] = ["item_goodrate", "query_goodrate"]
     if runs and primary is not None:
         raise SettingsError("--primary is for comparisons; single runs are not tested.")
+    if seeds and record:
+        raise SettingsError("--record keeps one run against another; give one --treatment.")
     record_as = recording_if(record, week, record_name, url)
     trained = _trained_on(trained_on, list(named))
     with without_pandas(), open_engine(given["memory_limit"]) as connection:
@@ -204,7 +236,8 @@ def score(
 
             moved = _biggest(document, values, 10)
             scoring = Scoring(**scoring_settings(given, at))
-            lists = moved_lists(inputs, document, [move.query_id for move in moved], scoring)
+            if not seeds:
+                lists = moved_lists(inputs, document, [move.query_id for move in moved], scoring)
         emit_document(
             document,
             form,
@@ -315,7 +348,7 @@ def diff(
     settings = scoring_settings(given, at)
     check_outputs(output)
     with without_pandas(), open_engine(given["memory_limit"]) as connection:
-        inputs = read_given(connection, _pair(control, treatment), given, compared=True)
+        inputs = read_given(connection, _compared((control,), (treatment,)), given, compared=True)
         document, values = score_inputs(
             inputs,
             source=given["source"],

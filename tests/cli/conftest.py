@@ -147,10 +147,13 @@ JUDGED = ("--judgments", "judgments.csv", "--queries", "queries.tsv", "--at", "3
 
 @pytest.fixture
 def score(evalkit: Callable[..., Done], files: Path) -> Callable[..., Done]:
-    """Compare the two runs of the worked figures at 3, as JSON; later options win."""
+    """Compare the two runs of the worked figures at 3, as JSON; other options and runs win."""
 
     def run(*more: object) -> Done:
-        return evalkit("score", *PAIR, *JUDGED, "--format", "json", *more)
+        # a second --control or --treatment is another seed's, and replaces nothing
+        pairs = [pair for pair in (PAIR[:2], PAIR[2:]) if pair[0] not in more]
+        words = [word for pair in pairs for word in pair]
+        return evalkit("score", *words, *JUDGED, "--format", "json", *more)
 
     return run
 
