@@ -43,7 +43,9 @@ MAY_KNOW: dict[str, set[str]] = {
     "relevance": FOUNDATION | READING | {"metrics", "retrieval", "tables"},
     "store": FOUNDATION | {"metrics", "tables"},
     "reports": {"errors", "files", "metrics", "store", "tables"},
-    "training": FOUNDATION | READING | {"metrics", "relevance", "retrieval", "rewriting", "tables"},
+    "training": FOUNDATION
+    | READING
+    | {"circularity", "metrics", "relevance", "reports", "retrieval", "rewriting", "tables"},
     "synthesis": FOUNDATION
     | READING
     | {"metrics", "relevance", "retrieval", "rewriting", "tables", "training"},
