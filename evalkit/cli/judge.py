@@ -64,7 +64,8 @@ __all__ = ["judge"]
 @click.option(
     "--constraints",
     is_flag=True,
-    help="Let the catalogue overrule the judge where the query's structure decides.",
+    help="Let the catalogue overrule the judge where the query's structure decides; without "
+    "--classifier and --llm it is the judge.",
 )
 @click.option(
     "--settings",
@@ -86,15 +87,27 @@ def judge(**chosen: Any) -> None:
     probability, the calibrated probability that the product is good; with --constraints also check
     (pass, fail or unknown) and overruled. Pairs are judged in chunks: an interrupted command goes
     on where it stopped.
+
+    With --constraints alone the catalogue is the judge (source checker), for queries with a
+    structure: 2 for the right kind that satisfies every condition, 1 for what cannot be told, 0
+    for the rest; without --run and --pairs it grades every product.
     """
     from evalkit.cli.options import column_names
     from evalkit.errors import SettingsError
     from evalkit.relevance.judging import judge_results
 
-    if (chosen["classifier"] is None) == (chosen["llm"] is None):
+    if chosen["classifier"] is not None and chosen["llm"] is not None:
         raise SettingsError("Give one judge: --classifier or --llm.")
+    modelled = chosen["classifier"] is not None or chosen["llm"] is not None
+    if not modelled and not chosen["constraints"]:
+        raise SettingsError(
+            "Give one judge: --classifier or --llm, or --constraints for the catalogue itself."
+        )
     check_tables("judgments", chosen["output"], format=chosen["output_format"])
     check_outputs(chosen["output"], make_folders=True)
+    if not modelled:
+        _by_catalogue(chosen)
+        return
     who, fields, settings = _classifier(chosen) if chosen["classifier"] else _language_model(chosen)
     names = column_names(chosen["maps"])
     judge_results(
@@ -109,6 +122,32 @@ def judge(**chosen: Any) -> None:
         constraints=chosen["constraints"],
         catalogue_settings=chosen["catalogue_settings"],
         settings=settings,
+        reading=reading_of(names, "run", "pairs", "queries", "products"),
+        format=chosen["output_format"],
+        **machine_settings(chosen),
+    )
+
+
+def _by_catalogue(chosen: dict[str, Any]) -> None:
+    from evalkit.cli.options import column_names
+    from evalkit.errors import SettingsError
+    from evalkit.relevance.catalogue_judge import CHECKER, judge_by_catalogue
+
+    for option in ("threshold", "precision"):
+        if chosen[option] is not None:
+            raise SettingsError(f"--{option} is for a classifier; give one with --classifier.")
+    if chosen["fields"] is not None:
+        raise SettingsError("--fields is for a model that reads texts, not for --constraints.")
+    names = column_names(chosen["maps"])
+    judge_by_catalogue(
+        chosen["output"],
+        chosen["queries"],
+        chosen["products"],
+        runs=chosen["runs"],
+        pairs=chosen["pairs"],
+        at=chosen["at"],
+        catalogue_settings=chosen["catalogue_settings"],
+        name=chosen["name"] or CHECKER,
         reading=reading_of(names, "run", "pairs", "queries", "products"),
         format=chosen["output_format"],
         **machine_settings(chosen),

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from evalkit.relevance.classifier import Classifier
     from evalkit.relevance.ruling import Ruling
 
-__all__ = ["ClassifierJudge", "Judge", "judge_pairs_of", "judge_results"]
+__all__ = ["ClassifierJudge", "Judge", "asked_pairs", "judge_pairs_of", "judge_results"]
 
 _CHUNK = 1_000
 
@@ -214,7 +214,7 @@ def judge_results(
     if done is not None:
         say(f"{target} lacks {done.counts['not_judged']:,} pairs without a grade; judging again.")
     with open_engine(memory_limit, threads) as connection:
-        asked = _asked(connection, runs, pairs, at, reading)
+        asked = asked_pairs(connection, runs, pairs, at, reading)
         table, counts, _ = join_texts(
             connection,
             asked,
@@ -326,14 +326,22 @@ def judge_pairs_of(
     return table.combine_chunks()
 
 
-def _asked(
+def asked_pairs(
     connection: DuckDBPyConnection,
     runs: Sequence[str | os.PathLike[str]],
     pairs: str | os.PathLike[str] | None,
     at: int | None,
     reading: Mapping[str, Mapping[str, Any]] | None,
 ) -> DuckDBPyRelation:
-    """Return the pairs to judge, each once."""
+    """Return the pairs to judge, query_id and product_id, each once.
+
+    Args:
+        connection: for reading.
+        runs: runs whose first results are judged.
+        pairs: a table of pairs, judged besides.
+        at: results of each query of each run; None takes all.
+        reading: keyword arguments of `evalkit.tables.read` by kind of table.
+    """
     from evalkit.tables import read
 
     arguments = dict(reading or {})

@@ -42,18 +42,38 @@ class Ruling:
         Args:
             pairs: query_id and product_id.
         """
-        ids = np.array(pairs.column("query_id").to_pylist(), dtype=object)
-        numbers = self.checker.catalogue.numbers_of(pairs.column("product_id").to_pylist())
-        verdict = np.zeros(len(ids), dtype=np.int8)
-        by_data = np.zeros(len(ids), dtype=np.bool_)
-        for query_id in dict.fromkeys(ids.tolist()):
-            structure = self.structures.get(query_id)
+        verdict, by_text = self.checks(pairs)
+        return verdict, (verdict == -1) & ~by_text
+
+    def checks(self, pairs: pa.Table) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+        """Return 1, 0 or -1 for every pair, and which verdicts only the words of a text decide.
+
+        Args:
+            pairs: query_id and product_id; one that the catalogue has not is unknown.
+        """
+        queries, query = _encoded(pairs, "query_id")
+        products, product = _encoded(pairs, "product_id")
+        numbers = self.checker.catalogue.numbers_of(products)[product]
+        verdict = np.zeros(len(query), dtype=np.int8)
+        by_text = np.zeros(len(query), dtype=np.bool_)
+        order = np.argsort(query, kind="stable")
+        ends = np.cumsum(np.bincount(query, minlength=len(queries)))
+        for name, rows in zip(queries, np.split(order, ends[:-1]), strict=True):
+            structure = self.structures.get(name)
             if structure is not None:
-                here = np.flatnonzero((ids == query_id) & (numbers >= 0))
+                here = rows[numbers[rows] >= 0]
                 checks = self.checker.check(structure, numbers[here])
                 verdict[here] = checks.verdict
-                by_data[here] = (checks.verdict == -1) & ~checks.by_text
-        return verdict, by_data
+                by_text[here] = checks.by_text
+        return verdict, by_text
+
+
+def _encoded(pairs: pa.Table, name: str) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the distinct values of a column, and which of them each row has."""
+    column = pairs.column(name).combine_chunks()
+    if not hasattr(column, "indices"):
+        column = column.dictionary_encode()
+    return column.dictionary.to_pylist(), column.indices.to_numpy().astype(np.int64)
 
 
 def open_ruling(
