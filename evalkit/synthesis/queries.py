@@ -19,7 +19,7 @@ from evalkit.files import check_target, make_folder_of
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
 from evalkit.synthesis.duplicates import near_duplicates
-from evalkit.synthesis.queries_part import TEST_SHARE, check_part, open_part
+from evalkit.synthesis.queries_part import DIVIDING, TEST_SHARE, check_part, open_part
 from evalkit.synthesis.queries_source import name_query
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ class QuerySettings:
         said = asdict(self)
         if self.part is None:
             del said["part"], said["test_share"]
+        else:
+            said["dividing"] = DIVIDING
         return said
 
 

@@ -30,8 +30,17 @@ if TYPE_CHECKING:
     from evalkit.synthesis.splits import Part
     from evalkit.synthesis.templates_frames import Frame
 
-__all__ = ["FAMILY_OF_NEED", "TEST_SHARE", "WHOLE", "QueryPart", "check_part", "open_part"]
+__all__ = [
+    "DIVIDING",
+    "FAMILY_OF_NEED",
+    "TEST_SHARE",
+    "WHOLE",
+    "QueryPart",
+    "check_part",
+    "open_part",
+]
 
+DIVIDING = 2  # raised when a query or wording may be of the other part, for manifests
 FAMILY_OF_NEED = "need|"
 TEST_SHARE = 0.4
 _SLOT = re.compile(r"\{[^}]*\}")

@@ -262,7 +262,11 @@ class Draft:
         conditions = (phrase.condition,)
         if query_type == "negative":
             return self.part.takes(Structure("negative", (kind,), excluded=conditions))
-        return self.part.takes(Structure("general", (kind,), required=conditions))
+        need = phrase.need or phrase.clause
+        # "glue for wood" wants a use, and tells a need.
+        return self.part.takes(Structure("general", (kind,), required=conditions)) and (
+            not need or self.part.takes(Structure("knowledge", (kind,), need=need))
+        )
 
     def takes_reference(self, kind: str, named: Named) -> bool:
         """Tell whether a query that refers to something is of the part."""

@@ -68,6 +68,26 @@ def test_the_parts_share_no_wording(parts: dict[Part, Rows]) -> None:
     assert {name[0] for name in train} == {name[0] for name in test} == set("nakgh")
 
 
+def test_no_query_is_in_both_parts(parts: dict[Part, Rows]) -> None:
+    train, test = ({row["query"].lower() for row in parts[part]} for part in PARTS)
+    assert not train & test
+    wanted: set[str] = set()
+    for part, other in (("train", "test"), ("test", "train")):
+        asked = [json.loads(row["structure"]) for row in parts[part]]  # type: ignore[index]
+        needs = {each["need"] for each in asked}
+        uses = {
+            value
+            for row in parts[other]  # type: ignore[index]
+            if row["query_type"] == "general"
+            for each in json.loads(row["structure"])["required"]
+            if each["attribute"] in ("use", "suits", "suited_for", "occasion", "skin_type")
+            for value in each["values"]
+        }
+        assert not needs & uses
+        wanted |= uses
+    assert wanted
+
+
 def test_each_part_has_as_many_queries_of_each_type_as_asked_for(parts: dict[Part, Rows]) -> None:
     for part, wanted in (("train", 2 * EACH), ("test", EACH)):
         rows = parts[part]  # type: ignore[index]
