@@ -76,7 +76,7 @@ class QuerySet:
         file: where they are; None synthesizes them.
         map: the file's names of columns, by ours.
         judgments: grades of products; without, the checker grades by what the catalogue states.
-        good: grade from which a product is good; of judgments only.
+        good: grade of the judgments from which a product is good; None is 1.
         per_type: synthesized queries of each type.
         part: which side of the split of families and wordings they are from: train or test.
         test_share: share of families and wordings on the side of test.
@@ -87,7 +87,7 @@ class QuerySet:
     file: Path | None = None
     map: Mapping[str, str] = field(default_factory=dict)
     judgments: Path | None = None
-    good: float = 1.0
+    good: float | None = None
     per_type: int = 200
     part: Literal["train", "test"] | None = None
     test_share: float = 0.4
@@ -99,6 +99,8 @@ class QuerySet:
             raise ValueError("part is of synthesized queries; a file has none")
         if self.file is None and (self.judgments is not None or self.map):
             raise ValueError("judgments and map are of a file; name it")
+        if self.judgments is None and self.good is not None:
+            raise ValueError("good is a grade of judgments; name them")
         if self.per_type < 1 or self.min_products < 1:
             raise ValueError("per_type and min_products are 1 or more")
 

@@ -66,6 +66,9 @@ def gather(work: Work, stages: Sequence[Stage], command: str) -> dict[str, Any]:
             name: {"seeds": [seed for seed in experiment.seeds(name) if seed is not None]}
             for name in experiment.systems
         },
+        "judged_by_checker": [
+            name for name in experiment.compared if experiment.queries[name].judgments is None
+        ],
         "results": [row for queries in experiment.compared for row in _rows(work, queries)],
         "warnings": _warnings(work),
         "stages": [
@@ -225,6 +228,12 @@ def _findings(document: Mapping[str, Any]) -> list[str]:
         "Better and worse mean that the 95% interval of Δ has no 0 in it. Figures are points, Δ to "
         f"{control} stands behind each with its interval, and the queries in brackets."
     )
+    if document["judged_by_checker"]:
+        sentences.append(
+            f"On {', '.join(document['judged_by_checker'])}, good is what the catalogue states, as "
+            "the checker reads it. The checker also filtered the pairs of training, so this is no "
+            "independent judge."
+        )
     return sentences
 
 

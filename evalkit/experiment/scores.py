@@ -188,20 +188,27 @@ def _settings(work: Work, queries: str) -> dict[str, Any]:
 
 
 def _good(work: Work, queries: str) -> float:
-    return work.experiment.queries[queries].good
+    """Return the grade from which a product is good; the checker's when it passes all."""
+    from evalkit.relevance.catalogue_judge import GRADES
+
+    wanted = work.experiment.queries[queries]
+    if wanted.judgments is None:
+        return GRADES["pass"]
+    return 1.0 if wanted.good is None else wanted.good
 
 
 def _judge(judgments: Path, written: str) -> tuple[str | None, str | None]:
-    """Return the name and the fingerprint of the model that judged, where a manifest tells."""
+    """Return the judge's name and the fingerprint of its model, where a manifest tells."""
     from evalkit.errors import InputError
 
     try:
         manifest = read_manifest(judgments)
     except InputError:
         return None, None
-    of_these = manifest.outputs.get(judgments.name, {}).get("fingerprint") == written
-    if not of_these or not manifest.models:
+    if manifest.outputs.get(judgments.name, {}).get("fingerprint") != written:
         return None, None
+    if not manifest.models:
+        return manifest.settings.get("judge"), None
     return manifest.models[0].get("id"), manifest.models[0].get("fingerprint")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalkit.errors import SettingsError
 from evalkit.experiment.folder import run_name
 from evalkit.experiment.queries import accept_rewrites, make_rewrites
 
@@ -81,4 +80,18 @@ def _rewrites(work: Work, queries: str, name: str) -> RewriteSettings | None:
 
 def judge_by_checker(work: Work, queries: str) -> None:
     """Grade what the runs show of a set by what the catalogue states about each product."""
-    raise SettingsError(f"queries.{queries}: the checker cannot judge yet; name judgments.")
+    from evalkit.relevance.catalogue_judge import judge_by_catalogue
+
+    output = work.judgments(queries)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    runs = [run for system in work.experiment.systems for run in work.runs(queries, system)]
+    judge_by_catalogue(
+        output,
+        work.queries(queries),
+        work.shop.products,
+        runs=runs,
+        at=work.experiment.comparisons.cutoff,
+        catalogue_settings=work.catalogue_settings,
+        reading={"products": work.shop.reading},
+        **work.machine,
+    )

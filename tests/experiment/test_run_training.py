@@ -82,7 +82,12 @@ def test_one_command_trains_and_compares(place: Place, tmp_path: Path) -> None:
     assert results["systems"]["treatment"] == {"seeds": [0, 1]}
     assert {row["set"] for row in results["results"]} == {"written", "synthesized"}
     judged = pq.read_table(tmp_path / "judgments" / "synthesized.parquet")
-    assert judged.num_rows
+    assert set(judged.column("source").to_pylist()) == {"checker"}
+    document = json.loads(
+        (tmp_path / "scores" / "synthesized-control-vs-treatment.json").read_text("utf-8")
+    )
+    assert (document["settings"]["good"], document["judge"]["name"]) == (2.0, "checker")
+    assert all(row["judged_control"] == 1 for row in document["results"])
     text = (tmp_path / "results.md").read_text("utf-8")
     assert "| treatment (2 seeds) |" in text
 
