@@ -22,6 +22,7 @@ __all__ = ["train"]
 
 
 _ELSEWHERE = {
+    "retriever": ("evalkit.cli.train_retriever", "retriever", "Train a dense retriever on pairs."),
     "rewriter": ("evalkit.cli.train_rewriter", "rewriter", "Train a rewriter with rewards."),
 }
 

@@ -131,6 +131,11 @@ class SentenceEncoder:
         """Where the model runs (loads it)."""
         return str(self._loaded().device)
 
+    @property
+    def model(self) -> SentenceTransformer:
+        """The model itself, for training it (loads it)."""
+        return self._loaded()
+
     def encode(self, texts: Sequence[str], kind: TextKind) -> NDArray[np.float32]:
         """Return one row of unit length for each text, float32[len(texts), dimension]."""
         model = self._loaded()

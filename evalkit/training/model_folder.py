@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from evalkit.progress import say
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from _typeshed import DataclassInstance
 
@@ -34,7 +35,7 @@ class Trained:
         counts: for the manifest.
         figures: what the model is worth, in a sentence.
         notes: what else the user is told, a line each.
-        rows: rows read from an input, by its role.
+        rows: rows read from an input, by its path or its role.
         warnings: what the user was told meanwhile.
     """
 
@@ -47,27 +48,35 @@ class Trained:
 
 def planned(
     command: str,
-    files: Mapping[str, str | os.PathLike[str]],
+    files: Mapping[str, str | os.PathLike[str] | Sequence[str | os.PathLike[str]]],
     base: ModelFiles,
     chosen: Mapping[str, Any],
     settings: DataclassInstance,
+    *,
+    others: Sequence[Mapping[str, Any]] = (),
 ) -> Manifest:
     """Return the manifest of a model that is to be trained.
 
     Args:
         command: the stage.
-        files: what it learns from, by role.
+        files: what it learns from, by role; several of one role in a list.
         base: the model that it begins with.
         chosen: settings of the examples.
         settings: of the training; they have a `seed`.
+        others: further models that take part, as a manifest names them.
     """
+    named = [
+        (role, path)
+        for role, given in files.items()
+        for path in ([given] if isinstance(given, (str, PathLike)) else given)
+    ]
     plain = asdict(settings)
     plain.pop("device", None)  # changes the last bits at most
     return Manifest(
         command=command,
         settings={**chosen, **plain},
-        inputs=tuple(Input(role, str(path), fingerprint(path)) for role, path in files.items()),
-        models=(base.to_manifest("base"),),
+        inputs=tuple(Input(role, str(path), fingerprint(path)) for role, path in named),
+        models=(base.to_manifest("base"), *others),
         seeds={"training": plain["seed"]},
     )
 
@@ -101,7 +110,10 @@ def fill_model_folder(
         trained = train(partial)
         finished = replace(
             wanted,
-            inputs=tuple(replace(item, rows=trained.rows.get(item.role)) for item in wanted.inputs),
+            inputs=tuple(
+                replace(item, rows=trained.rows.get(item.path, trained.rows.get(item.role)))
+                for item in wanted.inputs
+            ),
             counts=trained.counts,
             warnings=trained.warnings,
         )

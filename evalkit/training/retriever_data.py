@@ -1,0 +1,392 @@
+"""What a retriever learns from: labelled pairs with the texts that the index will hold.
+
+A product's text is the catalogue's, made of the same fields as `evalkit index` makes it, so that
+what is learnt is what is searched. A query is learnt with each of its products; its hard negatives
+(label 0) are dealt to these pairs in turn, and a query without any has only those of its batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evalkit.errors import InputError, Problem, SettingsError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
+
+__all__ = ["Examples", "LabelledPairs", "draw_general", "known_good", "make_examples", "read_pairs"]
+
+_SPLITS = ("train", "dev")
+
+
+@dataclass(frozen=True)
+class LabelledPairs:
+    """Pairs of queries and products, by number; see `read_pairs`.
+
+    Attributes:
+        query_ids: of the queries, ascending.
+        queries: their texts.
+        types: their query types.
+        families: what they are about; queries of one family may want the same products.
+        splits: `train` or `dev`.
+        product_ids: of the products of the pairs and of the pool, descending as in an index.
+        texts: of the products.
+        pool: numbers of the products among which the dev queries search, ascending.
+        query: number of the query of each pair, int64[n].
+        product: number of its product, int64[n].
+        label: whether the product is right, bool[n].
+        counts: for the manifest.
+        rows: rows of each file.
+        warnings: what the user is to be told.
+    """
+
+    query_ids: tuple[str, ...]
+    queries: tuple[str, ...]
+    types: tuple[str, ...]
+    families: tuple[str, ...]
+    splits: tuple[str, ...]
+    product_ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    pool: NDArray[np.int64]
+    query: NDArray[np.int64]
+    product: NDArray[np.int64]
+    label: NDArray[np.bool_]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def of_split(self, split: str) -> NDArray[np.int64]:
+        """Return the numbers of the queries of a split, ascending."""
+        return np.flatnonzero(np.array(self.splits, dtype=object) == split)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What is learnt, a query and a product that is right in each row; numbers of `LabelledPairs`.
+
+    Attributes:
+        query: int64[m].
+        positive: int64[m].
+        negative: a product that is wrong for the query, or -1; int64[m].
+    """
+
+    query: NDArray[np.int64]
+    positive: NDArray[np.int64]
+    negative: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.query)
+
+
+def read_pairs(
+    connection: DuckDBPyConnection,
+    files: Sequence[str | os.PathLike[str]],
+    products: str | os.PathLike[str],
+    *,
+    pool: int,
+    seed: int,
+    fields: Sequence[str] | None = None,
+    reading: Mapping[str, Mapping[str, Any]] | None = None,
+) -> LabelledPairs:
+    """Read labelled pairs and the texts of their products, and draw the pool of dev queries.
+
+    Args:
+        connection: for reading and joining.
+        files: tables with query_id, query, product_id, label (1 or 0) and split (train or dev);
+            query_type, family and text where known. Of a pair in two of them the first counts.
+        products: the catalogue. A product that it lacks keeps the text that its pairs have.
+        pool: how many products dev queries search: all that are in dev pairs, and others drawn.
+        seed: of the draw.
+        fields: columns that make a product's text; None takes the usual ones.
+        reading: keyword arguments of `evalkit.tables.read` by kind of table.
+
+    Raises:
+        InputError: a file cannot be used, or no pair is left.
+    """
+    from evalkit.tables import read
+    from evalkit.tables.product_text import choose_fields, store_texts
+
+    arguments = dict(reading or {})
+    parts = [
+        _part(connection, path, number, arguments.get("pairs", {}))
+        for number, path in enumerate(files)
+    ]
+    whole = " UNION ALL ".join(
+        f"SELECT *, {number} AS file FROM evalkit_pairs_{number}" for number in range(len(files))
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE evalkit_pairs AS SELECT * FROM ({whole}) "
+        "QUALIFY row_number() OVER (PARTITION BY query_id, product_id ORDER BY file) = 1"
+    )
+    _check_queries(connection, files)
+    catalogue = read("products", products, connection, **arguments.get("products", {}))
+    store_texts(connection, catalogue, choose_fields(catalogue.columns, fields))
+    drawn = _draw_pool(connection, pool, seed)
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE evalkit_known AS
+        SELECT product_id, text FROM evalkit_texts
+        WHERE product_id IN (SELECT product_id FROM evalkit_pairs)
+            OR product_id IN (SELECT product_id FROM evalkit_pool)
+        UNION ALL
+        SELECT product_id, min(text) FROM evalkit_pairs
+        WHERE trim(coalesce(text, '')) <> ''
+            AND product_id NOT IN (SELECT product_id FROM evalkit_texts)
+        GROUP BY product_id
+        """
+    )
+    known = connection.execute(
+        "SELECT product_id, text FROM evalkit_known ORDER BY product_id DESC"
+    ).to_arrow_table()
+    table = connection.execute(
+        "SELECT p.* FROM evalkit_pairs p SEMI JOIN evalkit_known k ON p.product_id = k.product_id "
+        "ORDER BY query_id, label DESC, place, product_id"
+    ).to_arrow_table()
+    if not table.num_rows:
+        raise InputError(
+            str(files[0]),
+            [Problem("not one product of the pairs is in the catalogue, nor has it a text")],
+            remedy="Give the products that the pairs are of.",
+        )
+    result = _numbered(table, known, drawn)
+    total = _count(connection, "SELECT count(*) FROM evalkit_pairs")
+    without = total - table.num_rows
+    outside = _count(
+        connection,
+        "SELECT count(DISTINCT product_id) FROM evalkit_pairs ANTI JOIN evalkit_texts "
+        "USING (product_id)",
+    )
+    warnings = []
+    if without:
+        warnings.append(
+            f"{without:,} of {total:,} pairs are left out: their products are not in the catalogue."
+        )
+    elif outside:
+        warnings.append(
+            f"{outside:,} products of the pairs are not in the catalogue; they are learnt with the "
+            "text that their pairs have."
+        )
+    rows = dict(zip(map(str, files), parts, strict=True)) | {str(products): catalogue.rows}
+    return LabelledPairs(
+        **result,
+        counts={"pairs_read": total, "pairs_without_product": without, "pool": len(result["pool"])},
+        rows=rows,
+        warnings=tuple(warnings),
+    )
+
+
+def _part(
+    connection: DuckDBPyConnection, path: Any, number: int, reading: Mapping[str, Any]
+) -> int:
+    """Store the pairs of a file in a table of their own; return how many rows it has."""
+    from evalkit.tables import need_column, read
+
+    table = read("pairs", path, connection, **reading)
+    need_column(table, "query")
+    need_column(table, "label", remedy="Add it: 1 where the product is right, 0 where it is wrong.")
+    need_column(table, "split", remedy="Add it: train, or dev for queries that stop the training.")
+    have = set(table.columns)
+    label = "lower(trim(CAST(label AS VARCHAR)))"
+    either = {
+        "text": "CAST(text AS VARCHAR)" if "text" in have else "NULL::VARCHAR",
+        "query_type": "coalesce(CAST(query_type AS VARCHAR), '')" if "query_type" in have else "''",
+        "family": "coalesce(nullif(CAST(family AS VARCHAR), ''), query_id)"
+        if "family" in have
+        else "query_id",
+        "place": "coalesce(CAST(fused_rank AS BIGINT), 0)" if "fused_rank" in have else "0::BIGINT",
+    }
+    name = f"evalkit_pairs_{number}"
+    table.relation.select(
+        "query_id, CAST(query AS VARCHAR) AS query, product_id, "
+        f"CASE WHEN {label} IN ('1', '1.0', 'true') THEN 1 WHEN {label} IN ('0', '0.0', 'false') "
+        "THEN 0 END AS label, lower(trim(CAST(split AS VARCHAR))) AS split, "
+        + ", ".join(f"{cell} AS {column}" for column, cell in either.items())
+    ).create_view("evalkit_pairs_source", replace=True)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT * FROM evalkit_pairs_source")
+    for condition, problem, remedy in (
+        ("label IS NULL", "have a label that is neither 0 nor 1", "Write 1 or 0."),
+        (
+            f"split IS NULL OR split NOT IN {_SPLITS}",
+            "have a split that is neither train nor dev",
+            "Write train or dev.",
+        ),
+        ("trim(coalesce(query, '')) = ''", "have no query", "Give every pair its query's text."),
+    ):
+        found = _count(connection, f"SELECT count(*) FROM {name} WHERE {condition}")
+        if found:
+            raise InputError(table.path, [Problem(f"{found:,} rows {problem}")], remedy=remedy)
+    return int(table.rows)
+
+
+def _check_queries(connection: DuckDBPyConnection, files: Sequence[Any]) -> None:
+    """Refuse a query with two texts or in two splits.
+
+    Raises:
+        InputError: names the queries.
+    """
+    torn = connection.execute(
+        "SELECT query_id FROM evalkit_pairs GROUP BY query_id "
+        "HAVING count(DISTINCT query) > 1 OR count(DISTINCT split) > 1 ORDER BY query_id"
+    ).fetchall()
+    if torn:
+        raise InputError(
+            " and ".join(map(str, files)),
+            [Problem("has two texts, or is in two splits", query_id=row[0]) for row in torn[:10]],
+            remedy="One query has one text and one split; give other queries other ids.",
+            total=len(torn),
+        )
+
+
+def _draw_pool(connection: DuckDBPyConnection, size: int, seed: int) -> set[str]:
+    import pyarrow as pa
+
+    dev = {
+        row[0]
+        for row in connection.execute(
+            "SELECT DISTINCT product_id FROM evalkit_pairs WHERE split = 'dev'"
+        ).fetchall()
+    }
+    others = connection.execute(
+        "SELECT product_id FROM evalkit_texts WHERE product_id NOT IN "
+        "(SELECT product_id FROM evalkit_pairs WHERE split = 'dev') ORDER BY product_id"
+    ).fetchall()
+    wanted = max(0, size - len(dev)) if dev else 0
+    places = np.random.default_rng(seed).permutation(len(others))[:wanted]
+    drawn = dev | {others[place][0] for place in places.tolist()}
+    connection.register(
+        "evalkit_pool", pa.table({"product_id": pa.array(sorted(drawn), pa.string())})
+    )
+    return drawn
+
+
+def _numbered(table: Any, known: Any, pool: set[str]) -> dict[str, Any]:
+    """Turn the tables of pairs and of products into numbers."""
+    product_ids = known.column("product_id").to_pylist()
+    number = {product_id: place for place, product_id in enumerate(product_ids)}
+    ids = np.array(table.column("query_id").to_pylist(), dtype=object)
+    query_ids, first, query = np.unique(ids, return_index=True, return_inverse=True)
+
+    def of_queries(column: str) -> tuple[str, ...]:
+        return tuple(np.array(table.column(column).to_pylist(), dtype=object)[first].tolist())
+
+    return {
+        "query_ids": tuple(query_ids.tolist()),
+        "queries": of_queries("query"),
+        "types": of_queries("query_type"),
+        "families": of_queries("family"),
+        "splits": of_queries("split"),
+        "product_ids": tuple(product_ids),
+        "texts": tuple(known.column("text").to_pylist()),
+        "pool": np.array(sorted(number[each] for each in pool if each in number), dtype=np.int64),
+        "query": query.astype(np.int64),
+        "product": np.array(
+            [number[each] for each in table.column("product_id").to_pylist()], dtype=np.int64
+        ),
+        "label": np.asarray(table.column("label").to_numpy() == 1),
+    }
+
+
+def _count(connection: DuckDBPyConnection, query: str) -> int:
+    found = connection.execute(query).fetchone()
+    return int(found[0]) if found else 0
+
+
+def make_examples(
+    pairs: LabelledPairs, *, hard_negatives: str, general_share: float | None, seed: int
+) -> Examples:
+    """Return what is learnt from the pairs of training queries.
+
+    Args:
+        pairs: labelled pairs.
+        hard_negatives: `every` pair has one of its query's, in turn; `once` each is learnt with
+            one pair; `none`.
+        general_share: share of the examples that shall be of general queries; None leaves it.
+        seed: of the draw of general pairs.
+
+    Raises:
+        SettingsError: there is no training pair.
+    """
+    training = np.array(pairs.splits, dtype=object)[pairs.query] == "train"
+    right = np.flatnonzero(training & pairs.label)
+    if not len(right):
+        raise SettingsError("There is no pair of label 1 in the split train; nothing to learn.")
+    negative = np.full(len(right), -1, dtype=np.int64)
+    if hard_negatives != "none":
+        wrong = np.flatnonzero(training & ~pairs.label)
+        begin = np.searchsorted(pairs.query[wrong], np.arange(len(pairs.query_ids) + 1))
+        own = pairs.query[right]
+        # The how-manieth pair of its query; pairs stand by query.
+        turn = np.arange(len(right)) - np.searchsorted(own, own)
+        there = begin[own + 1] - begin[own]
+        has = there > (turn if hard_negatives == "once" else 0)
+        place = begin[own[has]] + turn[has] % there[has]
+        negative[has] = pairs.product[wrong[place]]
+    rows = np.arange(len(right))
+    if general_share is not None:
+        general = np.array([kind == "general" for kind in pairs.types], dtype=bool)
+        rows = draw_general(general[pairs.query[right]], general_share, seed)
+    return Examples(pairs.query[right][rows], pairs.product[right][rows], negative[rows])
+
+
+def draw_general(general: NDArray[np.bool_], share: float, seed: int) -> NDArray[np.int64]:
+    """Choose rows so that a share of them is of general queries; all others are kept.
+
+    Where there are too few general ones they come more than once, in whole rounds first.
+
+    Args:
+        general: whether a row is of a general query, bool[n].
+        share: 0 to below 1.
+        seed: of the draw.
+
+    Returns:
+        Numbers of rows, ascending.
+
+    Example:
+        >>> draw_general(np.array([True, True, True, True, False, False]), 0.5, seed=0)
+        array([1, 2, 4, 5])
+    """
+    own, others = np.flatnonzero(general), np.flatnonzero(~general)
+    if not len(own) or not len(others):
+        return np.arange(len(general), dtype=np.int64)
+    wanted = round(share / (1 - share) * len(others))
+    rounds, rest = divmod(wanted, len(own))
+    drawn = np.random.default_rng(seed).permutation(own)[:rest]
+    return np.sort(np.concatenate([others, *[own] * rounds, drawn])).astype(np.int64)
+
+
+def known_good(
+    pairs: LabelledPairs, passed: Mapping[int, NDArray[np.int64]] | None = None
+) -> list[frozenset[int]]:
+    """Return for each query the products that must not count as wrong for it.
+
+    Those are its own, those of queries of its family, and those that pass its constraints where
+    they are known; not those that are labelled as wrong.
+
+    Args:
+        pairs: labelled pairs.
+        passed: numbers of products that satisfy a query, by number of the query.
+    """
+    families: dict[str, set[int]] = {}
+    wrong: dict[int, set[int]] = {}
+    for query, product, label in zip(
+        pairs.query.tolist(), pairs.product.tolist(), pairs.label.tolist(), strict=True
+    ):
+        if label:
+            families.setdefault(pairs.families[query], set()).add(product)
+        else:
+            wrong.setdefault(query, set()).add(product)
+    found = []
+    for query, family in enumerate(pairs.families):
+        good = set(families.get(family, ()))
+        if passed is not None and query in passed:
+            good |= set(passed[query].tolist())
+        found.append(frozenset(good - wrong.get(query, set())))
+    return found
