@@ -346,13 +346,21 @@ class Rewarder:
 
     def _known(self, texts: Iterable[str]) -> dict[str, NDArray[np.float32]]:
         """Return the vectors of texts; that of the empty one is of zeros."""
+        import torch
+
         found = {"": self._none(1)[0]}
-        for text in filter(None, dict.fromkeys(texts)):
-            vector = self._vectors.pop(text, None)
-            if vector is None:
-                vector = self.encoder.encode([text], "query")[0]
-            # put back at the end: the text that was not said for longest is forgotten first
-            found[text] = self._vectors[text] = vector
+        # One text is too little for several threads: on busy cores they wait for each other.
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            for text in filter(None, dict.fromkeys(texts)):
+                vector = self._vectors.pop(text, None)
+                if vector is None:
+                    vector = self.encoder.encode([text], "query")[0]
+                # put back at the end: what was not said for longest is forgotten first
+                found[text] = self._vectors[text] = vector
+        finally:
+            torch.set_num_threads(threads)
         _forget(self._vectors)
         return found
 
