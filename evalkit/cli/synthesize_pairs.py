@@ -73,6 +73,14 @@ _settings_options = options(
         help="Hard negatives may be wrong by their price only; for models that see prices.",
     ),
     click.option(
+        "--no-filters",
+        "filters",
+        is_flag=True,
+        default=True,
+        flag_value=False,
+        help="Take the best found products as they are, to measure what the filters are worth.",
+    ),
+    click.option(
         "--per-product",
         type=click.IntRange(min=1),
         default=50,

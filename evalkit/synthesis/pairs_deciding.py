@@ -69,6 +69,9 @@ class PairSettings:
             after the others of the kind; for models that see prices.
         per_product: pairs kept a product, so that popular ones do not dominate.
         dev_share: share of the families that are for development.
+        filters: whether checker and classifier decide; without them the best fused products are
+            the pairs, there are no hard negatives, and columns only tell what the checker finds.
+            That is for measuring what the filters are worth.
         seed: of the split.
     """
 
@@ -82,6 +85,7 @@ class PairSettings:
     price_negatives: bool = False
     per_product: int = 50
     dev_share: float = 0.1
+    filters: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -266,6 +270,10 @@ def _check(
     looked_at.violates[rows] = violates
     for place in np.flatnonzero(checks.verdict != 1):
         looked_at.reason[rows[place]] = checks.explain(int(place))
+    if not settings.filters:
+        looked_at.decision[rows[: settings.per_query]] = "kept"
+        looked_at.reason[rows[settings.per_query :]] = f"beyond the best {settings.per_query}"
+        return []
     passed = rows[checks.verdict == 1]
     best, rest = passed[: settings.judged], passed[settings.judged :]
     broken = rows[_violators(query, judge, checks, kind, violates, settings)]

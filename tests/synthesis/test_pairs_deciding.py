@@ -177,6 +177,17 @@ def test_settings_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
         PairSettings(**wrong)
 
 
+def test_without_filters_the_best_fused_are_the_pairs_and_checks_only_tell(
+    shop: Shop, tmp_path: Path
+) -> None:
+    pairs, candidates = made(shop, tmp_path, replace(TRAIN, filters=False, per_query=4))
+    of = [row for row in candidates if row["query_id"] == "jacket"]
+    assert [row["decision"] for row in of] == ["kept"] * 4 + ["dropped"] * (len(of) - 4)
+    assert {row["label"] for row in pairs} == {1}
+    assert "fail" in {row["check"] for row in of[:4]}
+    assert {row["probability"] for row in candidates} == {None}
+
+
 # Hard negatives
 
 
