@@ -286,6 +286,7 @@ def test_the_experiments_that_are_shipped_fit_together(tmp_path: Path) -> None:
     assert sample.seeds("treatment") == (0, 1, 2)
     assert sample.rewriters["policy"].settings.steps == 5
     assert sample.rewriters["before_rl"].settings.steps == 0
+    assert sample.training_data["no_filters"].settings.filters is False
     chorus = read_experiment(folder / "chorus.yaml", {"CHORUS": str(tmp_path)})
     assert chorus.catalogue.products == tmp_path / "products.jsonl.gz"
     # nothing that is reported is trained on
