@@ -87,10 +87,15 @@ def warn_pair(plan: Plan, runs: Mapping[str, RunTable]) -> list[str]:
             warnings.append(f"@{n}: one run shows no items at all.")
         elif min(shown) > 0 and max(shown) / min(shown) - 1 > _ITEMS_DIFFER + SAME:
             of = " judged" if plan.scoring.unjudged == "drop" else ""
+            told = (
+                "; Item Goodrate is over items shown, so look at Query Goodrate and at the "
+                "fixed-depth figure (--depth fixed) as well"
+                if plan.scoring.depth == "shown"
+                else ""
+            )
             warnings.append(
                 f"@{n}: the treatment shows {shown[1]:,.0f}{of} items, the control {shown[0]:,.0f} "
-                f"({shown[1] / shown[0] - 1:+.1%}); Item Goodrate is over items shown, so look at "
-                "Query Goodrate and at the fixed-depth figure (--depth fixed) as well."
+                f"({shown[1] / shown[0] - 1:+.1%}){told}."
             )
         judged = [judged_share(plan, table, n, slice(None)) for table in runs.values()]
         if None not in judged and abs(judged[1] - judged[0]) > _JUDGED_DIFFER + SAME:  # type: ignore[operator]

@@ -81,6 +81,12 @@ _settings_options = options(
         help="Take the best found products as they are, to measure what the filters are worth.",
     ),
     click.option(
+        "--positive-part/--no-positive-part",
+        default=True,
+        show_default=True,
+        help="Search a query's own words too, without exclusions and price.",
+    ),
+    click.option(
         "--per-product",
         type=click.IntRange(min=1),
         default=50,

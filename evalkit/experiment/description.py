@@ -81,6 +81,7 @@ class QuerySet:
         part: which side of the split of families and wordings they are from: train or test.
         test_share: share of families and wordings on the side of test.
         min_products: products that satisfy a synthesized query at least.
+        per_family: synthesized queries about the same thing, as long as there are others.
         seed: of synthesized queries.
     """
 
@@ -92,6 +93,7 @@ class QuerySet:
     part: Literal["train", "test"] | None = None
     test_share: float = 0.4
     min_products: int = 3
+    per_family: int = 3
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -101,8 +103,8 @@ class QuerySet:
             raise ValueError("judgments and map are of a file; name it")
         if self.judgments is None and self.good is not None:
             raise ValueError("good is a grade of judgments; name them")
-        if self.per_type < 1 or self.min_products < 1:
-            raise ValueError("per_type and min_products are 1 or more")
+        if min(self.per_type, self.min_products, self.per_family) < 1:
+            raise ValueError("per_type, min_products and per_family are 1 or more")
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ def make_queries(work: Work, name: str) -> None:
         settings=QuerySettings(
             per_type=wanted.per_type,
             min_products=wanted.min_products,
+            per_family=wanted.per_family,
             seed=wanted.seed,
             part=wanted.part,
             test_share=wanted.test_share,

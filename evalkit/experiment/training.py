@@ -81,11 +81,18 @@ def train_rewriter(work: Work, name: str) -> None:
 
 def make_pairs(work: Work, name: str) -> None:
     """Rewrite the queries, filter the rewrites, and make pairs with their data card."""
+    from evalkit.synthesis.chain import reachable
     from evalkit.synthesis.pairs import synthesize_pairs
 
     wanted = work.experiment.training_data[name]
     make_rewrites(work, wanted.queries, wanted.rewriter, wanted.rewrites, wanted.seed)
-    accepted = accept_rewrites(work, wanted.queries, wanted.rewriter, wanted.rewrites)
+    accepted = (
+        accept_rewrites(work, wanted.queries, wanted.rewriter, wanted.rewrites)
+        if wanted.settings.filters
+        else work.rewrites(wanted.queries, wanted.rewriter, wanted.rewrites)
+    )
+    judge = work.classifier(wanted.classifier)
+    weak = work.experiment.classifiers[wanted.classifier].queries is not None
     output = work.pairs(name)
     output.parent.mkdir(parents=True, exist_ok=True)
     held_out = _hold_out(work, name, wanted.held_out)
@@ -94,13 +101,13 @@ def make_pairs(work: Work, name: str) -> None:
         accepted,
         work.shop.products,
         work.base_indexes,
-        work.classifier(wanted.classifier),
+        judge,
         output,
         candidates=work.pairs(name, "candidates.parquet"),
         held_out=held_out,
         catalogue_settings=work.catalogue_settings,
         triples=work.triples,
-        settings=wanted.settings,
+        settings=reachable(judge, wanted.settings, weak=weak),
         fields=work.fields,
         reading=work.shop.reading,
         **work.machine,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Path_ = str | os.PathLike[str]
 
-__all__ = ["CHAIN_WRITES", "ChainSettings", "synthesize_all"]
+__all__ = ["CHAIN_WRITES", "ChainSettings", "reachable", "synthesize_all"]
 
 CHAIN_WRITES = (
     "queries.parquet",
@@ -147,7 +147,7 @@ def synthesize_all(
     _check_files(files, judgments, judged_queries, held_out, memory_limit=memory_limit)
     if rewrite_classifier is not None:
         open_classifier(rewrite_classifier, use="rewrites")
-    wanted = None if classifier is None else _reachable(Path(classifier), chosen.pairs)
+    wanted = None if classifier is None else reachable(Path(classifier), chosen.pairs)
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     shop = _Shop(files, memory_limit, force)
@@ -195,7 +195,7 @@ def synthesize_all(
     if classifier is None:
         _train(shop, place, judge, chosen, judgments, judged_queries)
     _step(6, "Pairs")
-    wanted = wanted or _reachable(judge, chosen.pairs, weak=judgments is None)
+    wanted = wanted or reachable(judge, chosen.pairs, weak=judgments is None)
     finished = synthesize_pairs(
         queries,
         accepted,
@@ -361,11 +361,19 @@ def _train(
     )
 
 
-def _reachable(judge: Path, wanted: PairSettings, *, weak: bool = False) -> PairSettings:
+def reachable(judge: Path, wanted: PairSettings, *, weak: bool = False) -> PairSettings:
     """Take a lower precision where the classifier never reached the wanted one, and say so.
 
     A classifier of weak labels that reached none takes one half: the checker has decided about what
     it has learnt anyway.
+
+    Args:
+        judge: folder of the classifier.
+        wanted: which pairs are kept.
+        weak: whether it has learnt what the catalogue states.
+
+    Raises:
+        SettingsError: it has learnt from people, and reached no precision up to the wanted one.
     """
     from evalkit.relevance import open_classifier
 

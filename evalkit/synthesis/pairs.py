@@ -136,7 +136,15 @@ def synthesize_pairs(
         return done
     with open_engine(memory_limit, threads) as connection:
         catalogue, graph = shop.open(connection)
-        asked, warnings = _ask(queries, rewrites, held_out, connection, catalogue, graph)
+        asked, warnings = _ask(
+            queries,
+            rewrites,
+            held_out,
+            connection,
+            catalogue,
+            graph,
+            positive_part=chosen.positive_part,
+        )
         texts = read_product_texts(
             products, connection, catalogue, fields or judging.fields, reading=reading
         )
@@ -208,6 +216,8 @@ def _ask(
     connection: DuckDBPyConnection,
     catalogue: Catalogue,
     graph: Graph,
+    *,
+    positive_part: bool,
 ) -> tuple[list[AskedQuery], tuple[str, ...]]:
     """Read the queries and what is searched for each; also return the warnings that were said."""
     from evalkit.constraints import read_typed_queries
@@ -229,7 +239,7 @@ def _ask(
         outside = HeldOut(reported, catalogue, graph).reasons(typed)
     asked = []
     for query, reason in zip(typed, outside, strict=True):
-        own = topic(query.query, query.structure).strip()
+        own = topic(query.query, query.structure).strip() if positive_part else ""
         texts = {0: own} if own else {}
         texts |= enumerate(accepted.get(query.query_id, ()), start=1)
         asked.append(AskedQuery(query, texts, families(query.structure, query.family), reason))

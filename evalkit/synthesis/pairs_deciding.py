@@ -72,6 +72,7 @@ class PairSettings:
         filters: whether checker and classifier decide; without them the best fused products are
             the pairs, there are no hard negatives, and columns only tell what the checker finds.
             That is for measuring what the filters are worth.
+        positive_part: whether a query's own positive part is searched beside its rewrites.
         seed: of the split.
     """
 
@@ -86,6 +87,7 @@ class PairSettings:
     per_product: int = 50
     dev_share: float = 0.1
     filters: bool = True
+    positive_part: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:

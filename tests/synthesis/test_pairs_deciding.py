@@ -105,6 +105,16 @@ def test_a_query_without_a_rewrite_is_searched_by_its_positive_part(
             assert row["probability"] == pytest.approx(expected, abs=1e-4)
 
 
+def test_without_its_positive_part_a_query_is_searched_by_its_rewrites_alone(
+    shop: Shop, tmp_path: Path
+) -> None:
+    _, both = made(shop, tmp_path)
+    (tmp_path / "alone").mkdir()
+    _, alone = made(shop, tmp_path / "alone", replace(TRAIN, positive_part=False))
+    assert 0 in {row["rewrite_place"] for row in both}
+    assert 0 not in {row["rewrite_place"] for row in alone}
+
+
 def test_ranks_scores_and_rewrites_say_how_a_product_was_found(
     shop: Shop, both: tuple[Rows, Rows]
 ) -> None:
