@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from evalkit.training.retriever_data import Examples, LabelledPairs
     from evalkit.training.retriever_evaluating import DevQueries
 
-__all__ = ["Fitted", "fit_retriever"]
+__all__ = ["Fitted", "batch_keys", "fit_retriever"]
 
 _STEERS = "eval_steering"
 _LINES = 40  # of the log, between evaluations
@@ -80,7 +80,7 @@ def fit_retriever(
     own_length = model.max_seq_length
     log: list[dict[str, Any]] = []
     if dev.queries:
-        log.append({"step": 0, "epoch": 0.0, "dev": figures(dev, encoder)})
+        log.append({"step": 0, "epoch": 0.0, "dev": _ordered(figures(dev, encoder))})
 
     def evaluate() -> dict[str, float]:
         shorter, model.max_seq_length = model.max_seq_length, own_length
@@ -170,7 +170,7 @@ def _trainer(
         }
         if settings.patience:
             callbacks.append(EarlyStoppingCallback(settings.patience))
-    keys = datasets.Dataset.from_dict(_keys(pairs, examples))
+    keys = datasets.Dataset.from_dict(batch_keys(pairs, examples))
 
     class Apart(SentenceTransformerTrainer):
         """The trainer with the library's NO_DUPLICATES, which sees texts where it has numbers."""
@@ -211,8 +211,11 @@ def _trainer(
     )
 
 
-def _keys(pairs: LabelledPairs, examples: Examples) -> dict[str, list[str]]:
-    """What may not come twice into a batch; an example without a hard negative clashes by none."""
+def batch_keys(pairs: LabelledPairs, examples: Examples) -> dict[str, list[str]]:
+    """Return the texts of which none may come twice into a batch.
+
+    An example without a hard negative has a key of its own there, so that it clashes with none.
+    """
     negatives = [
         pairs.texts[product] if product >= 0 else f"{row} has none"
         for row, product in enumerate(examples.negative.tolist())
@@ -284,7 +287,12 @@ def _log_row(entry: dict[str, Any]) -> dict[str, Any] | None:
             name, slash, what = key.removeprefix("eval_").partition("/")
             if slash:
                 dev.setdefault(name, {})[what] = value
-        return {**row, "dev": dev}
+        return {**row, "dev": _ordered(dev)}
     if "loss" in entry:
         return {**row, "loss": entry["loss"], "learning_rate": entry["learning_rate"]}
     return None
+
+
+def _ordered(dev: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Sort by name: what comes from a checkpoint stands in another order."""
+    return {name: dict(sorted(row.items())) for name, row in sorted(dev.items())}

@@ -1,0 +1,171 @@
+"""What a retriever learns from: pairs, hard negatives, the pool, what is known to be good."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from retriever_shop import PAIR_COLUMNS, write_rows, write_shop
+
+from evalkit.engines import open_engine
+from evalkit.errors import InputError
+from evalkit.training.retriever_data import (
+    LabelledPairs,
+    draw_general,
+    known_good,
+    make_examples,
+    read_pairs,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return write_shop(tmp_path_factory.mktemp("shop"))
+
+
+def read(shop: dict[str, Path], *more: Path, pool: int = 100, seed: int = 0) -> LabelledPairs:
+    with open_engine("600MB", 1) as connection:
+        return read_pairs(
+            connection, [shop["pairs"], *more], shop["products"], pool=pool, seed=seed
+        )
+
+
+def one_file(folder: Path, *rows: list[str]) -> Path:
+    write_rows(folder / "more.tsv", PAIR_COLUMNS, [list(row) for row in rows])
+    return folder / "more.tsv"
+
+
+def test_pairs_are_numbered_with_the_texts_of_the_catalogue(shop: dict[str, Path]) -> None:
+    pairs = read(shop)
+    assert len(pairs.query_ids) == 32
+    rows = {
+        (pairs.query_ids[query], pairs.product_ids[product], bool(label))
+        for query, product, label in zip(pairs.query, pairs.product, pairs.label, strict=True)
+    }
+    assert ("n-jacket-red", "jacket-red-cotton", False) in rows
+    assert ("n-jacket-red", "jacket-blue-cotton", True) in rows
+    place = pairs.product_ids.index("shoe-red-steel")
+    assert pairs.texts[place] == "red shoe steel\nshoe\ncolour: red"
+    assert pairs.types[pairs.query_ids.index("g-shoe-red")] == "general"
+    assert {pairs.query_ids[query] for query in pairs.of_split("dev")} == {
+        f"{kind}-{thing}" for kind in "gn" for thing in ("lamp-white", "shoe-red", "kettle-black")
+    }
+
+
+def test_the_pool_holds_all_products_of_dev_pairs_and_others_by_seed(
+    shop: dict[str, Path],
+) -> None:
+    pairs = read(shop, pool=30)
+    pool = {pairs.product_ids[product] for product in pairs.pool}
+    dev = {
+        pairs.product_ids[product]
+        for query, product in zip(pairs.query, pairs.product, strict=True)
+        if pairs.splits[query] == "dev"
+    }
+    assert dev <= pool
+    assert len(pool) == 30
+    assert list(pairs.pool) == list(read(shop, pool=30).pool)
+    assert list(pairs.pool) != list(read(shop, pool=30, seed=1).pool)
+    # More than the pool holds are in dev pairs: none of them is left out.
+    assert len(read(shop, pool=3).pool) == len(dev)
+
+
+def test_hard_negatives_are_dealt_in_turn_to_the_pairs_of_their_query(
+    shop: dict[str, Path],
+) -> None:
+    pairs = read(shop)
+
+    def dealt(how: str) -> dict[str, list[str]]:
+        examples = make_examples(pairs, hard_negatives=how, general_share=None, seed=0)
+        found: dict[str, list[str]] = {}
+        for query, negative in zip(examples.query, examples.negative, strict=True):
+            name = pairs.product_ids[negative] if negative >= 0 else "-"
+            found.setdefault(pairs.query_ids[query], []).append(name)
+        return found
+
+    every, once, none = dealt("every"), dealt("once"), dealt("none")
+    cotton, leather = "jacket-red-cotton", "jacket-red-leather"
+    assert every["n-jacket-red"] == [cotton, leather, cotton]
+    assert once["n-jacket-red"] == [cotton, leather, "-"]
+    assert none["n-jacket-red"] == ["-"] * 3
+    assert every["g-jacket-white"] == ["-"] * 3  # it has no hard negative
+    assert "g-lamp-white" not in every  # a dev query is not learnt
+
+
+def test_a_query_with_several_hard_negatives_uses_them_all() -> None:
+    pairs = LabelledPairs(
+        ("q",), ("q",), ("negative",), ("f",), ("train",), tuple("edcba"), tuple("edcba"),
+        np.zeros(0, dtype=np.int64), np.zeros(5, dtype=np.int64), np.arange(5),
+        np.array([True, True, True, False, False]),
+    )  # fmt: skip
+    examples = make_examples(pairs, hard_negatives="every", general_share=None, seed=0)
+    assert examples.positive.tolist() == [0, 1, 2]
+    assert examples.negative.tolist() == [3, 4, 3]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.2, 0.5])
+def test_general_pairs_are_drawn_to_their_share(share: float) -> None:
+    general = np.arange(100) % 5 == 0
+    rows = draw_general(general, share, seed=3)
+    assert general[rows].mean() == pytest.approx(share, abs=0.01)
+    assert set(np.flatnonzero(~general)) <= set(rows.tolist())
+    times = np.bincount(rows, minlength=100)[general]
+    assert times.max() - times.min() <= 1  # whole rounds first
+
+
+def test_products_of_the_family_and_those_that_pass_are_known_good_but_labels_overrule(
+    shop: dict[str, Path],
+) -> None:
+    pairs = read(shop)
+    query = pairs.query_ids.index("n-jacket-red")
+    number = {name: place for place, name in enumerate(pairs.product_ids)}
+    own = {number[f"jacket-{colour}-cotton"] for colour in ("blue", "black", "white")}
+    assert known_good(pairs)[query] == own
+    passed = {query: np.array([number["lamp-red-steel"], number["jacket-red-cotton"]])}
+    assert known_good(pairs, passed)[query] == own | {number["lamp-red-steel"]}
+
+
+def test_a_product_beyond_the_catalogue_keeps_the_text_of_its_pair(
+    shop: dict[str, Path], tmp_path: Path
+) -> None:
+    more = tmp_path / "more.tsv"
+    row = ["x", "blue thing", "new", "1", "general", "f", "train", "blue thing of felt"]
+    write_rows(more, [*PAIR_COLUMNS, "text"], [row])
+    pairs = read(shop, more)
+    assert pairs.texts[pairs.product_ids.index("new")] == "blue thing of felt"
+    assert "1 products of the pairs are not in the catalogue" in pairs.warnings[0]
+    assert pairs.rows[str(more)] == 1
+
+
+def test_a_pair_without_any_text_is_left_out_and_counted(
+    shop: dict[str, Path], tmp_path: Path
+) -> None:
+    more = one_file(tmp_path, ["x", "blue thing", "new", "1", "general", "f", "train"])
+    pairs = read(shop, more)
+    assert pairs.counts["pairs_without_product"] == 1
+    assert "x" not in pairs.query_ids
+    assert " pairs are left out: their products are not" in pairs.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        (
+            ["x", "a lamp", "lamp-red-steel", "2", "general", "f", "train"],
+            "a label that is neither",
+        ),
+        (["x", "a lamp", "lamp-red-steel", "1", "general", "f", "test"], "a split that is neither"),
+        (["x", " ", "lamp-red-steel", "1", "general", "f", "train"], "have no query"),
+        (["g-lamp-red", "red lamp", "shoe-red-steel", "0", "general", "f", "dev"], "in two splits"),
+        (["g-lamp-red", "a lamp", "shoe-red-steel", "0", "general", "f", "train"], "has two texts"),
+    ],
+)
+def test_pairs_that_cannot_be_used_are_named(
+    row: list[str], problem: str, shop: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=problem):
+        read(shop, one_file(tmp_path, row))
