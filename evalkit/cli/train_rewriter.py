@@ -46,6 +46,11 @@ _WEIGHTS = ("relevance", "alignment", "diversity")
 @click.option("--revision", help="Branch, tag or commit of the base model on the hub.")
 @click.option("--encoder", help="Folder or hub id of the encoder that rewards; all-MiniLM-L6-v2.")
 @click.option(
+    "--classifier",
+    type=click.Path(),
+    help="Folder of a classifier of rewrites, which also judges what is said of held-out queries.",
+)
+@click.option(
     "--lora",
     type=click.IntRange(min=0),
     default=0,
@@ -132,7 +137,8 @@ def rewriter(**chosen: Any) -> None:
     """
     from evalkit.cli.options import column_names
     from evalkit.reports.training_curves import write_training_curves
-    from evalkit.training.policy import PolicySettings, train_policy
+    from evalkit.training.policy import train_policy
+    from evalkit.training.policy_settings import PolicySettings
 
     check_output_folder(chosen["output"])
     same = (
@@ -147,6 +153,7 @@ def rewriter(**chosen: Any) -> None:
         base=chosen["base"],
         revision=chosen["revision"],
         encoder=chosen["encoder"],
+        classifier=chosen["classifier"],
         settings=PolicySettings(
             **{name: chosen[name] for name in same}, rewards=_rewards(chosen["weights"])
         ),

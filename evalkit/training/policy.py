@@ -9,15 +9,17 @@ on, to the same weights.
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import shutil
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evalkit.engines import open_engine
-from evalkit.errors import SettingsError
-from evalkit.files import replacing_folder, write_text
+from evalkit.errors import ModelError, SettingsError
+from evalkit.files import write_text
 from evalkit.knowledge import CatalogueFiles
 from evalkit.manifest import Input, Manifest, fingerprint
 from evalkit.models import ModelFiles, cache_folder, locate_encoder
@@ -34,23 +36,17 @@ from evalkit.rewriting.policy import (
 from evalkit.training.loop import require_trainer
 from evalkit.training.model_folder import Trained, fill_model_folder
 from evalkit.training.policy_examples import PolicyExamples, read_policy_examples
-from evalkit.training.rewarding import REWARDS, Rewarder, RewardSettings, calibrate_gates
-from evalkit.training.supervised import (
-    SCRATCH,
-    SupervisedSettings,
-    add_lora,
-    merge_lora,
-    new_model,
-    spread,
-    supervise,
-)
+from evalkit.training.policy_settings import SCRATCH_BASE, PolicySettings
+from evalkit.training.policy_warm_start import save_model, warm_start
+from evalkit.training.rewarding import REWARDS, Rewarder, calibrate_gates
+from evalkit.training.supervised import SCRATCH, add_lora
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from evalkit.relevance.rewrite_scorers import Scorer
     from evalkit.retrieval import SentenceEncoder
 
     Page = Callable[[Sequence[Mapping[str, Any]], Mapping[str, Any], Path], None]
@@ -60,88 +56,6 @@ __all__ = ["LOG_FILE", "PAGE_FILE", "PolicySettings", "train_policy"]
 LOG_FILE = "log.jsonl"
 PAGE_FILE = "curves.html"
 
-_SCRATCH = "scratch"
-
-
-class _Usual(NamedTuple):
-    """What is usual where nothing was said: a new model needs more of everything."""
-
-    epochs: int
-    batch_size: int
-    warm_rate: float
-    rate: float
-
-
-_USUAL = {
-    "scratch": _Usual(16, 32, 3e-3, 3e-4),
-    "base": _Usual(3, 16, 5e-5, 1e-5),
-    "lora": _Usual(3, 16, 5e-4, 1e-4),
-}
-
-
-@dataclass(frozen=True)
-class PolicySettings:
-    """How a rewriter is trained; None takes what suits the base model.
-
-    Attributes:
-        candidates: rewrites of an output.
-        held_out: share of the families of queries that it does not see.
-        lora: rank of the adapter that is trained instead of all weights; 0 trains all.
-        sft_epochs: passes of the warm start.
-        sft_learning_rate: of the warm start, at its highest.
-        steps: of REINFORCE++; 0 is the warm start alone.
-        prompts: queries a step.
-        samples: outputs of a query in a step.
-        learning_rate: of REINFORCE++.
-        beta: weight of the divergence from the warm start.
-        rewards: weights and limits of the rewards.
-        checkpoint_every: steps between checkpoints.
-        seed: of the split, fresh weights, the order of examples and sampling.
-        device: where it runs.
-    """
-
-    candidates: int = 4
-    held_out: float = 0.2
-    lora: int = 0
-    sft_epochs: int | None = None
-    sft_learning_rate: float | None = None
-    steps: int = 60
-    prompts: int = 16
-    samples: int = 4
-    learning_rate: float | None = None
-    beta: float = 0.03
-    rewards: RewardSettings = field(default_factory=RewardSettings)
-    checkpoint_every: int = 20
-    seed: int = 0
-    device: str = "auto"
-
-    def __post_init__(self) -> None:
-        if self.candidates < 1 or self.prompts < 1 or self.checkpoint_every < 1:
-            raise SettingsError("--candidates, --prompts and --checkpoint-every are 1 or more.")
-        if self.samples < 2:
-            raise SettingsError(
-                f"--samples is {self.samples}; an output is compared with others of its query, so "
-                "it is 2 or more."
-            )
-        if self.steps < 0 or self.lora < 0 or (self.sft_epochs is not None and self.sft_epochs < 1):
-            raise SettingsError("--steps and --lora are 0 or more, --sft-epochs 1 or more.")
-        if not 0 < self.held_out < 0.9:
-            raise SettingsError(f"--held-out is {self.held_out}; it is above 0 and below 0.9.")
-        for name in ("sft_learning_rate", "learning_rate"):
-            rate = getattr(self, name)
-            if rate is not None and not 0 < rate < 1:
-                raise SettingsError(f"--{name.replace('_', '-')} is {rate}; it is between 0 and 1.")
-
-    def filled(self, base: str) -> PolicySettings:
-        """Return the settings with what is usual for a base model in place of None."""
-        usual = _usual(base, self.lora)
-        return replace(
-            self,
-            sft_epochs=self.sft_epochs or usual.epochs,
-            sft_learning_rate=self.sft_learning_rate or usual.warm_rate,
-            learning_rate=self.learning_rate or usual.rate,
-        )
-
 
 def train_policy(
     output: str | os.PathLike[str],
@@ -149,9 +63,10 @@ def train_policy(
     rewrites: str | os.PathLike[str],
     products: str | os.PathLike[str],
     *,
-    base: str = _SCRATCH,
+    base: str = SCRATCH_BASE,
     revision: str | None = None,
     encoder: str | None = None,
+    classifier: str | os.PathLike[str] | None = None,
     settings: PolicySettings | None = None,
     catalogue_settings: str | os.PathLike[str] | None = None,
     triples: str | os.PathLike[str] | None = None,
@@ -171,6 +86,8 @@ def train_policy(
         base: `scratch`, or folder or hub id of a causal language model.
         revision: of `base` on the hub.
         encoder: folder or hub id of the encoder that rewards; None takes all-MiniLM-L6-v2.
+        classifier: folder of a classifier of rewrites, which also judges what is said of held-out
+            queries; it has no part in the rewards.
         settings: of the training; None takes the usual ones.
         catalogue_settings: YAML of what is special about the catalogue.
         triples: CSV of what else is known.
@@ -185,18 +102,28 @@ def train_policy(
         SettingsError: settings that do not fit.
         ModelError: a model cannot be found, trusted or loaded, or a package is missing.
     """
+    from evalkit.relevance.classifier import open_classifier
+    from evalkit.relevance.rewrite_scorers import TrainedScorer
     from evalkit.retrieval import EncoderSettings, open_encoder
 
+    # Before torch is loaded: idle threads would spin, and take the cores from whoever shares them.
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     chosen = (settings or PolicySettings()).filled(base)
     require_trainer("Training a rewriter")
     if chosen.lora:
         _require_lora()
     read_so = {kind: dict(each) for kind, each in (reading or {}).items()}
     shop = CatalogueFiles(products, catalogue_settings, triples, read_so.get("products", {}))
-    found = None if base == _SCRATCH else locate_encoder(base, revision=revision)
+    found = None if base == SCRATCH_BASE else locate_encoder(base, revision=revision)
     rewarding = open_encoder(encoder, EncoderSettings(device=chosen.device))
+    judge = (
+        open_classifier(classifier, use="rewrites", device=chosen.device) if classifier else None
+    )
     files = {"queries": queries, "rewrites": rewrites, **shop.paths()}
-    wanted = _planned(files, found, rewarding, chosen, read_so)
+    others = [rewarding.files.to_manifest("encoder")]
+    if judge is not None:
+        others.append(judge.to_manifest("classifier"))
+    wanted = _planned(files, found, others, chosen, read_so)
     kept = Path(output).with_name(f"{Path(output).name}.checkpoints")
 
     def train(folder: Path) -> Trained:
@@ -211,7 +138,8 @@ def train_policy(
                 seed=chosen.seed,
                 reading=read_so,
             )
-        return _Training(examples, rewarding, chosen, found, kept).fill(folder, page)
+        scorer = TrainedScorer(judge) if judge is not None else None
+        return _Training(examples, rewarding, scorer, chosen, found, kept).fill(folder, page)
 
     finished = fill_model_folder(output, wanted, train, force=force)
     if (kept / _MARK).is_file():
@@ -220,8 +148,6 @@ def train_policy(
 
 
 _MARK = "identity.json"
-_WARM = "supervised"
-_WARM_ROWS = "rows.json"
 
 
 @dataclass(frozen=True)
@@ -231,6 +157,7 @@ class _Training:
     Attributes:
         examples: what is learnt and what is held out.
         encoder: rewards.
+        judge: judges what is said of held-out queries, and has no part in the rewards.
         settings: complete ones.
         base: files of the model to begin with; None makes a new one.
         kept: the folder that survives an interruption.
@@ -238,6 +165,7 @@ class _Training:
 
     examples: PolicyExamples
     encoder: SentenceEncoder
+    judge: Scorer | None
     settings: PolicySettings
     base: ModelFiles | None
     kept: Path
@@ -246,7 +174,7 @@ class _Training:
         from evalkit.training.policy_watch import alarm, watch
 
         chosen, held_out = self.settings, self.examples.held_out
-        warm, warm_rows = self.warm_start()
+        warm, warm_rows = warm_start(self.examples, chosen, self.base, self.kept)
         rewarder = self.rewarder()
 
         def measure(name: str, model: Any, tokenizer: Any) -> dict[str, Any]:
@@ -254,7 +182,8 @@ class _Training:
             if not file.is_file():
                 policy = Policy(model, tokenizer, chosen.candidates)
                 say(f"Rewriting {len(held_out):,} held-out queries ({name} the rewards).")
-                _write_json(file, watch(policy.generate, held_out, rewarder))
+                found = watch(policy.generate, held_out, rewarder, classifier=self.judge)
+                _write_json(file, found)
             return dict(json.loads(file.read_text("utf-8")))
 
         model, tokenizer = load_language_model(warm, chosen.device)
@@ -267,7 +196,7 @@ class _Training:
         document = {
             "format": FORMAT,
             "candidates": chosen.candidates,
-            "base": self.base.id if self.base is not None else _SCRATCH,
+            "base": self.base.id if self.base is not None else SCRATCH_BASE,
             "lora": chosen.lora,
             "gates": dict(rewarder.gates),
             "rewards": asdict(chosen.rewards),
@@ -283,59 +212,6 @@ class _Training:
         notes = (*_by_type(before, after), *(f"Warning: {each}" for each in alarms))
         rows_read = {"products": len(self.examples.catalogue)}
         return Trained(self.examples.counts, _worth(before, after), notes, rows_read, tuple(alarms))
-
-    def warm_start(self) -> tuple[ModelFiles, list[dict[str, float]]]:
-        """Train on accepted rewrites, unless that is done; return the model's files and its log."""
-        place = self.kept / _WARM
-        if not place.is_dir():
-            chosen, examples = self.settings, self.examples
-            usual = _usual(_SCRATCH if self.base is None else "", chosen.lora)
-            prompts = [prompt_of(query) for query in examples.learnt]
-            rewrites = [examples.rewrites[query.query_id] for query in examples.learnt]
-            model, tokenizer = self.first_model(prompts, rewrites)
-            epochs = int(chosen.sft_epochs or usual.epochs)
-            learnt = spread(prompts, rewrites, chosen.candidates, epochs, chosen.seed)
-            watched = spread(
-                [prompt_of(q) for q in examples.held_out if q.query_id in examples.rewrites],
-                [examples.rewrites[q.query_id] for q in examples.held_out
-                 if q.query_id in examples.rewrites],
-                chosen.candidates, 1, chosen.seed,
-            )  # fmt: skip
-            say(f"Warm start: {len(prompts):,} queries, {epochs} times.")
-            rows = supervise(
-                model,
-                tokenizer,
-                learnt,
-                SupervisedSettings(
-                    usual.batch_size,
-                    float(chosen.sft_learning_rate or usual.warm_rate),
-                    chosen.checkpoint_every,
-                    chosen.seed,
-                ),
-                self.kept / f"{_WARM}.steps",
-                watched,
-                whole=self.base is None,
-            )
-            with replacing_folder(place) as partial:
-                _save(model, tokenizer, partial)
-                _write_json(partial / _WARM_ROWS, rows)
-            shutil.rmtree(self.kept / f"{_WARM}.steps", ignore_errors=True)
-        return locate_encoder(str(place)), json.loads((place / _WARM_ROWS).read_text("utf-8"))
-
-    def first_model(
-        self, prompts: Sequence[str], rewrites: Sequence[Sequence[str]]
-    ) -> tuple[Any, Any]:
-        """Return the model that learns: loaded, with an adapter if asked for, or a new one."""
-        chosen = self.settings
-        if self.base is not None:
-            model, tokenizer = load_language_model(self.base, chosen.device)
-        else:
-            titles = [title.lower() for title in self.examples.catalogue.titles]
-            said = [text for texts in rewrites for text in texts]
-            model, tokenizer = new_model([*prompts, *said, *titles], chosen.seed)
-        if chosen.lora:
-            model = add_lora(model, chosen.lora, chosen.seed)
-        return model, tokenizer
 
     def rewarder(self) -> Rewarder:
         from evalkit.retrieval.embedding_cache import CachedEncoder
@@ -411,7 +287,7 @@ class _Training:
         rows: Sequence[Mapping[str, float]],
     ) -> None:
         """Write everything but the page."""
-        _save(model, tokenizer, folder)
+        save_model(model, tokenizer, folder)
         _write_json(folder / POLICY_FILE, document)
         stages = [("supervised", row) for row in warm_rows] + [("reinforce", row) for row in rows]
         lines = (json.dumps({"stage": stage, **row}) + "\n" for stage, row in stages)
@@ -420,14 +296,10 @@ class _Training:
             shutil.copytree(self.kept / "tensorboard", folder / "tensorboard")
 
 
-def _usual(base: str, lora: int) -> _Usual:
-    return _USUAL[_SCRATCH if base == _SCRATCH else "lora" if lora else "base"]
-
-
 def _planned(
     files: Mapping[str, str | os.PathLike[str]],
     base: ModelFiles | None,
-    encoder: SentenceEncoder,
+    others: Sequence[Mapping[str, Any]],
     settings: PolicySettings,
     reading: Mapping[str, Any],
 ) -> Manifest:
@@ -435,8 +307,8 @@ def _planned(
     for name in ("device", "checkpoint_every"):  # change the last bits at most
         plain.pop(name)
     new = {
-        "role": "base", "id": _SCRATCH, "revision": None, "source": _SCRATCH,
-        "fingerprint": f"{_SCRATCH}{SCRATCH}",
+        "role": "base", "id": SCRATCH_BASE, "revision": None, "source": SCRATCH_BASE,
+        "fingerprint": f"{SCRATCH_BASE}{SCRATCH}",
     }  # fmt: skip
     return Manifest(
         command="evalkit train rewriter",
@@ -444,7 +316,7 @@ def _planned(
         inputs=tuple(Input(role, str(path), fingerprint(path)) for role, path in files.items()),
         models=(
             base.to_manifest("base") if base is not None else new,
-            encoder.files.to_manifest("encoder"),
+            *others,
         ),
         seeds={"training": settings.seed},
     )
@@ -471,23 +343,11 @@ def _open_kept(folder: Path, wanted: Manifest, *, force: bool) -> None:
     write_text(identity, mark)
 
 
-def _save(model: Any, tokenizer: Any, folder: Path) -> None:
-    from evalkit.relevance.classifier import quiet_transformers
-
-    with quiet_transformers():
-        merge_lora(model).save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-
-
 def _write_json(file: Path, document: Any) -> None:
     write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", file)
 
 
 def _require_lora() -> None:
-    import importlib.util
-
-    from evalkit.errors import ModelError
-
     if not importlib.util.find_spec("peft"):
         raise ModelError(
             "--lora needs peft, which is not installed; run: pip install 'evalkit-search[train]'"

@@ -1,17 +1,19 @@
-"""What a rewriter learns from: queries with accepted rewrites, and queries that it never sees.
+"""What a rewriter learns from: queries with accepted rewrites, and titles; and what it never sees.
 
 A family (`negative|jacket|material=leather`) is on one side only, by a hash of its name, so that
 it falls alike whatever else is in the table. A query of several families that fall apart is on
-neither side.
+neither side. The catalogue is nobody's secret: its titles are learnt whatever is held out.
 """
 
 from __future__ import annotations
 
 import hashlib
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import InputError, Problem, SettingsError
+from evalkit.rewriting.policy import completion_of, prompt_of
 
 if TYPE_CHECKING:
     import os
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from evalkit.constraints import TypedQuery
     from evalkit.knowledge import Catalogue, Graph
 
-__all__ = ["PolicyExamples", "divide", "read_policy_examples"]
+__all__ = ["PolicyExamples", "divide", "read_policy_examples", "title_examples"]
+
+_TITLES_A_PASS = 1500
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,59 @@ def divide(
         elif sides == {False}:
             inside.append(query)
     return inside, out
+
+
+def title_examples(
+    catalogue: Catalogue, graph: Graph, candidates: int, passes: int, seed: int
+) -> list[tuple[str, str]]:
+    """Return prompts that state a kind and a property, and titles of products that have both.
+
+    A new model learns from them which words the shop has, and to say the words of its prompt. They
+    begin with "title:" where a query's begin with its type; names of brands and models are left
+    out of the titles.
+
+    Args:
+        catalogue: the products.
+        graph: what is known about them.
+        candidates: titles an example, at most.
+        passes: how often the products are gone through, each time with another property; of large
+            catalogues a pass takes 1,500 products.
+        seed: of the choices.
+    """
+    from evalkit.constraints import Condition, Structure, TypedQuery
+    from evalkit.rewriting.asking import open_reader
+    from evalkit.rewriting.wording import split
+
+    is_name = open_reader(catalogue, graph).sources.titles.is_name
+    titles = [
+        " ".join(word for word in split(title) if not is_name(word)) for title in catalogue.titles
+    ]
+    kinds = catalogue.kind.tolist()
+    stated: dict[int, list[Condition]] = {}
+    having: dict[tuple[int, Condition | None], list[int]] = {}
+    for name, attribute in catalogue.attributes.items():
+        pairs = zip(attribute.product.tolist(), attribute.value.tolist(), strict=True)
+        for product, value in pairs:
+            said = Condition(name, (attribute.values[value],))
+            stated.setdefault(product, []).append(said)
+            having.setdefault((kinds[product], said), []).append(product)
+    for product, kind in enumerate(kinds):
+        having.setdefault((kind, None), []).append(product)
+    usable = [product for product, kind in enumerate(kinds) if kind >= 0 and titles[product]]
+    drawn = random.Random(f"titles {seed}")  # noqa: S311 - a choice, not a secret
+    found = []
+    for _ in range(passes):
+        for product in drawn.sample(usable, min(len(usable), _TITLES_A_PASS)):
+            condition = drawn.choice(stated.get(product) or [None])
+            others = having[kinds[product], condition]
+            some = [product, *drawn.sample(others, min(len(others), candidates))]
+            texts = list(dict.fromkeys(titles[number] for number in some))[:candidates]
+            kind = catalogue.kinds[kinds[product]]
+            required = (condition,) if condition is not None else ()
+            words = " ".join((*(required[0].values if required else ()), kind))
+            query = TypedQuery("", words, Structure("general", (kind,), required))
+            found.append(("title" + prompt_of(query).removeprefix("general"), completion_of(texts)))
+    return found
 
 
 def _drawn(name: str, seed: int) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from evalkit.relevance.classifier import quiet_transformers
 from evalkit.rewriting.policy import completion_of
 from evalkit.training.loop import last_checkpoint, loop_arguments, run_loop
 
@@ -35,7 +36,7 @@ SCRATCH = 1
 """Raised when a model from scratch is built otherwise, for manifests."""
 
 _VOCABULARY = 2048
-_HIDDEN = 192
+_HIDDEN = 128
 _LAYERS = 3
 _POSITIONS = 512
 _PAD, _END = "<|pad|>", "<|end|>"
@@ -69,7 +70,7 @@ def new_model(texts: Iterable[str], seed: int) -> tuple[Any, Any]:
         seed: of the weights.
 
     Returns:
-        The model (about 1.7 million weights) and its tokenizer.
+        The model (about a million weights) and its tokenizer.
     """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -92,7 +93,7 @@ def new_model(texts: Iterable[str], seed: int) -> tuple[Any, Any]:
     config = transformers.LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=_HIDDEN,
-        intermediate_size=512,
+        intermediate_size=4 * _HIDDEN,
         num_hidden_layers=_LAYERS,
         num_attention_heads=_HIDDEN // 32,
         num_key_value_heads=_HIDDEN // 32,
@@ -121,7 +122,8 @@ def add_lora(model: Any, rank: int, seed: int) -> Any:
     chosen = peft.LoraConfig(
         r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
     )
-    return peft.get_peft_model(model, chosen)
+    with quiet_transformers():  # peft asks for what transformers has renamed
+        return peft.get_peft_model(model, chosen)
 
 
 def merge_lora(model: Any) -> Any:

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -23,9 +24,10 @@ from evalkit.constraints import Structure, TypedQuery
 from evalkit.errors import InputError, SettingsError
 from evalkit.manifest import read_manifest
 from evalkit.rewriting.rewriting import RewriteSettings, rewrite_queries
-from evalkit.training.policy import PolicySettings, train_policy
+from evalkit.training.policy import train_policy
 from evalkit.training.policy_examples import divide
-from evalkit.training.supervised import spread
+from evalkit.training.policy_settings import PolicySettings
+from evalkit.training.supervised import new_model, spread
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,3 +184,47 @@ def test_training_makes_a_folder_that_rewrites_and_goes_on_after_ctrl_c(
     assert set(table.column("rewriter").to_pylist()) == {"policy:whole"}
     assert set(table.column("method").to_pylist()) == {"policy"}
     assert rewritten.models[0]["role"] == "rewriter"
+
+
+def test_an_adapter_is_trained_on_a_base_model_and_worked_into_its_weights(
+    shop: dict[str, Path], encoder: str, tmp_path: Path
+) -> None:
+    from safetensors.numpy import load_file
+
+    model, tokenizer = new_model(["oak table ; pine table", "jacket without wool =>"], seed=1)
+    model.save_pretrained(tmp_path / "base")
+    tokenizer.save_pretrained(tmp_path / "base")
+    manifest = train_policy(
+        tmp_path / "out",
+        shop["queries"],
+        shop["rewrites"],
+        shop["products"],
+        base=str(tmp_path / "base"),
+        encoder=encoder,
+        settings=replace(QUICK, lora=2, sft_epochs=1, steps=1),
+    )
+    before = load_file(tmp_path / "base" / "model.safetensors")
+    after = load_file(tmp_path / "out" / "model.safetensors")
+    assert before.keys() == after.keys()
+    changed = {name for name in before if (before[name] != after[name]).any()}
+    assert "model.layers.0.self_attn.q_proj.weight" in changed
+    assert "model.embed_tokens.weight" not in changed
+    assert manifest.models[0]["source"] == "path"
+
+
+def test_without_steps_the_rewriter_is_the_warm_start(
+    shop: dict[str, Path], encoder: str, tmp_path: Path
+) -> None:
+    train_policy(
+        tmp_path / "out",
+        shop["queries"],
+        shop["rewrites"],
+        shop["products"],
+        encoder=encoder,
+        settings=replace(QUICK, steps=0, sft_epochs=1),
+    )
+    document = json.loads((tmp_path / "out" / "policy.json").read_text())
+    assert document["before"] == document["after"]
+    rows = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
+    assert {row["stage"] for row in rows} == {"supervised"}
+    assert "held_out_loss" in rows[-1]
