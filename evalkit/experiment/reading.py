@@ -237,7 +237,7 @@ class Reader:
         seen = [name]
         section = sections[name]
         while isinstance(section, dict):
-            found = {**{key: each for key, each in section.items() if key != "like"}, **found}
+            found = _over({key: each for key, each in section.items() if key != "like"}, found)
             other = section.get("like")
             if other is None:
                 return found
@@ -271,6 +271,15 @@ class Reader:
         if kind is ModelName:
             return ModelName(str(place) if place.is_dir() else value)
         return str(value)
+
+
+def _over(under: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """Return both, the upper one where they disagree; settings are taken over one by one."""
+    both = {**under, **upper}
+    for key in under.keys() & upper.keys():
+        if isinstance(under[key], dict) and isinstance(upper[key], dict):
+            both[key] = _over(under[key], upper[key])
+    return both
 
 
 def _below(where: str, key: object) -> str:

@@ -219,11 +219,14 @@ def test_one_section_can_be_like_another(tmp_path: Path) -> None:
 classifiers: {judge: {queries: training}}
 training_data:
   few: {like: default, rewriter: none, rewrites: 2}
+  open: {like: default, settings: {filters: false}}
   default: {queries: training, classifier: judge, rewrites: 7, settings: {per_query: 3}}
 """
     found = read(tmp_path, START + SYSTEMS + more).training_data
     assert (found["few"].rewrites, found["few"].rewriter) == (2, "none")
     assert found["few"].settings.per_query == 3
+    assert (found["open"].settings.per_query, found["open"].settings.filters) == (3, False)
+    assert found["default"].settings.filters
     assert (found["default"].rewrites, found["default"].rewriter) == (7, "catalogue")
 
 
