@@ -17,6 +17,7 @@ __all__ = [
     "clopper_pearson_interval",
     "mcnemar_p",
     "mcnemar_standard_error",
+    "score_variance",
     "sign_test_p",
     "tango_interval",
     "trinomial_interval",
@@ -121,6 +122,32 @@ def mcnemar_standard_error(b: int, c: int, n: int) -> float:
     if b + c > n:
         raise ValueError(f"b + c = {b + c} discordant queries cannot exceed n = {n} queries.")
     return math.sqrt(b + c) / n if n else 0.0
+
+
+def score_variance(variance: float, queries: float) -> float:
+    """The variance of a difference of two paired shares, with what few queries cannot show.
+
+    ``(z² + n²·v)/(n + z²)²`` with the z of 95%: that of z² queries more, one half of them good in
+    one run only and the other half in the other one only (as Agresti and Coull 1998, The American
+    Statistician 52:119-126, do for one share; Agresti and Min 2005, Statistics in Medicine
+    24:729-740, for two). Without any discordant query ``±z·SE`` is Tango's ``±z²/(n + z²)``, and
+    with some ``±t·SE`` is no narrower than Tango's interval. The values may also be fractions, such
+    as means over several runs, which have no Tango interval.
+
+    Args:
+        variance: of the difference, as its queries vary.
+        queries: how many there are; with weights ``(Σw)²/Σw²``.
+
+    Returns:
+        The variance, as a squared proportion.
+
+    Examples:
+        >>> z = normal_quantile(0.95)
+        >>> round(z * math.sqrt(score_variance(0.0, 100)), 4)
+        0.037
+    """
+    squared = normal_quantile(0.95) ** 2
+    return (squared + queries**2 * variance) / (queries + squared) ** 2
 
 
 def sign_test_p(good: int, bad: int) -> float:

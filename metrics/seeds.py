@@ -28,7 +28,9 @@ outweigh all else, t' is close to 4.3 with three seeds, and to 12.7 with two.
 
 `y_qs` is the linearised difference of `metrics.inference.paired_ratio_interval`: for shares of
 queries, and at fixed depth, simply the difference of the query; for pooled items the delta method
-on query clusters.
+on query clusters. A share of queries does not vary where few queries move, or none, and then
+v_queries says less than a single run's interval does (Tango's ends at ±z²/(n + z²) without any). So
+it is no less than `metrics.proportions.score_variance` of it, which is no narrower than that.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ from metrics.comparison import adjust_family
 from metrics.errors import MetricsError
 from metrics.goodrate import Scoring
 from metrics.inference import SAME, Interval
-from metrics.measures import Parts, parts
+from metrics.measures import MEASURES, Parts, parts
+from metrics.proportions import score_variance
 from metrics.results import Compared, Comparison
 
 if TYPE_CHECKING:
@@ -92,12 +95,13 @@ class SeedSpread:
         return math.sqrt(self.of_queries + self.of_seeds)
 
 
-def seed_spread(deltas: Array, differences: Array) -> SeedSpread:
+def seed_spread(deltas: Array, differences: Array, *, worth: float | None = None) -> SeedSpread:
     """Measure the spread of a mean over seeds; see the module for the formulas.
 
     Args:
         deltas: Δ of each seed, float64[S], S of 2 or more.
         differences: (linearised) difference of each seed and query, float64[S, n], n of 2 or more.
+        worth: of a share of queries, how many queries decide: n, with weights (Σw)²/Σw².
 
     Example:
         Two seeds, three queries: the means over seeds are 0.1, 0.3 and 0.5 with variance 0.04, the
@@ -108,11 +112,18 @@ def seed_spread(deltas: Array, differences: Array) -> SeedSpread:
         (0.013333, 0.01)
         >>> round(spread.interval.low, 3), round(spread.interval.high, 3), round(spread.p, 3)
         (-0.907, 1.507, 0.248)
+
+        A share that no query of 40 moves; z²/(n + z²) would be 0.0876.
+
+        >>> round(seed_spread(np.zeros(2), np.zeros((2, 40)), worth=40).interval.high, 4)
+        0.0904
     """
     seeds, queries = differences.shape
     over_seeds = differences.mean(axis=0)
     # a constant leaves rounding noise, which would pass for a tiny standard error
     of_queries = 0.0 if np.ptp(over_seeds) <= SAME else float(over_seeds.var(ddof=1)) / queries
+    if worth is not None:
+        of_queries = max(of_queries, score_variance(of_queries, worth))
     of_seeds = 0.0 if np.ptp(deltas) <= SAME else float(deltas.var(ddof=1)) / seeds
     delta, variance = float(deltas.mean()), of_queries + of_seeds
     if variance == 0:
@@ -128,7 +139,7 @@ def seed_spread(deltas: Array, differences: Array) -> SeedSpread:
         of_queries,
         of_seeds,
         Interval(delta - t * error, delta + t * error),
-        _p_value(abs(delta) / error, weights),
+        1.0 if abs(delta) <= SAME else _p_value(abs(delta) / error, weights),
         (t + _upper(0.2, weights)) * error,
     )
 
@@ -310,8 +321,12 @@ class _Seeds:
         if len(change) < 2:
             notes.append("no interval and no test: fewer than 2 queries")
             return Compared(**row, extra={**seeds, "note": "; ".join(notes)})
+        worth = None
+        if MEASURES[name].kind == "share":
+            weights = pairs[0][0].den[mask]
+            worth = float(weights.sum() ** 2 / (weights @ weights))
         spread = seed_spread(
-            deltas, np.array([_linear(t, mask) - _linear(c, mask) for c, t in pairs])
+            deltas, np.array([_linear(t, mask) - _linear(c, mask) for c, t in pairs]), worth=worth
         )
         variance = spread.of_queries + spread.of_seeds
         seeds["seed_share"] = spread.of_seeds / variance if variance else None

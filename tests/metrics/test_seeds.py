@@ -78,9 +78,12 @@ def test_query_goodrate_over_two_seeds_is_a_difference_of_shares() -> None:
     assert (found.control, found.treatment) == pytest.approx((2 / 4, (3 / 4 + 4 / 4) / 2))
     assert found.extra["seed_deltas"] == [0.25, 0.5]
     # means over seeds 0, 1, 0.5, 0 around 0.375 square and sum to 0.6875
-    of_queries, of_seeds = 0.6875 / 3 / 4, 0.125**2 * 2 / 1 / 2
+    seen, of_seeds = 0.6875 / 3 / 4, 0.125**2 * 2 / 1 / 2
+    # z² = 3.8415 queries more, of which each moves: 4 queries are too few to show all that moves
+    of_queries = (3.8415 + 16 * seen) / 7.8415**2
+    assert of_queries > seen
     half = cochran(0.975, of_queries, of_seeds, 2, 4) * math.sqrt(of_queries + of_seeds)
-    assert (found.ci_low, found.ci_high) == pytest.approx((0.375 - half, 0.375 + half))
+    assert (found.ci_low, found.ci_high) == pytest.approx((0.375 - half, 0.375 + half), rel=1e-4)
 
 
 def test_lists_of_unlike_depth_have_the_delta_method() -> None:
@@ -135,8 +138,47 @@ def test_seeds_that_agree_leave_the_interval_of_the_queries() -> None:
 
 
 def test_runs_that_never_differ_have_no_detectable_difference() -> None:
-    found = row(compare_seeds([FIRST], [FIRST, FIRST], GOOD, QUERIES), "query_goodrate")
+    found = row(compare_seeds([FIRST], [FIRST, FIRST], GOOD, QUERIES), "item_goodrate")
     assert (found.delta, found.ci_low, found.ci_high, found.p, found.mde) == (0, 0, 0, 1, None)
+
+
+def lists(*, good: range, queries: int) -> Any:
+    """A run whose list is good on some queries, by their numbers."""
+    return frame(
+        "polars", [(f"q{at}", "g" if at in good else "x", 1) for at in range(queries)], RANKED
+    )
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (1, 0), (1, 1), (2, 1), (9, 0), (6, 5)])
+@pytest.mark.parametrize("queries", [12, 40, 150])
+def test_shares_over_seeds_are_never_surer_than_the_single_run_that_all_seeds_are(
+    queries: int, gained: int, lost: int
+) -> None:
+    names = [f"q{at}" for at in range(queries)]
+    judged = judge([(name, "g", 1) for name in names])
+    control = lists(good=range(lost), queries=queries)
+    treatment = lists(good=range(lost, lost + gained), queries=queries)
+    one = row(compare_runs(control, treatment, judged, asked(*names)), "query_goodrate")
+    three = row(compare_seeds([control], [treatment] * 3, judged, asked(*names)), "query_goodrate")
+    assert three.delta == pytest.approx((gained - lost) / queries)
+    assert three.ci_high - three.ci_low >= one.ci_high - one.ci_low
+    assert three.ci_high - three.ci_low < 1.35 * (one.ci_high - one.ci_low)
+
+
+def test_a_share_that_no_seed_moves_has_the_interval_of_a_share_that_may_move() -> None:
+    names = [f"q{at}" for at in range(40)]
+    same = lists(good=range(10), queries=40)
+    judged = judge([(name, "g", 1) for name in names])
+    found = row(compare_seeds([same], [same, same], judged, asked(*names)), "query_goodrate")
+    # Tango's ±z²/(40 + z²) = ±8.76 points, with t of 39 degrees of freedom for z
+    half = 100 * stats.t.ppf(0.975, 39) * 1.959964 / (40 + 3.841459)
+    assert (100 * found.ci_low, 100 * found.ci_high) == pytest.approx((-half, half))
+    assert half == pytest.approx(9.04, abs=0.005)
+    assert (found.delta, found.p, found.extra["seed_share"]) == (0, 1, 0)
+    assert found.mde > found.ci_high
+    heavy = asked(*names, weight=[60.0, *[1.0] * 39])
+    weighed = row(compare_seeds([same], [same, same], judged, heavy), "query_goodrate")
+    assert weighed.ci_high > 3 * found.ci_high, "one query decides more than the others together"
 
 
 def test_one_query_has_no_interval_and_nothing_shown_no_delta() -> None:
@@ -211,6 +253,27 @@ def test_95_percent_intervals_cover_with_an_effect_of_seeds(
     assert 0.93 <= hits / draws <= 0.995
     if of_seeds >= 0.03:
         assert without / draws < 0.9, "or the test would not notice that seeds are left out"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moved", [0.005, 0.02, 0.05, 0.2])
+def test_intervals_of_shares_cover_where_few_queries_move(moved: float) -> None:
+    rng = np.random.default_rng(22)
+    hits, without, draws, queries = 0, 0, 4_000, 160
+    for _ in range(draws):
+        # a query gains for good, or in some of the seeds by chance
+        gains = (rng.random(queries) < moved / 2) | (rng.random((3, queries)) < moved / 2)
+        truth = 1 - (1 - moved / 2) ** 2
+        differences = gains.astype(np.float64)
+        deltas = differences.mean(axis=1)
+        interval = seed_spread(deltas, differences, worth=queries).interval
+        hits += interval.low <= truth <= interval.high
+        interval = seed_spread(deltas, differences).interval
+        without += interval.low <= truth <= interval.high
+    print(f"{moved:.1%} gained: {hits / draws:.4f}, as they vary {without / draws:.4f}")
+    assert hits / draws >= 0.945
+    if moved < 0.01:
+        assert without / draws < 0.9, "or the test would not notice that nothing is added"
 
 
 @pytest.mark.slow
