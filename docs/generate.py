@@ -110,7 +110,9 @@ def run(block: Block, folder: Path) -> str:
 
 
 def prepare(folder: Path) -> None:
-    """Put a copy of the sample data where the README's commands expect it."""
+    """Put a copy of the sample data and its experiment where the README's commands expect it."""
+    (folder / "experiments").mkdir()
+    shutil.copy(ROOT / "experiments" / "sample.yaml", folder / "experiments" / "sample.yaml")
     (folder / "sample_data").mkdir()
     for name in ("products.jsonl", "queries.csv", "judgments.csv", "simulate.py"):
         shutil.copy(ROOT / "sample_data" / name, folder / "sample_data" / name)
