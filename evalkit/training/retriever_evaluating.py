@@ -167,7 +167,7 @@ def steering(found: Mapping[str, Mapping[str, float]]) -> float:
 
 
 def summary(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return a line for each type: Goodrates before and after, in points.
+    """Return a line for each type and last one for their mean: Goodrates in points.
 
     Example:
         >>> row = {"item_goodrate": 0.25, "query_goodrate": 0.5, "queries": 8}
@@ -179,5 +179,5 @@ def summary(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
         f"{100 * before[name]['item_goodrate']:.1f} -> {100 * after[name]['item_goodrate']:.1f}, "
         f"Query Goodrate@{CUTOFF} {100 * before[name]['query_goodrate']:.1f} -> "
         f"{100 * after[name]['query_goodrate']:.1f}."
-        for name in after
+        for name in sorted(after, key=lambda name: (name == MEAN, name))
     ]

@@ -37,7 +37,7 @@ def test_the_trained_folder_indexes_and_retrieves(
         *("--cached", "--mini-batch", 4, "--hard-negatives", "once", "--epochs", 3),
     )
     assert (done.code, done.out) == (0, "")
-    assert "Item Goodrate@10" in done.err
+    assert "s. mean (6 dev queries): Item Goodrate@10" in done.err
     settings = json.loads((out / "retriever.json").read_text("utf-8"))["settings"]
     assert (settings["cached"], settings["general_share"]) == (True, None)
     done = evalkit("index", "--products", shop["products"], "--model", out, "--fields", "title",
