@@ -351,7 +351,7 @@ def draw_general(general: NDArray[np.bool_], share: float, seed: int) -> NDArray
 
     Example:
         >>> draw_general(np.array([True, True, True, True, False, False]), 0.5, seed=0)
-        array([1, 2, 4, 5])
+        array([0, 2, 4, 5])
     """
     own, others = np.flatnonzero(general), np.flatnonzero(~general)
     if not len(own) or not len(others):
