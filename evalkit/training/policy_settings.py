@@ -31,7 +31,7 @@ class Usual(NamedTuple):
 
 
 _USUAL = {
-    SCRATCH_BASE: Usual(16, 16, 2e-3, 3e-4),
+    SCRATCH_BASE: Usual(16, 16, 2e-3, 1e-4),
     "base": Usual(3, 16, 5e-5, 1e-5),
     "lora": Usual(3, 16, 5e-4, 1e-4),
 }

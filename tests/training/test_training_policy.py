@@ -228,3 +228,17 @@ def test_without_steps_the_rewriter_is_the_warm_start(
     rows = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
     assert {row["stage"] for row in rows} == {"supervised"}
     assert "held_out_loss" in rows[-1]
+
+
+@pytest.mark.slow
+def test_rewards_raise_what_unseen_families_earn(shop: dict[str, Path], tmp_path: Path) -> None:
+    short = PolicySettings(sft_epochs=6, steps=20, learning_rate=3e-4, held_out=0.3)
+    train_policy(
+        tmp_path / "out", shop["queries"], shop["rewrites"], shop["products"], settings=short
+    )
+    document = json.loads((tmp_path / "out" / "policy.json").read_text())
+    before, after = document["before"]["all"], document["after"]["all"]
+    assert document["held_out"]["families"] > 10
+    assert after["reward"] > before["reward"] + 0.15
+    assert after["format"] > before["format"]
+    assert after["relevance"] > before["relevance"] - 0.02
