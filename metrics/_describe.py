@@ -43,6 +43,9 @@ def describe_queries(plan: Plan, runs: Mapping[str, RunTable]) -> dict[str, Any]
         "size": len(plan.queries),
         "judged": int((plan.queries.columns["judged_products"] > 0).sum()),
     }
+    families = plan.families(slice(None))
+    if families is not None:
+        described["families"] = families
     if set(found) == {"control", "treatment"}:
         both = found["control"] & found["treatment"]
         described |= {f"in_{name}": int(inside.sum()) for name, inside in found.items()}

@@ -66,6 +66,11 @@ class Plan:
     graded: Lazy
     from_pages: bool
 
+    def families(self, mask: Mask | slice) -> int | None:
+        """How many families the queries are in; None where each is for itself."""
+        clusters = self.queries.clusters
+        return None if clusters is None else len(np.unique(clusters[mask]))
+
     def cells(self) -> Iterator[tuple[dict[str, Any], Mask | slice]]:
         """Every segment with the queries in it, overall first."""
         yield {}, slice(None)
@@ -112,6 +117,7 @@ def make_plan(
     ci: Literal["default", "bootstrap"],
     seed: int,
     check: bool,
+    cluster: str | None = None,
 ) -> tuple[Plan, dict[str, RunTable]]:
     """Check what was passed in, and collect the query set and every run's per-query sums.
 
@@ -136,6 +142,8 @@ def make_plan(
             )
     if ci not in ("default", "bootstrap"):
         raise MetricsError(f"ci must be default or bootstrap, not {ci!r}")
+    if cluster is not None and page_grades is not None:
+        raise MetricsError("page grades are not offered with families of queries; leave out one")
     others = {"judgments": judgments, "queries": queries, "page grades": page_grades}
     if seed < 0:
         raise MetricsError(f"seed must be 0 or more, not {seed}")
@@ -161,7 +169,7 @@ def make_plan(
         check_grades(lazy_judgments, scoring.good_labels, scoring.gains, labels=labels)
     graded = scoring.grade(lazy_judgments)
     wanted = frozenset(chosen)
-    query_table = collect_queries(graded, lazy.get("queries"), scoring, wanted, by)
+    query_table = collect_queries(graded, lazy.get("queries"), scoring, wanted, by, cluster)
     settings = {
         **asdict(scoring),
         "measures": list(chosen),
@@ -172,6 +180,8 @@ def make_plan(
         "weighted": query_table.weighted,
         "query_goodrate_from": "items" if page_grades is None else "page grades",
     }
+    if cluster is not None:
+        settings["cluster"] = cluster
     for name in ("cutoffs", "good_labels"):
         settings[name] = None if settings[name] is None else list(settings[name])
     gains_known = not labels or scoring.gains is not None

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metrics.clusters import number_clusters
 from metrics.errors import MetricsError
 from metrics.goodrate import query_set, sum_judgments, sum_run
 
@@ -57,6 +58,7 @@ class QuerySet:
         weighted: whether they have.
         segments: values of every segment column that was asked for.
         columns: float64[q] sums of the judgments.
+        clusters: int64[q], the family of every query, or None where each is for itself.
     """
 
     ids: pa.Array
@@ -65,6 +67,7 @@ class QuerySet:
     weighted: bool
     segments: dict[str, list[Any]]
     columns: dict[str, Array]
+    clusters: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -100,8 +103,9 @@ def collect_queries(
     scoring: Scoring,
     measures: frozenset[str],
     by: Sequence[str],
+    cluster: str | None = None,
 ) -> QuerySet:
-    """Collect the query set with its judgments' sums, weights and segments.
+    """Collect the query set with its judgments' sums, weights, segments and families.
 
     Raises:
         MetricsError: no queries, a repeated or empty query id, a segment column that is not there,
@@ -114,11 +118,17 @@ def collect_queries(
                 f"segments ({', '.join(by)}) are columns of queries, and there are no queries",
                 setting="queries",
             )
+        if cluster is not None:
+            raise MetricsError(
+                f"families ({cluster}) are a column of queries, and there are no queries",
+                setting="queries",
+            )
         table, source = collect_table(judged), "judgments"
     else:
         columns = queries.collect_schema().names()
-        for name in by:
-            if name in _RESERVED:
+        others = [name for name in (cluster,) if name is not None]
+        for name in (*by, *others):
+            if name in by and name in _RESERVED:
                 raise MetricsError(
                     f"column {name!r} cannot be a segment: that name is taken by the results; "
                     "rename the column"
@@ -128,7 +138,7 @@ def collect_queries(
                     f"column {name!r} not found in queries; it has: {', '.join(columns)}"
                 )
         listed = query_set(graded, queries).select(
-            "query_id", *dict.fromkeys([*by, *(["weight"] if "weight" in columns else [])])
+            "query_id", *dict.fromkeys([*by, *others, *(["weight"] if "weight" in columns else [])])
         )
         table, source = (
             collect_table(listed.join(judged, on="query_id", how="left")),
@@ -162,6 +172,7 @@ def collect_queries(
         weighted=weighted,
         segments={name: table[name].to_pylist() for name in by},
         columns={name: _floats(table[name]) for name in sums},
+        clusters=None if cluster is None else number_clusters(table[cluster].to_pylist()),
     )
 
 

@@ -24,6 +24,7 @@ from metrics._plan import (
     why_missing,
 )
 from metrics.bounds import best_case, delta_range, tie_cases, verdict_range
+from metrics.clusters import clustered_spread, told
 from metrics.goodrate import Scoring
 from metrics.gsb import automatic_verdicts
 from metrics.inference import SAME, holm
@@ -60,6 +61,7 @@ def compare_runs(
     page_grades: Any = None,
     measures: Sequence[str] = DEFAULT_MEASURES,
     by: Sequence[str] = (),
+    cluster: str | None = None,
     primary: Sequence[str] | None = None,
     ci: Literal["default", "bootstrap"] = "default",
     seed: int = 0,
@@ -80,6 +82,8 @@ def compare_runs(
         measures: of `item_goodrate, query_goodrate, gsb, ndcg, precision, recall, success, mrr,
             map, bpref, judged`.
         by: columns of `queries`; every value of each is a segment.
+        cluster: column of `queries`, such as `family`; queries with the same value belong together,
+            and intervals and tests are over these families (see `metrics.clusters`).
         primary: the family that Holm's correction covers, at the first cutoff, overall and in
             every segment; by default Item and Query Goodrate as far as they are computed.
         ci: `default` intervals, or `bootstrap` for BCa (which gives no p).
@@ -116,6 +120,7 @@ def compare_runs(
         ci,
         seed,
         check,
+        cluster,
     )
     pair = _Pair(
         plan,
@@ -204,7 +209,8 @@ class _Pair:
         delta = difference(of_treatment, of_control)
         nothing = "no page is graded in both runs" if self._from_pages(name) else "nothing is shown"
         notes = [] if delta is not None else [nothing]
-        units = count
+        families = plan.families(mask)
+        units = count if families is None else families
         if self._from_pages(name):
             paged = control.den[mask] > 0
             change, units = change[paged], int(paged.sum())
@@ -213,7 +219,8 @@ class _Pair:
         if delta is not None and units >= 2:
             interval, p, mde = self._infer(name, cutoff, mask)
         elif delta is not None:
-            notes.append("no interval and no test: fewer than 2 queries")
+            what = "queries" if families is None else "families"
+            notes.append(f"no interval and no test: fewer than 2 {what}")
         extra = self._ranges(name, n, mask, notes)
         if name == "gsb":
             identical = self.identical[n][mask]
@@ -223,6 +230,9 @@ class _Pair:
             beside = {"identical": int(identical.sum()), "without_identical": without}
             extra = {**self._counts(n, mask), **beside, **extra}
             of_control = of_treatment = None
+        if families is not None:
+            extra = {"families": families, **extra}
+            notes.insert(0, told(count, families))
         relative = delta / of_control if delta is not None and of_control else None
         if delta is not None and units >= 2:
             if p is None:
@@ -259,8 +269,13 @@ class _Pair:
 
         plan = self.plan
         control, treatment = self.values(name, cutoff)
-        columns = control.num[mask], control.den[mask], treatment.num[mask], treatment.den[mask]
-        spread = pair_spread(*columns, test=self._test(name))
+        columns = [control.num[mask], control.den[mask], treatment.num[mask], treatment.den[mask]]
+        if plan.queries.clusters is None:
+            spread = pair_spread(*columns, test=self._test(name))
+        else:
+            share = MEASURES[name].kind == "share"
+            clusters = plan.queries.clusters[mask]
+            spread, columns = clustered_spread(clusters, *columns, share=share)
         if spread is None:
             return None, None, None
         mde = spread.mde()

@@ -31,6 +31,9 @@ queries, and at fixed depth, simply the difference of the query; for pooled item
 on query clusters. A share of queries does not vary where few queries move, or none, and then
 v_queries says less than a single run's interval does (Tango's ends at ±z²/(n + z²) without any). So
 it is no less than `metrics.proportions.score_variance` of it, which is no narrower than that.
+
+Where queries belong together, families stand for queries in all of this: their sums of y_qs, their
+number and their degrees of freedom (`metrics.clusters`).
 """
 
 from __future__ import annotations
@@ -44,12 +47,12 @@ import numpy as np
 from metrics._describe import describe_queries, describe_runs, warn_pair, warn_runs
 from metrics._plan import judged_share, judged_value, long_table, make_plan, number, ratio
 from metrics._text import points
+from metrics.clusters import least_variance, sum_clusters, told
 from metrics.comparison import adjust_family
 from metrics.errors import MetricsError
 from metrics.goodrate import Scoring
 from metrics.inference import SAME, Interval
 from metrics.measures import MEASURES, Parts, parts
-from metrics.proportions import score_variance
 from metrics.results import Compared, Comparison
 
 if TYPE_CHECKING:
@@ -95,13 +98,14 @@ class SeedSpread:
         return math.sqrt(self.of_queries + self.of_seeds)
 
 
-def seed_spread(deltas: Array, differences: Array, *, worth: float | None = None) -> SeedSpread:
+def seed_spread(deltas: Array, differences: Array, *, least: float = 0.0) -> SeedSpread:
     """Measure the spread of a mean over seeds; see the module for the formulas.
 
     Args:
         deltas: Δ of each seed, float64[S], S of 2 or more.
         differences: (linearised) difference of each seed and query, float64[S, n], n of 2 or more.
-        worth: of a share of queries, how many queries decide: n, with weights (Σw)²/Σw².
+        least: the variance from queries is no less than this; that of a share of queries is
+            `metrics.clusters.least_variance`.
 
     Example:
         Two seeds, three queries: the means over seeds are 0.1, 0.3 and 0.5 with variance 0.04, the
@@ -115,15 +119,15 @@ def seed_spread(deltas: Array, differences: Array, *, worth: float | None = None
 
         A share that no query of 40 moves; z²/(n + z²) would be 0.0876.
 
-        >>> round(seed_spread(np.zeros(2), np.zeros((2, 40)), worth=40).interval.high, 4)
+        >>> least = least_variance(0.0, np.ones(40))
+        >>> round(seed_spread(np.zeros(2), np.zeros((2, 40)), least=least).interval.high, 4)
         0.0904
     """
     seeds, queries = differences.shape
     over_seeds = differences.mean(axis=0)
     # a constant leaves rounding noise, which would pass for a tiny standard error
     of_queries = 0.0 if np.ptp(over_seeds) <= SAME else float(over_seeds.var(ddof=1)) / queries
-    if worth is not None:
-        of_queries = max(of_queries, score_variance(of_queries, worth))
+    of_queries = max(of_queries, least)
     of_seeds = 0.0 if np.ptp(deltas) <= SAME else float(deltas.var(ddof=1)) / seeds
     delta, variance = float(deltas.mean()), of_queries + of_seeds
     if variance == 0:
@@ -171,6 +175,7 @@ def compare_seeds(
     *,
     measures: Sequence[str] = SUPPORTED,
     by: Sequence[str] = (),
+    cluster: str | None = None,
     primary: Sequence[str] | None = None,
     check: bool = True,
     **scoring: Any,
@@ -187,6 +192,7 @@ def compare_seeds(
         queries: frame with `query_id`, optionally `weight`, and columns for segments.
         measures: of `item_goodrate, query_goodrate`.
         by: columns of `queries`; every value of each is a segment.
+        cluster: column of `queries` whose values are families, as in `compare_runs`.
         primary: the family that Holm's correction covers, as in `compare_runs`.
         check: refuse bad frames; turn it off only for tables that have been checked.
         **scoring: fields of `Scoring`; bounds are not offered.
@@ -213,7 +219,18 @@ def compare_seeds(
     _check(controls, treatments, measures, settings)
     named = {**_named("control", controls), **_named("treatment", treatments)}
     plan, runs = make_plan(
-        named, judgments, queries, None, settings, measures, by, primary, "default", 0, check
+        named,
+        judgments,
+        queries,
+        None,
+        settings,
+        measures,
+        by,
+        primary,
+        "default",
+        0,
+        check,
+        cluster,
     )
     tables = list(runs.values())
     split = len(controls)
@@ -303,14 +320,18 @@ class _Seeds:
             "worse": int((change < -SAME).sum()),
         }
         seeds: dict[str, Any] = {"seeds": len(pairs)}
+        families, notes = plan.families(mask), []
+        if families is not None:
+            seeds["families"] = families
+            notes.append(told(len(change), families))
         shown = [(ratio(c, mask), ratio(t, mask)) for c, t in pairs]
         if any(None in each for each in shown):
-            return Compared(**row, extra={**seeds, "note": "nothing is shown"})
+            return Compared(**row, extra={**seeds, "note": "; ".join([*notes, "nothing is shown"])})
         control, treatment = np.array(shown, dtype=np.float64).T
         deltas = treatment - control
         seeds["seed_deltas"] = deltas.tolist()
-        told = ", ".join(points(delta, signed=True) for delta in seeds["seed_deltas"])
-        notes = [f"Δ of {len(pairs)} seeds: {told}"]
+        each = ", ".join(points(delta, signed=True) for delta in seeds["seed_deltas"])
+        notes.append(f"Δ of {len(pairs)} seeds: {each}")
         delta, before = float(deltas.mean()), float(control.mean())
         row |= {
             "control": before,
@@ -318,16 +339,20 @@ class _Seeds:
             "delta": delta,
             "relative": delta / before if before else None,
         }
-        if len(change) < 2:
-            notes.append("no interval and no test: fewer than 2 queries")
+        if (len(change) if families is None else families) < 2:
+            what = "queries" if families is None else "families"
+            notes.append(f"no interval and no test: fewer than 2 {what}")
             return Compared(**row, extra={**seeds, "note": "; ".join(notes)})
-        worth = None
+        linear = np.array([_linear(t, mask) - _linear(c, mask) for c, t in pairs])
+        clusters = None if plan.queries.clusters is None else plan.queries.clusters[mask]
+        least = 0.0
         if MEASURES[name].kind == "share":
-            weights = pairs[0][0].den[mask]
-            worth = float(weights.sum() ** 2 / (weights @ weights))
-        spread = seed_spread(
-            deltas, np.array([_linear(t, mask) - _linear(c, mask) for c, t in pairs]), worth=worth
-        )
+            seen = float(linear.mean(axis=0).var(ddof=1)) / len(change)
+            least = least_variance(seen, pairs[0][0].den[mask], clusters)
+        if clusters is not None:
+            summed = np.array(sum_clusters(clusters, *linear))
+            linear = summed * (summed.shape[1] / len(change))
+        spread = seed_spread(deltas, linear, least=least)
         variance = spread.of_queries + spread.of_seeds
         seeds["seed_share"] = spread.of_seeds / variance if variance else None
         seeds["standard_error"] = spread.standard_error

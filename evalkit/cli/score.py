@@ -123,6 +123,12 @@ def _biggest(document: dict[str, Any], per_query: Any, count: int) -> list[Move]
     "--by", default=None, metavar="COLUMN,COLUMN", help="Segment by columns of the queries."
 )
 @click.option(
+    "--cluster",
+    metavar="COLUMN",
+    help="Column of the queries, such as family: queries with the same value belong together, and "
+    "intervals and tests are over these families.",
+)
+@click.option(
     "--measures",
     metavar="NAME,NAME",
     help="item_goodrate, query_goodrate, gsb, ndcg, precision, recall, success, mrr, map, bpref, "
@@ -164,6 +170,7 @@ def score(
     runs: tuple[str, ...],
     at: str,
     by: str | None,
+    cluster: str | None,
     measures: str | None,
     primary: str | None,
     ci: str,
@@ -212,6 +219,10 @@ def score(
         settings["measures"] = ["item_goodrate", "query_goodrate"]
     if runs and primary is not None:
         raise SettingsError("--primary is for comparisons; single runs are not tested.")
+    if cluster is not None:
+        if runs:
+            raise SettingsError("--cluster is for comparisons; leave it out with --run.")
+        settings["cluster"] = cluster
     if seeds and record:
         raise SettingsError("--record keeps one run against another; give one --treatment.")
     record_as = recording_if(record, week, record_name, url)

@@ -162,8 +162,14 @@ def _query_goodrate(settings: Document) -> str:
 
 
 def _interval(settings: Document) -> str:
+    units = _families(settings) or "queries"
     if settings.get("ci") == "bootstrap":
-        return "95% interval of Δ: paired BCa bootstrap over queries, seeded."
+        return f"95% interval of Δ: paired BCa bootstrap over {units}, seeded."
+    if _families(settings):
+        return (
+            f"95% interval of Δ over {units}, runs paired by query: linearised, with what the"
+            " queries of a family share (cluster-robust), and the t quantile of families − 1."
+        )
     if _linearised(settings):
         return "95% interval of Δ over queries, runs paired by query: weighted and linearised."
     return _INTERVAL
@@ -183,9 +189,16 @@ def _single_interval(settings: Document) -> str:
 def _p(settings: Document) -> str:
     if settings.get("ci") == "bootstrap":
         return "Not given with bootstrap intervals."
+    if _families(settings):
+        return "Two-sided, raw: swap test, which exchanges whole families between the runs."
     if _linearised(settings):
         return "Two-sided, raw: swap test, which exchanges whole queries between the runs."
     return _P
+
+
+def _families(settings: Document) -> str:
+    """What is sampled where queries belong together; empty where each is for itself."""
+    return f"families of queries ({settings['cluster']})" if settings.get("cluster") else ""
 
 
 def _linearised(settings: Document) -> bool:

@@ -766,3 +766,42 @@ def test_a_column_that_the_results_use_cannot_be_a_segment(score: Score, name: s
     done = score("--queries", "taken.csv", "--by", name)
     assert done.code == 2
     assert f"column '{name}' cannot be a segment" in done.err
+
+
+def test_cluster_takes_queries_with_the_same_value_as_one(score: Score) -> None:
+    found = score("--cluster", "query_type", "--by", "query_type", "--measures", "item_goodrate")
+    document = found.document()
+    assert document["settings"]["cluster"] == "query_type"
+    assert document["query_set"]["families"] == 2
+    row = found.row("item_goodrate")
+    plain = score("--measures", "item_goodrate").row("item_goodrate")
+    assert (row["families"], row["queries"]) == (2, 4)
+    assert (row["delta"], row["improved"]) == (plain["delta"], plain["improved"])
+    assert row["ci_low"] != plain["ci_low"]
+    assert row["p"] in (0.5, 1.0), "two families have four exchanges"
+    part = found.row("item_goodrate", query_type="negative")
+    assert (part["families"], part["ci_low"], part["p"]) == (1, None, None)
+    assert "families" not in plain
+    assert "cluster" not in score().document()["settings"]
+
+
+def test_table_and_page_say_how_many_families_there_are(score: Score) -> None:
+    table = score("--cluster", "query_type", "--format", "table")
+    assert table.code == 0, table.err
+    assert "4 queries in 2 families" in table.out
+    page = score("--cluster", "query_type", "--format", "html", "-o", "report.html")
+    assert page.code == 0, page.err
+    told = Path("report.html").read_text("utf-8")
+    assert "4 queries in 2 families" in told
+    assert "over families of queries (query_type)" in told
+    assert "swap test, which exchanges whole families" in told
+    seeds = ("--treatment", "treatment.parquet") * 2
+    assert score(*seeds, "--cluster", "query_type").row("query_goodrate")["families"] == 2
+
+
+def test_cluster_is_refused_where_there_are_no_families(score: Score, score_run: Score) -> None:
+    assert "--cluster is for comparisons" in score_run("--run", "control.run",
+                                                       "--cluster", "query_type").err  # fmt: skip
+    done = score("--cluster", "famly")
+    assert done.code == 2
+    assert "column 'famly' not found in queries; it has: " in done.err

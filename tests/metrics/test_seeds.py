@@ -11,6 +11,7 @@ from scipy import stats
 from small_runs import RANKED, asked, frame, judge
 
 from metrics import MetricsError, compare_runs, compare_seeds
+from metrics.clusters import least_variance
 from metrics.seeds import seed_spread
 
 GOOD = judge([(query, name, 1) for query in ("q1", "q2", "q3", "q4") for name in "gh"])
@@ -266,7 +267,9 @@ def test_intervals_of_shares_cover_where_few_queries_move(moved: float) -> None:
         truth = 1 - (1 - moved / 2) ** 2
         differences = gains.astype(np.float64)
         deltas = differences.mean(axis=1)
-        interval = seed_spread(deltas, differences, worth=queries).interval
+        seen = float(differences.mean(axis=0).var(ddof=1)) / queries
+        least = least_variance(seen, np.ones(queries))
+        interval = seed_spread(deltas, differences, least=least).interval
         hits += interval.low <= truth <= interval.high
         interval = seed_spread(deltas, differences).interval
         without += interval.low <= truth <= interval.high
