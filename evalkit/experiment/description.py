@@ -22,6 +22,7 @@ __all__ = [
     "BUILT_IN_RETRIEVERS",
     "BUILT_IN_REWRITERS",
     "CATALOGUE",
+    "FAMILY",
     "NONE",
     "Classifier",
     "Comparisons",
@@ -44,6 +45,9 @@ BUILT_IN_REWRITERS = (CATALOGUE, NONE)
 """Rewrites from what the catalogue says; and the query itself as its only rewrite."""
 
 SCRATCH = ModelName("scratch")
+
+FAMILY = "family"
+"""The column of synthesized queries that says what they are about."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +251,9 @@ class Comparisons:
         cutoff: results that count.
         depth: results of a run.
         by: column of the queries that makes segments.
+        cluster: column of the queries whose values are families, over which intervals and tests
+            are; `family` is taken where a set has it and two of its queries share a family, any
+            other column must be in every set, and with null every query is for itself.
         seed: of the tests.
     """
 
@@ -256,6 +263,7 @@ class Comparisons:
     cutoff: int = 10
     depth: int = 100
     by: str = "query_type"
+    cluster: str | None = FAMILY
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -95,6 +95,7 @@ def _rows(work: Work, queries: str) -> Iterable[dict[str, Any]]:
                 "measure": row["measure"],
                 "segment": row["segment"].get(column, _ALL) or "",
                 **{name: row.get(name) for name in _FIGURES},
+                **({"families": row["families"]} if "families" in row else {}),
             }
 
 
@@ -173,7 +174,7 @@ def _table(
         seeds: how many each system has.
         control: has a line of its own first, and then values stand before their Δ.
     """
-    counts = {row["segment"]: row["queries"] for row in rows}
+    counts = {row["segment"]: _count(row) for row in rows}
     segments = sorted(counts, key=lambda name: (name == _ALL, name))
     lines = [_line([heading, *(f"{name} ({counts[name]})" for name in segments)])]
     lines.append(_line(["---"] * (len(segments) + 1)))
@@ -191,6 +192,11 @@ def _table(
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _count(row: Row) -> str:
+    families = f" in {row['families']} families" if "families" in row else ""
+    return f"{row['queries']}{families}"
 
 
 def _points(value: float | None) -> str:
@@ -228,6 +234,11 @@ def _findings(document: Mapping[str, Any]) -> list[str]:
         "Better and worse mean that the 95% interval of Δ has no 0 in it. Figures are points, Δ to "
         f"{control} stands behind each with its interval, and the queries in brackets."
     )
+    if any("families" in row for row in document["results"]):
+        sentences.append(
+            "Queries of a family (what they are about, put in several ways) are no independent "
+            "queries: where families are named, intervals are over them."
+        )
     if document["judged_by_checker"]:
         sentences.append(
             f"On {', '.join(document['judged_by_checker'])}, good is what the catalogue states, as "

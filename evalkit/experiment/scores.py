@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from evalkit.engines import open_engine
+from evalkit.experiment.description import FAMILY
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before, read_manifest
 from evalkit.progress import say
 
@@ -177,6 +178,9 @@ def _read(
 def _settings(work: Work, queries: str) -> dict[str, Any]:
     """Return how a set is scored: keywords of `metrics.compare_runs`."""
     chosen = work.experiment.comparisons
+    cluster = chosen.cluster
+    if cluster == FAMILY and not _has_families(work.queries(queries)):
+        cluster = None
     return {
         "cutoffs": (chosen.cutoff,),
         "good": _good(work, queries),
@@ -184,7 +188,18 @@ def _settings(work: Work, queries: str) -> dict[str, Any]:
         "by": [chosen.by],
         "measures": list(MEASURES),
         "seed": chosen.seed,
+        **({} if cluster is None else {"cluster": cluster}),
     }
+
+
+def _has_families(queries: Path) -> bool:
+    """Whether two queries of a set share a family."""
+    import pyarrow.parquet as pq
+
+    if FAMILY not in pq.read_schema(queries).names:
+        return False
+    stated = [name for name in pq.read_table(queries, columns=[FAMILY])[FAMILY].to_pylist() if name]
+    return len(set(stated)) < len(stated)
 
 
 def _good(work: Work, queries: str) -> float:

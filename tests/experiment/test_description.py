@@ -296,3 +296,10 @@ def test_the_experiments_that_are_shipped_fit_together(tmp_path: Path) -> None:
     for found in (sample, chorus):
         assert {data.queries for data in found.training_data.values()} == {"training"}
         assert all(set(d.held_out) == set(found.compared) for d in found.training_data.values())
+
+
+def test_families_are_taken_by_default_and_can_be_of_another_column_or_none(tmp_path: Path) -> None:
+    assert read(tmp_path, START + SYSTEMS).comparisons.cluster == "family"
+    for said, meant in (("need", "need"), ("null", None)):
+        found = read(tmp_path, f"{START}{SYSTEMS}comparisons: {{cluster: {said}}}\n")
+        assert found.comparisons.cluster == meant

@@ -270,3 +270,39 @@ def test_a_structure_that_the_file_states_is_taken_and_others_are_read(
     assert json.loads(taken[0]["structure"])["excluded"] == stated["excluded"]
     read = pq.read_table(tmp_path / "queries" / "written.parquet").to_pylist()
     assert all(json.loads(each["structure"])["query_type"] == each["query_type"] for each in read)
+
+
+def test_queries_of_a_family_are_no_independent_queries(place: Place, tmp_path: Path) -> None:
+    text = (
+        "name: families\n"
+        "catalogue: {products: products.jsonl, model: encoder}\n"
+        "queries:\n"
+        "  asked: {per_type: 6, per_family: 3, min_products: 1}\n"
+        "  written: {file: queries.csv, judgments: judgments.csv, good: 2}\n"
+        "systems: {control: {retriever: base}, treatment: {retriever: bm25}}\n"
+        "comparisons: {cutoff: 5, depth: 10}\n"
+    )
+    folder = tmp_path / "out"
+    done = run(place.describe(text, "families.yaml"), folder)
+    assert done.exit_code == 0, done.output
+    asked = pq.read_table(folder / "queries" / "asked.parquet")
+    families = len(set(asked.column("family").to_pylist()))
+    assert families < asked.num_rows
+    found = scored(folder, "asked-control-vs-treatment")
+    assert found["settings"]["cluster"] == "family"
+    assert found["results"][0]["families"] == families
+    written = scored(folder, "written-control-vs-treatment")
+    assert "cluster" not in written["settings"], "which has no such column"
+    results = (folder / "results.md").read_text("utf-8")
+    assert f"all ({asked.num_rows} in {families} families)" in results
+    assert "where families are named, intervals are over them" in results
+    rows = json.loads((folder / "results.json").read_text("utf-8"))["results"]
+    assert {row["set"] for row in rows if "families" in row} == {"asked"}
+
+    single = place.describe(f"{text[:-2]}, cluster: null}}\n", "families.yaml")
+    again = run(single, folder, "--only", "scores/asked")
+    assert again.exit_code == 0, again.output
+    assert "families" not in scored(folder, "asked-control-vs-treatment")["results"][0]
+    other = place.describe(f"{text[:-2]}, cluster: brand}}\n", "families.yaml")
+    with pytest.raises(SettingsError, match="column 'brand' not found in queries"):
+        run(other, folder, "--only", "scores/written")
