@@ -55,8 +55,9 @@ _PARTS = (
     ("accepted", "Accepted candidates", True),
 )
 _WATCHED = (
-    ("kl", "Divergence from the warm start, nats", False),
+    ("kl", "Divergence from the warm start, nats a token", False),
     ("length", "Length, tokens", False),
+    ("ended", "Outputs that came to an end", True),
     ("entropy", "Entropy, nats a token", False),
     ("clip_share", "Clipped tokens", True),
     ("loss", "Loss", False),
@@ -88,7 +89,8 @@ _TERMS = (
     ("Reward", "the weighted sum of relevance, alignment and diversity, with the two penalties."),
     (
         "Divergence",
-        "how far the policy has moved from its warm start (KL, nats); some reward is taken for it.",
+        "how far the policy has moved from its warm start (KL, nats a token); some reward is taken "
+        "for it.",
     ),
     ("Entropy", "how open the next word is; near 0 the policy always says the same."),
     ("Clipped", "tokens whose probability changed more than one update may use."),

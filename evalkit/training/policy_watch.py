@@ -15,7 +15,7 @@ import numpy as np
 from evalkit.errors import SettingsError
 from evalkit.rewriting.policy import candidates_of
 from evalkit.rewriting.wording import split
-from evalkit.training.rewarding import COMPONENTS
+from evalkit.training.earned import COMPONENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,7 +71,8 @@ def watch(
         queries: held out from its training.
         rewarder: that of its training.
         outputs: sampled for each query.
-        temperature: of the sampling; 0 takes the likeliest output, for which one is enough.
+        temperature: of the sampling; 0 takes the likeliest output, for which one is enough. Unlike
+            training, `Policy.generate` draws from the 256 likeliest tokens alone.
         seed: of the sampling; the same before and after.
         classifier: of rewrites, which should have no part in the reward.
         threshold: probability from which the classifier keeps a rewrite.

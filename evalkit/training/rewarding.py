@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evalkit.constraints.structure import QUERY_TYPES
 from evalkit.constraints.topic import wanted
 from evalkit.errors import SettingsError
+from evalkit.rewriting.policy import candidates_of, completion_of
 from evalkit.rewriting.query_words import states_excluded
 from evalkit.rewriting.rules import filter_rule
 from evalkit.rewriting.wording import bag, is_near
+from evalkit.training.earned import Rewards, order_of_type
 from evalkit.training.rewards import (
     calibrated_gate,
     constraint_penalty,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from evalkit.retrieval import Encoder
 
 __all__ = [
-    "COMPONENTS",
     "REWARDS",
     "RewardSettings",
     "Rewarder",
@@ -57,13 +57,7 @@ __all__ = [
     "calibrate_gates",
 ]
 
-REWARDS = 1  # raised when the same output may be rewarded otherwise, for manifests
-
-COMPONENTS = (
-    "reward", "relevance", "alignment", "diversity", "format", "constraint",
-    "accepted", "echoed", "excluded", "repeated",
-)  # fmt: skip
-"""What is said of an output, in the order of tables: the sum, its parts, then shares of K."""
+REWARDS = 2  # raised when the same output may be rewarded otherwise, for manifests
 
 _REMEMBERED = 100_000  # texts whose vectors stay in memory: 150 MB of 384 dimensions
 _LEAST = 20  # known-good rewrites of a type that make a gate of its own
@@ -105,86 +99,6 @@ class RewardSettings:
             raise SettingsError(f"keep is {self.keep}; it must be above 0 and up to 1.")
 
 
-@dataclass(frozen=True)
-class Rewards:
-    """What B outputs earned, and what became of the K candidates of each.
-
-    Attributes:
-        total: the weighted sum, float64[B].
-        relevance: 0 to 1, float64[B], before it is weighed; so are the next two.
-        alignment: 0 to 1, float64[B].
-        diversity: 0 to 1, float64[B].
-        format: -1 to 0, float64[B].
-        constraint: -1 to 0, float64[B].
-        accepted: which candidates are, bool[B, K].
-        echoed: which are the query itself, bool[B, K].
-        excluded: which state what the query excludes, bool[B, K].
-        repeated: which repeat an earlier one, bool[B, K].
-    """
-
-    total: NDArray[np.float64]
-    relevance: NDArray[np.float64]
-    alignment: NDArray[np.float64]
-    diversity: NDArray[np.float64]
-    format: NDArray[np.float64]
-    constraint: NDArray[np.float64]
-    accepted: NDArray[np.bool_]
-    echoed: NDArray[np.bool_]
-    excluded: NDArray[np.bool_]
-    repeated: NDArray[np.bool_]
-
-    def columns(self) -> dict[str, NDArray[np.float64]]:
-        """Return every one of `COMPONENTS`, float64[B]; marks as the share of K."""
-        found = {name: getattr(self, "total" if name == "reward" else name) for name in COMPONENTS}
-        return {
-            name: values if values.ndim == 1 else values.mean(axis=1)
-            for name, values in found.items()
-        }
-
-    def rows(self, types: Sequence[str]) -> list[dict[str, str | float]]:
-        """Return one row for each output: query_type, then `COMPONENTS`.
-
-        Args:
-            types: the query type of each output.
-        """
-        columns = {name: values.tolist() for name, values in self.columns().items()}
-        return [
-            {"query_type": kind, **{name: values[place] for name, values in columns.items()}}
-            for place, kind in enumerate(types)
-        ]
-
-    def means_by_type(self, types: Sequence[str]) -> dict[str, dict[str, float]]:
-        """Return the mean of every component by query type, types in their usual order.
-
-        Args:
-            types: the query type of each output.
-        """
-        named = np.array(list(types), dtype=object)
-        columns = self.columns()
-        return {
-            kind: {name: float(values[named == kind].mean()) for name, values in columns.items()}
-            for kind in sorted(set(types), key=_order)
-        }
-
-    def figures(self, types: Sequence[str]) -> dict[str, float]:
-        """Return the means as flat figures for a log: `relevance`, `relevance/negative`, ….
-
-        A figure's name without a type is the mean of all outputs.
-
-        Args:
-            types: the query type of each output.
-        """
-        found = {name: float(values.mean()) for name, values in self.columns().items()}
-        for kind, means in self.means_by_type(types).items():
-            found |= {f"{name}/{kind}": value for name, value in means.items()}
-        return found
-
-
-def _order(query_type: str) -> tuple[int, str]:
-    known: tuple[str, ...] = QUERY_TYPES
-    return (known.index(query_type) if query_type in known else len(known), query_type)
-
-
 def calibrate_gates(
     encoder: Encoder,
     queries: Sequence[TypedQuery],
@@ -204,10 +118,11 @@ def calibrate_gates(
     Raises:
         SettingsError: there is no rewrite at all.
     """
+    # as the policy is taught and read: an encoder may tell upper case from lower
     asked = [
         (query, text)
         for query, texts in zip(queries, accepted_rewrites, strict=True)
-        for text in texts
+        for text in candidates_of(completion_of(texts))
     ]
     if not asked:
         raise SettingsError("There are no accepted rewrites, which the reward's gates come from.")
@@ -219,7 +134,7 @@ def calibrate_gates(
     known_good = cosines(one, other[:, None, :])[:, 0]
     types = np.array([query.structure.query_type for query, _ in asked], dtype=object)
     gates: dict[str, float] = {}
-    for kind in sorted({query.structure.query_type for query in queries}, key=_order):
+    for kind in sorted({query.structure.query_type for query in queries}, key=order_of_type):
         own = known_good[types == kind]
         gate = calibrated_gate(own if len(own) >= _LEAST else known_good, keep)
         # rounded down: the last digits of the rewrite at the gate depend on its batch

@@ -12,10 +12,9 @@ import pytest
 from evalkit.constraints import Condition, Reference, Structure, TypedQuery
 from evalkit.errors import SettingsError
 from evalkit.knowledge import CatalogueFiles
+from evalkit.training.earned import COMPONENTS, Rewards
 from evalkit.training.rewarding import (
-    COMPONENTS,
     Rewarder,
-    Rewards,
     RewardSettings,
     calibrate_gates,
 )
@@ -285,6 +284,11 @@ def test_a_type_with_few_good_rewrites_takes_the_gate_of_all() -> None:
     texts = [["linen jacket"] * 99, ["steel oak kettle"]]
     gates = calibrate_gates(Words(), [NEGATIVE, GENERAL], texts, keep=0.8)
     assert gates == {"negative": 0.7071, "general": 0.7071}
+
+
+def test_gates_are_of_rewrites_as_a_policy_is_taught_them() -> None:
+    as_said = calibrate_gates(Words(), [GENERAL], [["steel kettle", "kettle glass"]])
+    assert calibrate_gates(Words(), [GENERAL], [["Steel; KETTLE", "kettle | Glass"]]) == as_said
 
 
 def test_gates_need_rewrites() -> None:
