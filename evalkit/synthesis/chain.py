@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
+    from evalkit.constraints.families import Part
     from evalkit.knowledge import Catalogue, Graph
     from evalkit.relevance.rewrite_scorers import Scorer
-    from evalkit.synthesis.splits import Part
 
     Path_ = str | os.PathLike[str]
 

@@ -18,6 +18,7 @@ import unicodedata
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from evalkit.constraints.families import split_families
 from evalkit.constraints.parsing_words import stop_words
 from evalkit.knowledge import stem
 from evalkit.knowledge.catalogue import normalise
@@ -181,7 +182,9 @@ class _Reader:
         """Name a need as the table states it, as it was put, and as the catalogue calls it."""
         need = query.structure.need or ""
         stated = [
-            part.removeprefix(_NEED) for part in query.family.split(" + ") if part.startswith(_NEED)
+            part.removeprefix(_NEED)
+            for part in split_families(query.family)
+            if part.startswith(_NEED)
         ]
         found = {*stated, *([need] if need else [])}
         asked, put = _content(query.query), _content(need)

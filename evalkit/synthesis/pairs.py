@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.chunks import open_chunks
+from evalkit.constraints.families import FAMILIES, families
 from evalkit.engines import open_engine
 from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
@@ -20,7 +21,6 @@ from evalkit.progress import progress_bar, say
 from evalkit.synthesis.pairs_deciding import AskedQuery, Judge, PairSettings, decide
 from evalkit.synthesis.pairs_tables import count_pairs, settle, take_pairs
 from evalkit.synthesis.reading import read_accepted, read_product_texts
-from evalkit.synthesis.splits import FAMILIES, families
 
 if TYPE_CHECKING:
     import os

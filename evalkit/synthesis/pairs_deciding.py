@@ -108,7 +108,7 @@ class AskedQuery:
         typed: the query.
         texts: what is searched, by place: 0 its positive part, where it has one, then its
             accepted rewrites.
-        families: what it is about; see `evalkit.synthesis.splits`.
+        families: what it is about; see `evalkit.constraints.families`.
         held_out: why it must not be trained on; empty where it may.
     """
 

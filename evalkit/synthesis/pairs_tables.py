@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evalkit.constraints.families import join_families, split_of
 from evalkit.synthesis.pairs_deciding import searched_texts
-from evalkit.synthesis.splits import split_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,7 @@ def _queries(asked: Sequence[AskedQuery], settings: PairSettings) -> pa.Table:
         "query_id": [query.typed.query_id for query in asked],
         "query": [query.typed.query for query in asked],
         "query_type": [query.typed.structure.query_type for query in asked],
-        "family": [" & ".join(query.families) for query in asked],
+        "family": [join_families(query.families) for query in asked],
         "split": splits,
         "held_out": [query.held_out for query in asked],
     }

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
+    from evalkit.constraints.families import Part
     from evalkit.knowledge import Catalogue, Graph
     from evalkit.llm import LanguageModel
     from evalkit.synthesis.queries_source import QuerySource, SyntheticQuery
-    from evalkit.synthesis.splits import Part
 
 __all__ = [
     "MAKING",

@@ -1,10 +1,11 @@
 """Which queries are trained on and which are reported: they share no family and no wording.
 
-A family belongs to a part by its name alone (see `splits`), all ways to put one need go with it,
-and a query whose families fall into both parts is in neither. The wordings are divided likewise,
-with the same share, so that what was learnt from one sentence is measured on others; two ids for
-one sentence ("{kind} w/o {thing}", for materials and for parts) go together. Where only few
-wordings do for a query, such as those with two excluded adjectives, each part has one.
+A family belongs to a part by its name alone (see `evalkit.constraints.families`), all ways to put
+one need go with it, and a query whose families fall into both parts is in neither. The wordings are
+divided likewise, with the same share, so that what was learnt from one sentence is measured on
+others; two ids for one sentence ("{kind} w/o {thing}", for materials and for parts) go together.
+Where only few wordings do for a query, such as those with two excluded adjectives, each part has
+one.
 
 Names cannot tell that perfume is fragrance: to keep what means the same out of training as well,
 give the reported queries to the pairs as `--held-out`.
@@ -17,17 +18,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+from evalkit.constraints.families import PARTS, drawn, families, part_of
 from evalkit.errors import SettingsError
 from evalkit.knowledge.words import stem
-from evalkit.synthesis.splits import PARTS, drawn, families, part_of
 from evalkit.synthesis.templates_frames import frames_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalkit.constraints import Structure
+    from evalkit.constraints.families import Part
     from evalkit.knowledge import Graph
-    from evalkit.synthesis.splits import Part
     from evalkit.synthesis.templates_frames import Frame
 
 __all__ = [

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evalkit.constraints import Condition, Reference, Structure
+from evalkit.constraints.families import families, join_families
 from evalkit.synthesis.queries_part import FAMILY_OF_NEED, WHOLE
 from evalkit.synthesis.queries_source import SyntheticQuery
-from evalkit.synthesis.splits import families
 from evalkit.synthesis.templates_fitting import (
     fits_words,
     held_words,
@@ -56,7 +56,7 @@ def family_of(structure: Structure) -> str:
         >>> family_of(Structure("negative", ("jacket",), excluded=(hood,)))
         'negative|jacket|hood='
     """
-    return " + ".join(families(structure))
+    return join_families(families(structure))
 
 
 @dataclass(frozen=True)

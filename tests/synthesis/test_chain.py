@@ -18,6 +18,7 @@ from conftest import write_queries, write_rows
 from evalkit.cli import cli
 from evalkit.constraints import Structure
 from evalkit.constraints.checking import Checker
+from evalkit.constraints.families import split_families
 from evalkit.errors import SettingsError
 from evalkit.knowledge import build_graph, read_catalogue
 from evalkit.manifest import read_manifest
@@ -63,7 +64,7 @@ def check(products: Path, folder: Path) -> None:
     splits: dict[str, set[str]] = defaultdict(set)
     threshold = read_manifest(folder / "pairs.parquet").settings["threshold"]
     for row in pairs:
-        for family in row["family"].split(" & "):
+        for family in split_families(row["family"]):
             splits[family].add(row["split"])
         if row["label"]:
             kept[row["query_id"]].append(row["product_id"])

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
+from evalkit.constraints.families import FAMILIES
 from evalkit.constraints.parsing_stage import RULES
 from evalkit.manifest import read_manifest
 from evalkit.synthesis.held_out import GUARD
 from evalkit.synthesis.pairs import PairSettings
-from evalkit.synthesis.splits import FAMILIES
 
 if TYPE_CHECKING:
     from pathlib import Path

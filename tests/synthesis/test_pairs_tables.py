@@ -10,8 +10,8 @@ from conftest import QUERIES, write_queries
 from making_pairs import TRAIN, ids, made, row_of
 
 from evalkit.constraints import Condition
+from evalkit.constraints.families import families, join_families, split_of
 from evalkit.manifest import read_manifest
-from evalkit.synthesis.splits import families, split_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_family_is_in_one_split(shop: Shop, tmp_path: Path) -> None:
     for row in pairs:
         of[row["family"]].add(row["split"])
         expected = families(twice[row["query_id"]][1])
-        assert row["family"] == " & ".join(expected)
+        assert row["family"] == join_families(expected)
         assert row["split"] == split_of(expected, dev_share=0.5, seed=settings.seed)
     assert {len(splits) for splits in of.values()} == {1}
     assert {row["split"] for row in pairs} == {"train", "dev"}

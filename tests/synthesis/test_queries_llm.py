@@ -13,6 +13,7 @@ import pytest
 from jackets import facts_of, write_jackets
 
 from evalkit.constraints import Condition, Reference
+from evalkit.constraints.families import PARTS
 from evalkit.errors import ModelError, SettingsError
 from evalkit.knowledge import build_graph, read_catalogue
 from evalkit.llm import Answer
@@ -20,7 +21,6 @@ from evalkit.synthesis import QuerySettings, synthesize_queries
 from evalkit.synthesis.queries_facts import Facts
 from evalkit.synthesis.queries_llm import LanguageModelSource
 from evalkit.synthesis.queries_part import QueryPart
-from evalkit.synthesis.splits import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -14,11 +14,11 @@ from jackets import write_jackets
 
 from evalkit.cli import cli
 from evalkit.constraints import Condition, Reference, Structure
+from evalkit.constraints.families import PARTS, Part, families, part_of, split_families
 from evalkit.errors import SettingsError
 from evalkit.manifest import read_manifest
 from evalkit.synthesis import QuerySettings, synthesize_queries
 from evalkit.synthesis.queries_part import QueryPart
-from evalkit.synthesis.splits import PARTS, Part, families, part_of
 
 PRODUCTS = Path(__file__).parents[2] / "sample_data" / "products.jsonl"
 TYPES = ("negative", "alternative", "knowledge", "general")
@@ -47,7 +47,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[Part, Rows]:
 def named(row: dict[str, Any]) -> set[str]:
     stated: str = row["family"]
     structure = Structure.from_json(row["structure"])
-    return {*families(structure, stated), *stated.split(" + ")}
+    return {*families(structure, stated), *split_families(stated)}
 
 
 def worded(row: dict[str, Any]) -> set[str]:
@@ -97,10 +97,10 @@ def test_each_part_has_as_many_queries_of_each_type_as_asked_for(parts: dict[Par
 
 
 def test_queries_about_two_things_are_of_the_part_of_both(parts: dict[Part, Rows]) -> None:
-    two = [row for row in parts["train"] if " + " in row["family"]]
+    two = [row for row in parts["train"] if len(split_families(row["family"])) > 1]
     assert {row["query_type"] for row in two} == {"negative", "general"}
     for row in two:
-        for name in row["family"].split(" + "):
+        for name in split_families(row["family"]):
             assert part_of([name], 0.4) == "train"
 
 

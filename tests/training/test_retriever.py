@@ -91,7 +91,7 @@ def test_the_checkpoint_with_the_best_goodrates_is_kept(
     from evalkit.engines import open_engine
     from evalkit.knowledge import CatalogueFiles
     from evalkit.training.retriever_data import read_pairs
-    from evalkit.training.retriever_evaluating import dev_queries, figures, passing_products
+    from evalkit.training.retriever_evaluating import check_products, dev_queries, figures
 
     # At such a rate more is forgotten than learnt.
     folder = tmp_path / "out"
@@ -111,7 +111,7 @@ def test_the_checkpoint_with_the_best_goodrates_is_kept(
         typed = read_typed_queries(shop["queries"], connection, stated=True)
         checker = Checker(*CatalogueFiles(shop["products"]).open(connection))
     structures = {query.query_id: query.structure for query in typed}
-    dev = dev_queries(pairs, passing_products(pairs, structures, checker))
+    dev = dev_queries(pairs, check_products(pairs, structures, checker).passed)
     found = figures(dev, open_encoder(str(folder)))
     assert found == asked[best] == document["dev"]["after"]
     assert found != asked[max(steers)]
@@ -269,10 +269,10 @@ def constructed_pairs(folder: Path, each: int, right: int, wrong: int) -> dict[s
     """
     from evalkit.constraints import read_typed_queries
     from evalkit.constraints.checking import Checker
+    from evalkit.constraints.families import families, join_families, split_of
     from evalkit.engines import open_engine
     from evalkit.knowledge import CatalogueFiles
     from evalkit.synthesis.queries import QuerySettings, synthesize_queries
-    from evalkit.synthesis.splits import families, split_of
 
     queries = folder / "queries.parquet"
     synthesize_queries(SAMPLE, queries, settings=QuerySettings(per_type=each, seed=0))
@@ -302,7 +302,7 @@ def constructed_pairs(folder: Path, each: int, right: int, wrong: int) -> dict[s
                     "product_id": catalogue.product_ids[place],
                     "label": label,
                     "query_type": structure.query_type,
-                    "family": " & ".join(names),
+                    "family": join_families(names),
                     "split": split,
                 }
                 for place in rng.permutation(places)[:most].tolist()

@@ -6,6 +6,8 @@ exclusions). Each family is drawn to a split by a hash of its name and the seed,
 alike in every catalogue and every week; a query whose families fall apart would leak either way and
 belongs to no split.
 
+In tables the families of a query stand joined in one column; see `join_families`.
+
 Splits divide training queries into those that are learnt from and those that stop the learning.
 Parts keep what is trained on from what is reported. They are drawn with a seed that nobody sets, so
 that two commands never draw them differently, whatever their seeds.
@@ -19,20 +21,32 @@ from typing import TYPE_CHECKING, Literal, get_args
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from evalkit.constraints import Condition, Structure
+    from evalkit.constraints.structure import Condition, Structure
 
-__all__ = ["FAMILIES", "PARTS", "Part", "Split", "drawn", "families", "part_of", "split_of"]
+__all__ = [
+    "FAMILIES",
+    "PARTS",
+    "Part",
+    "Split",
+    "drawn",
+    "families",
+    "join_families",
+    "part_of",
+    "split_families",
+    "split_of",
+]
 
 FAMILIES = 3  # raised when a query may be of other families, for manifests
 
 Split = Literal["train", "dev", "none"]
 Part = Literal["train", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
+_JOINED = " & "
 _PART_SEED = "part"  # no number that somebody may give as the seed of a split
 
 
 def families(structure: Structure, stated: str = "") -> tuple[str, ...]:
-    """Name the families of a query, sorted; none has " & " in it, which joins them in tables.
+    """Name the families of a query, sorted.
 
     Args:
         structure: what it asks for.
@@ -62,10 +76,25 @@ def families(structure: Structure, stated: str = "") -> tuple[str, ...]:
             for condition in structure.required
             for said in _said(condition)
         } or {f"general|{kind}|" for kind in kinds}
-    return tuple(sorted(name.replace(" & ", " and ") for name in found))
+    return tuple(sorted(name.replace(_JOINED, " and ") for name in found))
 
 
-def split_of(names: Iterable[str], *, dev_share: float, seed: int) -> Split:
+def join_families(names: Iterable[str]) -> str:
+    """Return families as they stand in the column `family` of tables."""
+    return _JOINED.join(names)
+
+
+def split_families(stated: str) -> tuple[str, ...]:
+    """Return the families that the column `family` states.
+
+    Example:
+        >>> split_families(join_families(["negative|hat|hood=", "need|rain"]))
+        ('negative|hat|hood=', 'need|rain')
+    """
+    return tuple(stated.split(_JOINED)) if stated else ()
+
+
+def split_of(names: Iterable[str], *, dev_share: float, seed: int | str) -> Split:
     """Return the split of a query with these families; `none` when they fall apart.
 
     Args:
