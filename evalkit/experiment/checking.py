@@ -64,6 +64,8 @@ def _check_references(found: Experiment, reader: Reader) -> None:
     rewriters = (*BUILT_IN_REWRITERS, *found.rewriters)
     retrievers = (*BUILT_IN_RETRIEVERS, *found.retrievers)
     asked: list[tuple[str, str | None, tuple[str, ...]]] = []
+    for name, queries in found.queries.items():
+        asked += [(f"queries.{name}.held_out", each, sets) for each in queries.held_out]
     for name, classifier in found.classifiers.items():
         asked.append((f"classifiers.{name}.queries", classifier.queries, sets))
     for name, rewriter in found.rewriters.items():
@@ -94,6 +96,14 @@ def _check_references(found: Experiment, reader: Reader) -> None:
         if asked_for is not None and asked_for not in known:
             there = f"There are {', '.join(known)}." if known else "There is none."
             reader.refuse(place, f"there is no {asked_for!r}", there)
+    for name, queries in found.queries.items():
+        for each in queries.held_out:
+            if found.queries[each].held_out:
+                reader.refuse(
+                    f"queries.{name}.held_out",
+                    f"{each} leaves out queries itself",
+                    "Hold out sets that are whole.",
+                )
     _check_seeds(found, reader)
     if not found.compared:
         reader.refuse("queries", "there is no set on which systems are compared")

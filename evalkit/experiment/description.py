@@ -87,6 +87,8 @@ class QuerySet:
         min_products: products that satisfy a synthesized query at least.
         per_family: synthesized queries about the same thing, as long as there are others.
         seed: of synthesized queries.
+        held_out: sets whose queries, and others like them, are left out before anything is made
+            of this set (see `evalkit.synthesis.held_out`).
     """
 
     file: Path | None = None
@@ -99,6 +101,7 @@ class QuerySet:
     min_products: int = 3
     per_family: int = 3
     seed: int = 0
+    held_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.file is not None and self.part is not None:

@@ -77,6 +77,11 @@ class Work:
         """Return the queries of a set, with their structures."""
         return self.root / "queries" / f"{name}.parquet"
 
+    def all_queries(self, name: str) -> Path:
+        """Return the queries of a set before those that are held out are left out of it."""
+        left = self.experiment.queries[name].held_out
+        return self.root / "queries" / f"{name}-all.parquet" if left else self.queries(name)
+
     def held_out(self, data: str) -> Path:
         """Return the queries that some training data must not be about."""
         return self.root / "training_data" / data / "held-out.parquet"

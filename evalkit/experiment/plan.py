@@ -37,9 +37,12 @@ def _before_training(work: Work) -> Iterator[Stage]:
         "catalogue", partial(queries_.index_base, work), work.base_indexes,
         files=(catalogue.products, *_model(catalogue.model)), settings=_said(catalogue),
     )  # fmt: skip
-    for name, wanted in work.experiment.queries.items():
+    sets = work.experiment.queries
+    for name in sorted(sets, key=lambda each: bool(sets[each].held_out)):  # what is held out first
+        wanted = sets[name]
         yield Stage(
             f"queries/{name}", partial(queries_.make_queries, work, name), (work.queries(name),),
+            needs=_all("queries", wanted.held_out),
             files=_there([*shop, wanted.file]), settings=_said(wanted, "judgments", "good"),
         )  # fmt: skip
 

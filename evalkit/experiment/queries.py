@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from evalkit.engines import open_engine
 from evalkit.experiment.description import NONE
+from evalkit.experiment.holding_out import leave_out
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import say
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from evalkit.experiment.description import QuerySet
     from evalkit.experiment.folder import Work
 
 __all__ = ["accept_rewrites", "index_base", "index_dense", "make_queries", "make_rewrites"]
@@ -58,14 +60,20 @@ def index_dense(work: Work, output: Path, model: str | None) -> None:
 
 def make_queries(work: Work, name: str) -> None:
     """Write a set of queries with their structures: synthesized, read by rules, or as they are."""
-    from evalkit.synthesis.queries import QuerySettings, synthesize_queries
-
     wanted = work.experiment.queries[name]
-    output = work.queries(name)
+    output = work.all_queries(name)
     output.parent.mkdir(parents=True, exist_ok=True)
     if wanted.file is not None:
         _take_queries(work, wanted.file, dict(wanted.map), output)
-        return
+    else:
+        _synthesize(work, wanted, output)
+    if wanted.held_out:
+        leave_out(work, name, output)
+
+
+def _synthesize(work: Work, wanted: QuerySet, output: Path) -> None:
+    from evalkit.synthesis.queries import QuerySettings, synthesize_queries
+
     synthesize_queries(
         work.shop.products,
         output,

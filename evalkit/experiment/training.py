@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evalkit.engines import open_engine
 from evalkit.experiment.description import CATALOGUE
+from evalkit.experiment.holding_out import gather_held_out
 from evalkit.experiment.queries import accept_rewrites, index_dense, make_rewrites
-from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import say
 
 if TYPE_CHECKING:
@@ -95,7 +93,7 @@ def make_pairs(work: Work, name: str) -> None:
     weak = work.experiment.classifiers[wanted.classifier].queries is not None
     output = work.pairs(name)
     output.parent.mkdir(parents=True, exist_ok=True)
-    held_out = _hold_out(work, name, wanted.held_out)
+    held_out = gather_held_out(work, name, wanted.held_out)
     synthesize_pairs(
         work.queries(wanted.queries),
         accepted,
@@ -113,44 +111,6 @@ def make_pairs(work: Work, name: str) -> None:
         **work.machine,
     )
     _write_card(work, name, accepted)
-
-
-def _hold_out(work: Work, data: str, sets: tuple[str, ...]) -> Path | None:
-    """Write the queries of several sets as one table, with the set before their ids."""
-    import pyarrow as pa
-
-    from evalkit.tables import read, write
-
-    if not sets:
-        return None
-    started = time.monotonic()
-    output = work.held_out(data)
-    files = {name: work.queries(name) for name in sets}
-    wanted = Manifest(
-        command="evalkit run: held-out queries",
-        settings={"sets": list(sets)},
-        inputs=tuple(Input("queries", str(path), fingerprint(path)) for path in files.values()),
-    )
-    if not work.force and finished_before(output, wanted) is not None:
-        return output
-    with open_engine(work.memory_limit) as connection:
-        parts = []
-        for name, path in files.items():
-            rows = read("queries", path, connection).relation
-            parts.append(
-                rows.select(
-                    f"'{name}:' || query_id AS query_id, CAST(query AS VARCHAR) AS query, "
-                    "CAST(structure AS VARCHAR) AS structure, "
-                    "CAST(query_type AS VARCHAR) AS query_type"
-                )
-                .order("query_id")
-                .to_arrow_table()
-            )
-        table = pa.concat_tables(parts, promote_options="permissive")
-        write(table, output, kind="queries", connection=connection)
-    replace(wanted, counts={"queries": table.num_rows}).write(output, started=started)
-    say(f"Wrote {output}: {table.num_rows:,} queries that must not occur in training.")
-    return output
 
 
 def _write_card(work: Work, name: str, accepted: Path) -> None:

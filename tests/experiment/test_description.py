@@ -295,7 +295,7 @@ def test_the_experiments_that_are_shipped_fit_together(tmp_path: Path) -> None:
     # nothing that is reported is trained on
     for found in (sample, chorus):
         assert {data.queries for data in found.training_data.values()} == {"training"}
-        assert all(set(d.held_out) == set(found.compared) for d in found.training_data.values())
+        assert set(found.queries["training"].held_out) == set(found.compared)
 
 
 def test_families_are_taken_by_default_and_can_be_of_another_column_or_none(tmp_path: Path) -> None:
@@ -303,3 +303,12 @@ def test_families_are_taken_by_default_and_can_be_of_another_column_or_none(tmp_
     for said, meant in (("need", "need"), ("null", None)):
         found = read(tmp_path, f"{START}{SYSTEMS}comparisons: {{cluster: {said}}}\n")
         assert found.comparisons.cluster == meant
+
+
+def test_a_set_is_held_out_whole(tmp_path: Path) -> None:
+    found = read(tmp_path, START.replace("part: train", "part: train, held_out: [asked]") + SYSTEMS)
+    assert found.queries["training"].held_out == ("asked",)
+    unknown = START.replace("part: train", "part: train, held_out: [other]") + SYSTEMS
+    assert "queries.training.held_out: there is no 'other'" in refused(tmp_path, unknown)
+    itself = START.replace("part: train", "part: train, held_out: [training]") + SYSTEMS
+    assert "training leaves out queries itself" in refused(tmp_path, itself)

@@ -306,3 +306,39 @@ def test_queries_of_a_family_are_no_independent_queries(place: Place, tmp_path: 
     other = place.describe(f"{text[:-2]}, cluster: brand}}\n", "families.yaml")
     with pytest.raises(SettingsError, match="column 'brand' not found in queries"):
         run(other, folder, "--only", "scores/written")
+
+
+def test_queries_like_those_of_a_held_out_set_are_left_out_before_anybody_learns(
+    place: Place, tmp_path: Path
+) -> None:
+    with (place.folder / "queries.csv").open(encoding="utf-8") as stream:
+        asked = stream.readlines()[:4]
+    (place.folder / "held.csv").write_text("".join(asked), "utf-8")
+    same = "".join(f"same-{line}" for line in asked[1:])
+    other = "other,vinyl record player for a toddler\n"
+    text = asked[0].split(",")
+    assert text[:2] == ["query_id", "query"]
+    more = "," * (len(text) - 2)
+    (place.folder / "learnt.csv").write_text(
+        asked[0] + same + other.replace("\n", f"{more}\n"), "utf-8"
+    )
+    described = (
+        "name: held\n"
+        "catalogue: {products: products.jsonl, model: encoder}\n"
+        "queries:\n"
+        "  learnt: {file: learnt.csv, held_out: [held]}\n"
+        "  held: {file: held.csv}\n"
+        "systems: {control: {retriever: base}, treatment: {retriever: bm25}}\n"
+    )
+    path = place.describe(described, "held.yaml")
+    done = run(path, tmp_path, "--only", "queries")
+    assert done.exit_code == 0, done.output
+    left = pq.read_table(tmp_path / "queries" / "learnt.parquet")
+    assert left.column("query_id").to_pylist() == ["other"]
+    assert pq.read_table(tmp_path / "queries" / "held.parquet").num_rows == 3
+    counts = read_manifest(tmp_path / "queries" / "learnt.parquet").counts
+    assert (counts["queries"], counts["left_out"]) == (1, 3)
+    assert counts["left_out: the query is held out"] == 3
+    before = everything(tmp_path)
+    assert "Wrote" not in run(path, tmp_path, "--only", "queries").stderr
+    assert everything(tmp_path) == before
