@@ -24,7 +24,7 @@ from evalkit.training.retriever_data import known_good, make_examples, read_pair
 from evalkit.training.retriever_evaluating import (
     MEAN,
     dev_queries,
-    passing_products,
+    check_products,
     steering,
     summary,
 )
@@ -40,13 +40,14 @@ if TYPE_CHECKING:
     from evalkit.manifest import Manifest
     from evalkit.training.retriever_data import Examples, LabelledPairs
     from evalkit.training.retriever_fitting import Fitted
+    from evalkit.training.retriever_evaluating import CheckedProducts
 
 __all__ = ["LOG_FILE", "RETRIEVER_FILE", "HowRetrieverTrained", "RetrieverSettings",
            "train_retriever"]  # fmt: skip
 
 RETRIEVER_FILE = "retriever.json"
 LOG_FILE = "log.jsonl"
-_TRAINING = 1  # raised when the same pairs and settings may give another model, for manifests
+_TRAINING = 2  # raised when the same pairs and settings may give another model, for manifests
 _SUREST = 0.001  # a teacher's probability is taken as at least this far from 0 and from 1
 
 
@@ -218,10 +219,10 @@ def train_retriever(
                 fields=fields,
                 reading=reading,
             )
-            passed = _passed(read, queries, shop, connection, reading)
+            checked = _checked(read, queries, shop, connection, reading)
         for warning in read.warnings:
             say(f"Warning: {warning}")
-        return _fit_and_write(folder, read, passed, base.id, distil, how, settings, checkpoints)
+        return _fit_and_write(folder, read, checked, base.id, distil, how, settings, checkpoints)
 
     done = fill_model_folder(output, wanted, train, force=how.get("force", False))
     shutil.rmtree(checkpoints, ignore_errors=True)
@@ -249,14 +250,14 @@ def _teachers(distil: Any, pairs: Sequence[Any]) -> tuple[Mapping[str, Any], ...
     return tuple(found.values())
 
 
-def _passed(
+def _checked(
     read: LabelledPairs,
     queries: Sequence[Any],
     shop: CatalogueFiles,
     connection: DuckDBPyConnection,
     reading: Mapping[str, Any],
-) -> dict[int, NDArray[np.int64]] | None:
-    """Return which products satisfy which query, where the queries' structures are given."""
+) -> CheckedProducts | None:
+    """Return what the catalogue says of the products, where the queries' structures are given."""
     if not queries:
         return None
     from evalkit.constraints import read_typed_queries
@@ -270,13 +271,13 @@ def _passed(
             path, connection, reading=reading.get("queries"), stated=True
         )
     }
-    return passing_products(read, structures, Checker(*shop.open(connection)))
+    return check_products(read, structures, Checker(*shop.open(connection)))
 
 
 def _fit_and_write(
     folder: Path,
     read: LabelledPairs,
-    passed: Mapping[int, NDArray[np.int64]] | None,
+    checked: CheckedProducts | None,
     base: str,
     distil: Any,
     how: HowRetrieverTrained,
@@ -293,7 +294,7 @@ def _fit_and_write(
         general_share=settings.general_share,
         seed=settings.seed,
     )
-    dev = dev_queries(read, passed)
+    dev = dev_queries(read, None if checked is None else checked.passed)
     counts = {
         **read.counts,
         "learned": len(examples),
@@ -319,7 +320,7 @@ def _fit_and_write(
         encoder,
         read,
         examples,
-        known_good(read, passed),
+        known_good(read, None if checked is None else checked.not_wrong()),
         dev,
         settings,
         margins=margins,
@@ -332,7 +333,7 @@ def _fit_and_write(
     (folder / LOG_FILE).write_text(
         "".join(json.dumps(row) + "\n" for row in fitted.log), "utf-8", newline="\n"
     )
-    document = _document(fitted, base, settings, passed is not None)
+    document = _document(fitted, base, settings, checked is not None)
     (folder / RETRIEVER_FILE).write_text(json.dumps(document, indent=2) + "\n", "utf-8")
     counts |= {"steps": fitted.steps, "best_step": fitted.best_step}
     if not dev.queries:

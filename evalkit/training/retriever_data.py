@@ -363,16 +363,17 @@ def draw_general(general: NDArray[np.bool_], share: float, seed: int) -> NDArray
 
 
 def known_good(
-    pairs: LabelledPairs, passed: Mapping[int, NDArray[np.int64]] | None = None
+    pairs: LabelledPairs, spared: Mapping[int, NDArray[np.int64]] | None = None
 ) -> list[frozenset[int]]:
     """Return for each query the products that must not count as wrong for it.
 
-    Those are its own, those of queries of its family, and those that pass its constraints where
-    they are known; not those that are labelled as wrong.
+    Those are its own, those of queries of its family, and those of which the catalogue does not
+    say that they are wrong; not those that are labelled as wrong.
 
     Args:
         pairs: labelled pairs.
-        passed: numbers of products that satisfy a query, by number of the query.
+        spared: numbers of products that the catalogue spares, by number of the query; see
+            `evalkit.training.retriever_evaluating.CheckedProducts`.
     """
     families: dict[str, set[int]] = {}
     wrong: dict[int, set[int]] = {}
@@ -386,7 +387,7 @@ def known_good(
     found = []
     for query, family in enumerate(pairs.families):
         good = set(families.get(family, ()))
-        if passed is not None and query in passed:
-            good |= set(passed[query].tolist())
+        if spared is not None and query in spared:
+            good |= set(spared[query].tolist())
         found.append(frozenset(good - wrong.get(query, set())))
     return found

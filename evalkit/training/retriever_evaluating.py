@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 __all__ = [
     "CUTOFF",
     "MEAN",
+    "CheckedProducts",
     "DevQueries",
+    "check_products",
     "dev_queries",
     "figures",
     "goodrates",
-    "passing_products",
     "steering",
     "summary",
 ]
@@ -57,25 +58,53 @@ class DevQueries:
     good: NDArray[np.bool_]
 
 
-def passing_products(
+@dataclass(frozen=True)
+class CheckedProducts:
+    """What the catalogue says of the products, by number of the query.
+
+    Attributes:
+        passed: numbers of the products that satisfy a query.
+        unknown: those of the right kind of which the catalogue does not say whether they do. They
+            are good for nothing that is reported, and no more may they be learnt as wrong.
+    """
+
+    passed: Mapping[int, NDArray[np.int64]]
+    unknown: Mapping[int, NDArray[np.int64]]
+
+    def not_wrong(self) -> dict[int, NDArray[np.int64]]:
+        """Return the products of which the catalogue does not say that they are wrong."""
+        return {
+            query: np.union1d(passed, self.unknown[query]) for query, passed in self.passed.items()
+        }
+
+
+def check_products(
     pairs: LabelledPairs, structures: Mapping[str, Structure], checker: Checker
-) -> dict[int, NDArray[np.int64]]:
-    """Return which of the products satisfy each query, by number, as the catalogue says.
+) -> CheckedProducts:
+    """Return which of the products satisfy each query, as the catalogue says, and which may.
+
+    Of a query that names no kind nothing counts as unknown: all products would.
 
     Args:
         pairs: queries and products.
         structures: by query_id; queries without one are left out.
         checker: of the catalogue.
     """
+    from evalkit.constraints import Structure
+
     numbers = checker.catalogue.numbers_of(pairs.product_ids)
     here = np.flatnonzero(numbers >= 0)
-    found = {}
+    passed, unknown = {}, {}
     for place, query_id in enumerate(pairs.query_ids):
         structure = structures.get(query_id)
-        if structure is not None:
-            verdict = checker.check(structure, numbers[here]).verdict
-            found[place] = here[verdict == 1]
-    return found
+        if structure is None:
+            continue
+        verdict = checker.check(structure, numbers[here]).verdict
+        passed[place] = here[verdict == 1]
+        open_ = here[verdict == 0] if structure.kinds else here[:0]
+        kind = checker.check(Structure("general", structure.kinds), numbers[open_]).verdict
+        unknown[place] = open_[kind == 1]
+    return CheckedProducts(passed, unknown)
 
 
 def dev_queries(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +19,7 @@ from evalkit.training.retriever_data import (
     make_examples,
     read_pairs,
 )
+from evalkit.training.retriever_evaluating import check_products, dev_queries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +130,42 @@ def test_products_of_the_family_and_those_that_pass_are_known_good_but_labels_ov
     assert known_good(pairs)[query] == own
     passed = {query: np.array([number["lamp-red-steel"], number["jacket-red-cotton"]])}
     assert known_good(pairs, passed)[query] == own | {number["lamp-red-steel"]}
+
+
+def test_of_the_right_kind_what_the_catalogue_does_not_tell_is_not_learnt_as_wrong(
+    tmp_path: Path,
+) -> None:
+    from evalkit.constraints import Condition, Structure
+    from evalkit.constraints.checking import Checker
+    from evalkit.knowledge import CatalogueFiles
+
+    shop = write_shop(tmp_path)
+    rows = [json.loads(line) for line in shop["products"].read_text("utf-8").splitlines()]
+    for row in rows:
+        if row["product_id"] in ("jacket-blue-steel", "lamp-blue-steel"):
+            row |= {"attributes": {}, "title": row["kind"]}
+    shop["products"].write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    with open_engine("600MB", 1) as connection:
+        pairs = read_pairs(connection, [shop["pairs"]], shop["products"], pool=100, seed=0)
+        checker = Checker(*CatalogueFiles(shop["products"]).open(connection))
+    no_red = (Condition("colour", ("red",)),)
+    asked = {
+        "n-jacket-red": Structure("negative", ("jacket",), excluded=no_red),
+        "n-lamp-red": Structure("negative", (), excluded=no_red),
+    }
+    checked = check_products(pairs, asked, checker)
+    named = {
+        pairs.query_ids[query]: {pairs.product_ids[product] for product in found.tolist()}
+        for query, found in checked.unknown.items()
+    }
+    # The lamp is of another kind; where no kind is named nothing is spared.
+    assert named == {"n-jacket-red": {"jacket-blue-steel"}, "n-lamp-red": set()}
+    query = pairs.query_ids.index("n-jacket-red")
+    unknown = pairs.product_ids.index("jacket-blue-steel")
+    assert unknown not in checked.passed[query]
+    assert unknown in known_good(pairs, checked.not_wrong())[query]
+    dev = dev_queries(replace(pairs, splits=("dev",) * len(pairs.splits)), checked.passed)
+    assert not dev.good[dev.queries.index("jacket without red"), unknown]
 
 
 def test_a_product_beyond_the_catalogue_keeps_the_text_of_its_pair(
