@@ -23,12 +23,13 @@ from evalkit.training.model_folder import Trained, fill_model_folder, planned
 from evalkit.training.retriever_data import known_good, make_examples, read_pairs
 from evalkit.training.retriever_evaluating import (
     MEAN,
-    dev_queries,
     check_products,
     steering,
+    dev_queries,
     summary,
 )
 
+from evalkit.training.retriever_examples import known_good, make_examples
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
@@ -38,10 +39,11 @@ if TYPE_CHECKING:
 
     from evalkit.knowledge import CatalogueFiles
     from evalkit.manifest import Manifest
-    from evalkit.training.retriever_data import Examples, LabelledPairs
-    from evalkit.training.retriever_fitting import Fitted
+    from evalkit.training.retriever_data import LabelledPairs
     from evalkit.training.retriever_evaluating import CheckedProducts
 
+    from evalkit.training.retriever_examples import Examples
+    from evalkit.training.retriever_fitting import Fitted
 __all__ = ["LOG_FILE", "RETRIEVER_FILE", "HowRetrieverTrained", "RetrieverSettings",
            "train_retriever"]  # fmt: skip
 

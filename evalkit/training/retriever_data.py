@@ -1,8 +1,11 @@
 """What a retriever learns from: labelled pairs with the texts that the index will hold.
 
 A product's text is the catalogue's, made of the same fields as `evalkit index` makes it, so that
-what is learnt is what is searched. A query is learnt with each of its products; its hard negatives
-(label 0) are dealt to these pairs in turn, and a query without any has only those of its batch.
+what is learnt is what is searched.
+
+A product that a classifier alone finds wrong, while the catalogue says that it satisfies the query
+(label 0, check `pass`), is left out: the classifier may have learned from the catalogue's checks,
+and then such a doubt is its error. What people label has no column check and counts as it stands.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
 
-__all__ = ["Examples", "LabelledPairs", "draw_general", "known_good", "make_examples", "read_pairs"]
+__all__ = ["LabelledPairs", "read_pairs"]
 
 _SPLITS = ("train", "dev")
 
@@ -67,25 +70,6 @@ class LabelledPairs:
         return np.flatnonzero(np.array(self.splits, dtype=object) == split)
 
 
-@dataclass(frozen=True)
-class Examples:
-    """What is learnt, a query and a product that is right in each row; numbers of `LabelledPairs`.
-
-    Attributes:
-        query: int64[m].
-        positive: int64[m].
-        negative: a product that is wrong for the query, or -1; int64[m].
-    """
-
-    query: NDArray[np.int64]
-    positive: NDArray[np.int64]
-    negative: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self.query)
-
-
 def read_pairs(
     connection: DuckDBPyConnection,
     files: Sequence[str | os.PathLike[str]],
@@ -101,7 +85,8 @@ def read_pairs(
     Args:
         connection: for reading and joining.
         files: tables with query_id, query, product_id, label (1 or 0) and split (train or dev);
-            query_type, family and text where known. Of a pair in two of them the first counts.
+            query_type, family, text and check where known. Of a pair in two of them the first
+            counts.
         products: the catalogue. A product that it lacks keeps the text that its pairs have.
         pool: how many products dev queries search: all that are in dev pairs, and others drawn.
         seed: of the draw.
@@ -122,11 +107,17 @@ def read_pairs(
     whole = " UNION ALL ".join(
         f"SELECT *, {number} AS file FROM evalkit_pairs_{number}" for number in range(len(files))
     )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE evalkit_all_pairs AS {whole}")
+    doubted = _count(
+        connection, "SELECT count(*) FROM evalkit_all_pairs WHERE label = 0 AND passes"
+    )
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE evalkit_pairs AS SELECT * FROM ({whole}) "
+        "CREATE OR REPLACE TEMP TABLE evalkit_pairs AS SELECT * EXCLUDE (passes) "
+        "FROM evalkit_all_pairs WHERE NOT (label = 0 AND passes) "
         "QUALIFY row_number() OVER (PARTITION BY query_id, product_id ORDER BY file) = 1"
     )
     _check_queries(connection, files)
+    torn, contradicted = _torn_families(connection), _contradictions(connection)
     catalogue = read("products", products, connection, **arguments.get("products", {}))
     store_texts(connection, catalogue, choose_fields(catalogue.columns, fields))
     drawn = _draw_pool(connection, pool, seed)
@@ -165,6 +156,15 @@ def read_pairs(
         "USING (product_id)",
     )
     warnings = []
+    if torn:
+        warnings.append(
+            f"{len(torn):,} families of queries are in train and in dev, such as {torn[0]!r}: dev "
+            "queries are about what is learnt. Make all pairs with one seed of the split."
+        )
+    if contradicted:
+        warnings.append(
+            f"{contradicted:,} pairs have label 1 and label 0; the first of them counts."
+        )
     if without:
         warnings.append(
             f"{without:,} of {total:,} pairs are left out: their products are not in the catalogue."
@@ -177,7 +177,14 @@ def read_pairs(
     rows = dict(zip(map(str, files), parts, strict=True)) | {str(products): catalogue.rows}
     return LabelledPairs(
         **result,
-        counts={"pairs_read": total, "pairs_without_product": without, "pool": len(result["pool"])},
+        counts={
+            "pairs_read": total,
+            "pairs_without_product": without,
+            "negatives_that_pass": doubted,
+            "pairs_contradicted": contradicted,
+            "families_in_both_splits": len(torn),
+            "pool": len(result["pool"]),
+        },
         rows=rows,
         warnings=tuple(warnings),
     )
@@ -202,6 +209,9 @@ def _part(
         if "family" in have
         else "query_id",
         "place": "coalesce(CAST(fused_rank AS BIGINT), 0)" if "fused_rank" in have else "0::BIGINT",
+        "passes": "coalesce(lower(CAST(\"check\" AS VARCHAR)) = 'pass', false)"
+        if "check" in have
+        else "false",
     }
     name = f"evalkit_pairs_{number}"
     table.relation.select(
@@ -243,6 +253,26 @@ def _check_queries(connection: DuckDBPyConnection, files: Sequence[Any]) -> None
             remedy="One query has one text and one split; give other queries other ids.",
             total=len(torn),
         )
+
+
+def _torn_families(connection: DuckDBPyConnection) -> list[str]:
+    """Return the families with queries for training and for development."""
+    from evalkit.constraints.families import split_families
+
+    of_split: dict[str, set[str]] = {split: set() for split in _SPLITS}
+    rows = connection.execute("SELECT DISTINCT family, split FROM evalkit_pairs").fetchall()
+    for family, split in rows:
+        of_split[split].update(split_families(family))
+    return sorted(set.intersection(*of_split.values()))
+
+
+def _contradictions(connection: DuckDBPyConnection) -> int:
+    """Count the pairs of which one row says right and another wrong."""
+    return _count(
+        connection,
+        "SELECT count(*) FROM (SELECT 1 FROM evalkit_all_pairs WHERE NOT (label = 0 AND passes) "
+        "GROUP BY query_id, product_id HAVING count(DISTINCT label) > 1)",
+    )
 
 
 def _draw_pool(connection: DuckDBPyConnection, size: int, seed: int) -> set[str]:

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
     from evalkit.retrieval.encoder import SentenceEncoder
     from evalkit.training.retriever import RetrieverSettings
-    from evalkit.training.retriever_data import Examples, LabelledPairs
+    from evalkit.training.retriever_data import LabelledPairs
     from evalkit.training.retriever_evaluating import DevQueries
 
 __all__ = ["Fitted", "batch_keys", "fit_retriever"]
+    from evalkit.training.retriever_examples import Examples
 
 _STEERS = "eval_steering"
 _LINES = 40  # of the log, between evaluations
@@ -76,7 +77,7 @@ def fit_retriever(
         checkpoints: a folder for them; a run goes on from the last one in it.
     """
     model = encoder.model
-    steps = settings.epochs * -(-len(examples) // settings.batch_size)
+    steps = settings.epochs * _steps_of_an_epoch(len(examples), settings.batch_size)
     own_length = model.max_seq_length
     log: list[dict[str, Any]] = []
     if dev.queries:

@@ -10,16 +10,12 @@ import numpy as np
 import pytest
 from retriever_shop import PAIR_COLUMNS, write_rows, write_shop
 
+from evalkit.constraints.families import join_families
 from evalkit.engines import open_engine
 from evalkit.errors import InputError
-from evalkit.training.retriever_data import (
-    LabelledPairs,
-    draw_general,
-    known_good,
-    make_examples,
-    read_pairs,
-)
+from evalkit.training.retriever_data import LabelledPairs, read_pairs
 from evalkit.training.retriever_evaluating import check_products, dev_queries
+from evalkit.training.retriever_examples import draw_general, known_good, make_examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,6 +184,47 @@ def test_a_pair_without_any_text_is_left_out_and_counted(
     assert pairs.counts["pairs_without_product"] == 1
     assert "x" not in pairs.query_ids
     assert " pairs are left out: their products are not" in pairs.warnings[0]
+
+
+def test_what_passes_the_check_is_no_hard_negative_whatever_a_classifier_finds(
+    shop: dict[str, Path], tmp_path: Path
+) -> None:
+    rows = [
+        ["x", "blue thing", product, label, "general", "f", "train", check]
+        for product, label, check in (
+            ("lamp-blue-steel", "1", "pass"),
+            ("lamp-blue-cotton", "0", "pass"),
+            ("lamp-red-steel", "0", "fail"),
+            ("lamp-red-cotton", "0", ""),
+        )
+    ]
+    write_rows(tmp_path / "more.tsv", [*PAIR_COLUMNS, "check"], rows)
+    pairs = read(shop, tmp_path / "more.tsv")
+    own = pairs.query == pairs.query_ids.index("x")
+    found = {pairs.product_ids[product] for product in pairs.product[own & ~pairs.label]}
+    assert found == {"lamp-red-steel", "lamp-red-cotton"}
+    assert pairs.counts["negatives_that_pass"] == 1
+    assert pairs.counts["pairs_read"] == 152 + 3
+
+
+def test_a_family_in_both_splits_and_labels_that_contradict_each_other_are_told(
+    shop: dict[str, Path], tmp_path: Path
+) -> None:
+    assert read(shop).warnings == ()
+    family = join_families(("new", "general|shoe|colour=red"))
+    more = one_file(
+        tmp_path,
+        ["x", "red shoes", "shoe-red-steel", "1", "general", family, "train"],
+        ["g-lamp-red", "red lamp", "lamp-red-steel", "0", "general", "", "train"],
+    )
+    pairs = read(shop, more)
+    assert pairs.warnings == (
+        "1 families of queries are in train and in dev, such as 'general|shoe|colour=red': dev "
+        "queries are about what is learnt. Make all pairs with one seed of the split.",
+        "1 pairs have label 1 and label 0; the first of them counts.",
+    )
+    place = (pairs.query == pairs.query_ids.index("g-lamp-red")) & pairs.label
+    assert "lamp-red-steel" in {pairs.product_ids[each] for each in pairs.product[place]}
 
 
 @pytest.mark.parametrize(

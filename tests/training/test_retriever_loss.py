@@ -12,8 +12,9 @@ from small_bert import save_small_bert
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from evalkit.retrieval import open_encoder
-from evalkit.training.retriever_data import Examples, LabelledPairs
+from evalkit.training.retriever_data import LabelledPairs
 from evalkit.training.retriever_evaluating import dev_queries, goodrates
+from evalkit.training.retriever_examples import Examples
 from evalkit.training.retriever_fitting import batch_keys
 from evalkit.training.retriever_loss import margin_loss, open_loss, ranking_loss
 
