@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     Log = Callable[[Mapping[str, float]], None]
 
@@ -15,6 +16,8 @@ __all__ = ["FIGURE", "rows_callback", "writing_rows"]
 
 FIGURE = "figure/"
 """Begins the names of figures that are not the trainer's own, in its log."""
+
+_EVENTS = "events.out.tfevents"  # what names of TensorBoard's files begin with
 
 
 def rows_callback(updates_per_step: int, write: Log) -> Any:
@@ -63,25 +66,57 @@ def rows_callback(updates_per_step: int, write: Log) -> Any:
 def writing_rows(log: Log, tensorboard: Path | None) -> Iterator[Log]:
     """Give a function that hands a row on, and writes it as TensorBoard events.
 
+    At the end the events stand in one file, which says nothing about the machine; until then,
+    and after an interruption, the names of the files have the host's.
+
     Args:
         log: who wants the rows.
-        tensorboard: folder of the events, or None.
+        tensorboard: folder of the events, or None; nothing is written where there is no row, as in
+            all of several processes but the first.
     """
     if tensorboard is None:
         yield log
         return
-    from torch.utils.tensorboard import SummaryWriter
-
-    # Rows come from step 1 again when a run goes on; older events of the folder are not shown.
-    writer = SummaryWriter(str(tensorboard), purge_step=1)
+    rows: list[Mapping[str, float]] = []
+    writers: list[Any] = []
 
     def write(row: Mapping[str, float]) -> None:
-        for name, value in row.items():
-            if name != "step":
-                writer.add_scalar(name, value, int(row["step"]))
+        if not writers:
+            writers.append(_writer(tensorboard))
+        _add(writers[0], row)
+        rows.append(row)
         log(row)
 
     try:
         yield write
     finally:
+        for writer in writers:
+            writer.close()
+    if rows:
+        _write_anew(rows, tensorboard)
+
+
+def _writer(folder: Path) -> Any:
+    from torch.utils.tensorboard import SummaryWriter
+
+    # Rows come from step 1 again when a run goes on; older events of the folder are not shown.
+    return SummaryWriter(str(folder), purge_step=1)
+
+
+def _add(writer: Any, row: Mapping[str, float]) -> None:
+    for name, value in row.items():
+        if name != "step":
+            writer.add_scalar(name, value, int(row["step"]))
+
+
+def _write_anew(rows: Iterable[Mapping[str, float]], folder: Path) -> None:
+    """Put one file of events in the place of all that are there."""
+    with tempfile.TemporaryDirectory(dir=folder) as new:
+        writer = _writer(Path(new))
+        for row in rows:
+            _add(writer, row)
         writer.close()
+        (written,) = Path(new).iterdir()
+        for old in folder.glob(f"{_EVENTS}*"):
+            old.unlink()
+        written.rename(folder / _EVENTS)

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     Reward = Callable[
         [Sequence[int], Sequence[str]], tuple[NDArray[np.float64], Mapping[str, float]]
     ]
+    Look = Callable[[Any], Mapping[str, float]]
 
 __all__ = ["ReinforceSettings", "order_of_prompts", "run_reinforce"]
 
@@ -134,6 +135,7 @@ def run_reinforce(
     checkpoints: Path,
     log: Log,
     tensorboard: Path | None = None,
+    look: Look | None = None,
 ) -> Any:
     """Train a policy, with a bar on standard error.
 
@@ -157,6 +159,9 @@ def run_reinforce(
             ratio was clipped), `entropy` (nats a token), `seconds`, and the figures of `reward`.
             When a run goes on, the rows of steps done before come first, so a log is always whole.
         tensorboard: folder for the same rows as TensorBoard events.
+        look: is given the model, in evaluation mode, every `checkpoint_every` steps and at the end,
+            in the first process, and returns more figures for the row of that step. It must leave
+            random numbers as they are.
 
     Returns:
         The model, on its device, in evaluation mode.
@@ -188,6 +193,7 @@ def run_reinforce(
             settings=settings,
             reward=reward,
             model=model,
+            look=look,
             args=_arguments(model, settings, rows, checkpoints),
             reward_funcs=[_reward_of_texts],
             train_dataset=_dataset(prompts, settings),
@@ -318,10 +324,13 @@ def _trainer_class() -> Any:
     class ReinforceTrainer(GRPOTrainer):
         """GRPO's loop with the advantages of REINFORCE++."""
 
-        def __init__(self, *, settings: ReinforceSettings, reward: Reward, **rest: Any) -> None:
+        def __init__(
+            self, *, settings: ReinforceSettings, reward: Reward, look: Look | None, **rest: Any
+        ) -> None:
             self.settings = settings
             self.reward = reward
             self.started = 0.0
+            self.look = look
             super().__init__(**rest)
 
         def _send_telemetry(self) -> None:
@@ -334,8 +343,21 @@ def _trainer_class() -> Any:
             if "loss" in logs:
                 self._metrics["train"]["seconds"] = [time.perf_counter() - self.started]
             super().log(logs, start_time)
+                self._look_at_model()
 
         def _calculate_rewards(
+        def _look_at_model(self) -> None:
+            """Add what is seen of the model where a checkpoint is made; see `run_reinforce`."""
+            step = self.state.global_step // self.settings.epochs_per_batch
+            due = step % self.settings.checkpoint_every == 0 or step == self.settings.steps
+            if self.look is None or not due or not self.accelerator.is_main_process:
+                return
+            model = self.accelerator.unwrap_model(self.model)
+            trained = model.training
+            for name, value in self.look(model.eval()).items():
+                self._metrics["train"][FIGURE + name] = [value]
+            model.train(trained)
+
             self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
         ) -> Any:
             totals, figures = self.reward([row["number"] for row in inputs], completions)

@@ -19,7 +19,7 @@ from evalkit.training.reinforce_trainer import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -171,7 +171,12 @@ def test_updates_are_those_of_a_loop_written_by_hand(
 
 
 def run_to(
-    steps: int, folder: Path, *, model: Any = None, tensorboard: Path | None = None
+    steps: int,
+    folder: Path,
+    *,
+    model: Any = None,
+    tensorboard: Path | None = None,
+    look: Callable[[Any], Mapping[str, float]] | None = None,
 ) -> tuple[Any, list[dict[str, float]], Recorder]:
     fresh, tokenizer = small_policy()
     settings = ReinforceSettings(
@@ -194,6 +199,7 @@ def run_to(
         checkpoints=folder,
         log=lambda row: rows.append(dict(row)),
         tensorboard=tensorboard,
+        look=look,
     )
     return trained, rows, recorder
 
@@ -225,9 +231,30 @@ def test_a_run_that_was_stopped_comes_to_the_same_weights_and_the_same_rows(
 
     events = EventAccumulator(str(tmp_path / "events")).Reload()
     assert [event.step for event in events.Scalars("even")] == [1, 2, 3, 4, 5, 6]
+    # one file, whose name does not have the machine's
+    assert [file.name for file in (tmp_path / "events").iterdir()] == ["events.out.tfevents"]
     assert [event.value for event in events.Scalars("reward")] == pytest.approx(
         [row["reward"] for row in rows]
     )
+
+
+def test_the_model_is_looked_at_with_each_checkpoint_and_the_training_is_the_same(
+    tmp_path: Path,
+) -> None:
+    _, rows, _ = run_to(5, tmp_path / "unseen")
+    seen: list[Any] = []
+
+    def look(model: Any) -> dict[str, float]:
+        assert not model.training
+        seen.append(model.lm_head.weight.detach().clone())
+        return {"held_out_accepted": float(len(seen))}
+
+    run_to(3, tmp_path / "seen", look=look)
+    trained, found, _ = run_to(5, tmp_path / "seen", look=look)
+    looks = [row.pop("held_out_accepted", None) for row in found]
+    assert looks == [None, None, 1.0, None, 2.0]  # the first is of the part before the stop
+    assert without_seconds(found) == without_seconds(rows)
+    assert torch.equal(seen[-1], trained.lm_head.weight)
 
 
 def test_checkpoints_of_another_run_are_refused(tmp_path: Path) -> None:
