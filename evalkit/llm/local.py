@@ -27,7 +27,7 @@ from evalkit.llm.identity import manifest_entry
 from evalkit.llm.json_schema import with_schema
 from evalkit.llm.messages import Counts, Message, Usage
 from evalkit.llm.sampling import RowSampler
-from evalkit.models import ModelFiles, locate_encoder, require_models_extra
+from evalkit.models import ModelFiles, locate_encoder, require_models_extra, usable_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -297,6 +297,7 @@ class LocalModel:
         os.environ.setdefault("GOMP_SPINCOUNT", "0")
         torch: Any = importlib.import_module("torch")
         transformers: Any = importlib.import_module("transformers")
+        device = usable_device(self.settings.device)
         logging: Any = importlib.import_module("transformers.utils.logging")
         bars = logging.is_progress_bar_enabled()
         logging.disable_progress_bar()
@@ -312,7 +313,7 @@ class LocalModel:
                 model = transformers.AutoModelForCausalLM.from_pretrained(
                     self.files.folder, trust_remote_code=False, **weights
                 )
-            self._model = model.to(self._device(torch)).eval()
+            self._model = model.to(device).eval()
         except Exception as error:  # loaders of all kinds of files raise all kinds of errors
             raise ModelError(
                 f"{self.name} ({self.files.folder}) could not be loaded as a language model: "
@@ -321,10 +322,3 @@ class LocalModel:
         finally:
             if bars:
                 logging.enable_progress_bar()
-
-    def _device(self, torch: Any) -> str:
-        if self.settings.device != "auto":
-            return self.settings.device
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from evalkit.errors import ModelError, SettingsError
-from evalkit.models import ModelFiles, locate_encoder, require_models_extra
+from evalkit.models import ModelFiles, locate_encoder, require_models_extra, usable_device
 from evalkit.relevance.calibrating import Calibration
 from evalkit.relevance.pair_features import PairFeatures, encoder_of, open_features
 
@@ -314,7 +314,7 @@ def load_cross_encoder(
     import torch
     from sentence_transformers import CrossEncoder
 
-    chosen = _device(device)
+    chosen = usable_device(device)
     torch.manual_seed(seed)
     try:
         with quiet_transformers():
@@ -420,20 +420,3 @@ class quiet_transformers:  # noqa: N801 - used as a context manager, as a functi
         self._own.setLevel(self._own_level)
         if self._bars:
             self._logging.enable_progress_bar()
-
-
-def _device(wanted: str) -> str:
-    import torch
-
-    if wanted == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=wanted)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise SettingsError(
-            f"--device {wanted} cannot be used here ({reason}); try --device auto."
-        ) from error
-    return wanted

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from evalkit.errors import ModelError, SettingsError
-from evalkit.models import ModelFiles, locate_encoder, require_models_extra
+from evalkit.models import ModelFiles, locate_encoder, require_models_extra, usable_device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -250,19 +250,6 @@ class SentenceEncoder:
 
 
 def _device(settings: EncoderSettings) -> str:
-    import torch
-
     if settings.backend == "onnx-int8":
         return "cpu"
-    if settings.device != "auto":
-        try:
-            torch.zeros(1, device=settings.device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise SettingsError(
-                f"--device {settings.device} cannot be used here ({reason}); try --device auto."
-            ) from error
-        return settings.device
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    return usable_device(settings.device)

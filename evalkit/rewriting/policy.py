@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import ModelError, SettingsError
-from evalkit.models import ModelFiles, locate_encoder, require_models_extra
+from evalkit.models import ModelFiles, locate_encoder, require_models_extra, usable_device
 from evalkit.rewriting.rewriter import Rewrite
 from evalkit.rewriting.rules import filter_rule
 from evalkit.rewriting.wording import bag, split
@@ -164,17 +164,22 @@ def locate_policy(folder: str | os.PathLike[str]) -> PolicyFiles:
 def load_language_model(files: ModelFiles, device: str = "auto") -> tuple[Any, Any]:
     """Load a causal language model in float32, and its tokenizer with a token for padding.
 
+    Of how the model is used to generate (a penalty on what was said, further tokens that end a
+    text) nothing is kept: what is sampled, rewarded and used must be of one distribution.
+
     Args:
         files: of the model; only safetensors are loaded.
         device: `auto` (cuda, then mps, then cpu) or a torch device.
 
     Raises:
         ModelError: it cannot be loaded.
+        SettingsError: the device cannot be used.
     """
     # Idle threads of OpenMP would spin, and take the cores from whoever shares them.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     torch: Any = importlib.import_module("torch")
     transformers: Any = importlib.import_module("transformers")
+    chosen = usable_device(device)
     logging: Any = importlib.import_module("transformers.utils.logging")
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
@@ -198,11 +203,10 @@ def load_language_model(files: ModelFiles, device: str = "auto") -> tuple[Any, A
         raise ModelError(f"{files.id}: its tokenizer has no token that ends a text (eos_token).")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else (
-            "mps" if torch.backends.mps.is_available() else "cpu"
-        )  # fmt: skip
-    return model.to(device), tokenizer
+    model.generation_config = transformers.GenerationConfig(
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+    )
+    return model.to(chosen), tokenizer
 
 
 @dataclass(frozen=True)
@@ -234,7 +238,8 @@ class Policy:
         Args:
             queries: what is asked.
             n: outputs a query.
-            temperature: 0 takes the likeliest words, which is one output however large n is.
+            temperature: 0 takes the likeliest words: all outputs of a query are the same. Others
+                are drawn from the 256 likeliest tokens of each place.
             seed: of the draws; each output of a query has its own random stream.
             max_new_tokens: of an output; None takes what its candidates need.
             batch_size: outputs written side by side.
@@ -243,7 +248,8 @@ class Policy:
 
         prompts = [prompt_of(query) for query in queries]
         tokens = self.tokenizer(prompts)["input_ids"] if prompts else []
-        rows = [(place, number) for place in range(len(prompts)) for number in range(n)]
+        different = n if temperature > 0 else min(n, 1)
+        rows = [(place, number) for place in range(len(prompts)) for number in range(different)]
         rows.sort(key=lambda row: (-len(tokens[row[0]]), row))  # equal lengths: little padding
         found = [[""] * n for _ in prompts]
         for start in range(0, len(rows), batch_size):
@@ -259,7 +265,7 @@ class Policy:
             )
             for (place, number), text in zip(some, texts, strict=True):
                 found[place][number] = text
-        return found
+        return found if temperature > 0 else [texts[:1] * n for texts in found]
 
     def _continue(self, rows: Sequence[Sequence[int]], sampler: Any, longest: int) -> list[str]:
         import torch

@@ -133,6 +133,37 @@ def test_at_temperature_zero_all_outputs_are_the_likeliest(policy: Policy) -> No
     assert found[0][0] == found[0][1]
 
 
+def test_how_a_base_model_is_used_to_generate_is_not_taken_over(
+    folder: Path, policy: Policy, tmp_path: Path
+) -> None:
+    from transformers import GenerationConfig
+
+    said = policy.generate(ASKED, n=2, seed=3, max_new_tokens=12)
+    other = tmp_path / "penalised"
+    other.mkdir()
+    for file in folder.iterdir():
+        (other / file.name).write_bytes(file.read_bytes())
+    end = policy.tokenizer.eos_token_id
+    # every token ends a text, and none is said twice
+    GenerationConfig(
+        eos_token_id=[end, *range(end + 1, len(policy.tokenizer))],
+        repetition_penalty=50.0,
+        no_repeat_ngram_size=1,
+    ).save_pretrained(other)
+    loaded = locate_policy(other).load("cpu")
+    assert loaded.generate(ASKED, n=2, seed=3, max_new_tokens=12) == said
+    loaded.model.save_pretrained(other)
+    kept = json.loads((other / "generation_config.json").read_text())
+    assert kept["eos_token_id"] == end
+    assert "repetition_penalty" not in kept
+    assert "no_repeat_ngram_size" not in kept
+
+
+def test_a_device_that_is_not_here_is_named(folder: Path) -> None:
+    with pytest.raises(SettingsError, match="--device nonsense cannot be used here"):
+        locate_policy(folder).load("nonsense")
+
+
 # the stage
 
 
