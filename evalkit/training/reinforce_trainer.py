@@ -192,8 +192,8 @@ def run_reinforce(
         return _trainer_class()(
             settings=settings,
             reward=reward,
-            model=model,
             look=look,
+            model=model,
             args=_arguments(model, settings, rows, checkpoints),
             reward_funcs=[_reward_of_texts],
             train_dataset=_dataset(prompts, settings),
@@ -329,8 +329,8 @@ def _trainer_class() -> Any:
         ) -> None:
             self.settings = settings
             self.reward = reward
-            self.started = 0.0
             self.look = look
+            self.started = 0.0
             super().__init__(**rest)
 
         def _send_telemetry(self) -> None:
@@ -342,10 +342,9 @@ def _trainer_class() -> Any:
         def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
             if "loss" in logs:
                 self._metrics["train"]["seconds"] = [time.perf_counter() - self.started]
-            super().log(logs, start_time)
                 self._look_at_model()
+            super().log(logs, start_time)
 
-        def _calculate_rewards(
         def _look_at_model(self) -> None:
             """Add what is seen of the model where a checkpoint is made; see `run_reinforce`."""
             step = self.state.global_step // self.settings.epochs_per_batch
@@ -358,6 +357,7 @@ def _trainer_class() -> Any:
                 self._metrics["train"][FIGURE + name] = [value]
             model.train(trained)
 
+        def _calculate_rewards(
             self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any
         ) -> Any:
             totals, figures = self.reward([row["number"] for row in inputs], completions)
