@@ -20,7 +20,7 @@ from evalkit.models import locate_encoder
 from evalkit.progress import progress_bar, say
 from evalkit.training.loop import check_run, require_trainer
 from evalkit.training.model_folder import Trained, fill_model_folder, planned
-from evalkit.training.retriever_data import known_good, make_examples, read_pairs
+from evalkit.training.retriever_data import read_pairs
 from evalkit.training.retriever_evaluating import (
     MEAN,
     check_products,
