@@ -27,6 +27,7 @@ from evalkit.training.examples import (
 )
 from evalkit.training.held_out import agreement, calibrate_model, split_groups
 from evalkit.training.model_folder import Trained, fill_model_folder, planned
+from evalkit.training.processes import is_main
 
 if TYPE_CHECKING:
     import os
@@ -297,6 +298,8 @@ def _train(
         document = _fit_and_write(
             folder, base, learned, heldout, settings, made, str(chosen["use"])
         )
+        if document is None:
+            return Trained(counts, "")
         notes = _thresholds(document)
         if chosen["use"] == "products":
             notes = (
@@ -306,7 +309,9 @@ def _train(
             )
         return Trained(counts, _worth(document), notes, made.rows, made.warnings)
 
-    return fill_model_folder(output, wanted, train, force=how.get("force", False))
+    return fill_model_folder(
+        output, wanted, train, device=settings.device, force=how.get("force", False)
+    )
 
 
 def _worth(document: Mapping[str, Any]) -> str:
@@ -336,7 +341,8 @@ def _fit_and_write(
     settings: ClassifierSettings,
     made: Made,
     use: str,
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
+    """Train, measure and write; in other processes than the main one only train."""
     from evalkit.relevance.classifier import open_classifier
     from evalkit.relevance.pair_features import encoder_beside, open_features
 
@@ -344,6 +350,8 @@ def _fit_and_write(
     # A wrong rewrite is near to its query, so nearness must not teach what a right one is.
     paired = features if use == "products" else None
     model = fit_cross_encoder(base, learned, settings, features=paired, watched=heldout)
+    if not is_main():
+        return None
     calibration = calibrate_model(model, heldout, settings, features, learned)
     with quiet_transformers():
         model.save_pretrained(str(folder), create_model_card=False)

@@ -14,6 +14,7 @@ import numpy as np
 from evalkit.errors import SettingsError
 from evalkit.relevance.classifier import load_cross_encoder
 from evalkit.training.loop import loop_arguments, require_trainer, run_loop
+from evalkit.training.processes import number_of_processes, per_process
 from evalkit.training.soft_pairs import pair_anew
 
 if TYPE_CHECKING:
@@ -117,8 +118,9 @@ def _trainer(
     arguments = CrossEncoderTrainingArguments(
         output_dir=folder,
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=settings.batch_size,
+        per_device_train_batch_size=per_process(settings.batch_size),
+        per_device_eval_batch_size=per_process(settings.batch_size),
+        dataloader_drop_last=number_of_processes() > 1,
         learning_rate=settings.learning_rate,
         # A fresh layer is far from where it should be; the layers below it are not.
         learning_rate_mapping={_HEAD: _FASTER * settings.learning_rate} if _has_head(model) else {},

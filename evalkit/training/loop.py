@@ -12,7 +12,6 @@ import hashlib
 import importlib.util
 import json
 import os
-import tempfile
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import ModelError, SettingsError
@@ -20,6 +19,7 @@ from evalkit.files import write_text
 from evalkit.models import require_models_extra
 from evalkit.progress import progress_bar
 from evalkit.relevance.classifier import quiet_transformers
+from evalkit.training.processes import is_main, shared_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,7 +89,8 @@ def run_loop(
 
     Args:
         steps: how long the bar is.
-        make: makes the trainer; it is given a folder that is gone afterwards.
+        make: makes the trainer; it is given a folder that is gone afterwards, the same one in each
+            of several processes.
         checkpoint: a folder that the trainer saved, to go on from.
         done: how many steps were done when it was saved.
     """
@@ -97,7 +98,7 @@ def run_loop(
     from transformers.trainer_callback import PrinterCallback
 
     with (
-        tempfile.TemporaryDirectory(prefix="evalkit-train-") as folder,
+        shared_folder() as folder,
         progress_bar(steps, "Training", "steps") as moved,
         quiet_transformers(),
     ):
@@ -144,7 +145,7 @@ def check_run(checkpoints: Path, run: Mapping[str, Any]) -> None:
                 f"The checkpoints in {checkpoints} are of a run with another "
                 f"{' and other '.join(differing)}; give another folder, or remove it."
             )
-    if int(os.environ.get("RANK", "0")) == 0:
+    if is_main():
         checkpoints.mkdir(parents=True, exist_ok=True)
         write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", file)
 

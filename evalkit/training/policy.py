@@ -38,6 +38,7 @@ from evalkit.training.model_folder import Trained, fill_model_folder
 from evalkit.training.policy_examples import PolicyExamples, read_policy_examples
 from evalkit.training.policy_settings import SCRATCH_BASE, PolicySettings
 from evalkit.training.policy_warm_start import save_model, warm_start
+from evalkit.training.processes import as_setting, is_main, main_first, wait_for_all
 from evalkit.training.rewarding import REWARDS, Rewarder, calibrate_gates
 from evalkit.training.supervised import SCRATCH, add_lora
 
@@ -127,7 +128,9 @@ def train_policy(
     kept = Path(output).with_name(f"{Path(output).name}.checkpoints")
 
     def train(folder: Path) -> Trained:
-        _open_kept(kept, wanted, force=force)
+        if is_main():
+            _open_kept(kept, wanted, force=force)
+        wait_for_all()
         with open_engine(memory_limit, threads) as connection:
             examples = read_policy_examples(
                 connection,
@@ -141,8 +144,8 @@ def train_policy(
         scorer = TrainedScorer(judge) if judge is not None else None
         return _Training(examples, rewarding, scorer, chosen, found, kept).fill(folder, page)
 
-    finished = fill_model_folder(output, wanted, train, force=force)
-    if (kept / _MARK).is_file():
+    finished = fill_model_folder(output, wanted, train, device=chosen.device, force=force)
+    if is_main() and (kept / _MARK).is_file():
         shutil.rmtree(kept)
     return finished
 
@@ -175,15 +178,17 @@ class _Training:
 
         chosen, held_out = self.settings, self.examples.held_out
         warm, warm_rows = warm_start(self.examples, chosen, self.base, self.kept)
-        rewarder = self.rewarder()
+        with main_first():  # the others find the embeddings in the cache
+            rewarder = self.rewarder()
 
         def measure(name: str, model: Any, tokenizer: Any) -> dict[str, Any]:
             file = self.kept / f"{name}.json"
-            if not file.is_file():
+            if is_main() and not file.is_file():
                 policy = Policy(model, tokenizer, chosen.candidates)
                 say(f"Rewriting {len(held_out):,} held-out queries ({name} the rewards).")
                 found = watch(policy.generate, held_out, rewarder, classifier=self.judge)
                 _write_json(file, found)
+            wait_for_all()
             return dict(json.loads(file.read_text("utf-8")))
 
         model, tokenizer = load_language_model(warm, chosen.device)
@@ -192,6 +197,8 @@ class _Training:
         if chosen.steps:
             model = self.reinforce(model, tokenizer, rewarder, rows)
             after = measure("after", model.eval(), tokenizer)
+        if not is_main():
+            return Trained(self.examples.counts, _worth(before, after))
         alarms = list(alarm(before, after))
         document = {
             "format": FORMAT,
@@ -274,7 +281,7 @@ class _Training:
             ),
             checkpoints=self.kept / "reinforce",
             log=rows.append,
-            tensorboard=self.kept / "tensorboard",
+            tensorboard=self.kept / "tensorboard" if is_main() else None,
         )
 
     def write(
@@ -312,7 +319,13 @@ def _planned(
     }  # fmt: skip
     return Manifest(
         command="evalkit train rewriter",
-        settings={**plain, "format": FORMAT, "rewarding": REWARDS, "reading": dict(reading)},
+        settings={
+            **plain,
+            "format": FORMAT,
+            "rewarding": REWARDS,
+            "reading": dict(reading),
+            **as_setting(),
+        },
         inputs=tuple(Input(role, str(path), fingerprint(path)) for role, path in files.items()),
         models=(
             base.to_manifest("base") if base is not None else new,

@@ -12,6 +12,7 @@ from evalkit.progress import say
 from evalkit.rewriting.policy import load_language_model, prompt_of
 from evalkit.training.policy_examples import title_examples
 from evalkit.training.policy_settings import SCRATCH_BASE, usual_of
+from evalkit.training.processes import is_main, wait_for_all
 from evalkit.training.supervised import (
     SupervisedSettings,
     add_lora,
@@ -86,10 +87,13 @@ def warm_start(
             _held_out(examples, settings),
             whole=base is None,
         )
-        with replacing_folder(place) as partial:
-            save_model(model, tokenizer, partial)
-            write_text(json.dumps(rows), partial / _ROWS)
-    shutil.rmtree(steps_of, ignore_errors=True)
+        if is_main():
+            with replacing_folder(place) as partial:
+                save_model(model, tokenizer, partial)
+                write_text(json.dumps(rows), partial / _ROWS)
+    wait_for_all()
+    if is_main():
+        shutil.rmtree(steps_of, ignore_errors=True)
     return locate_encoder(str(place)), json.loads((place / _ROWS).read_text("utf-8"))
 
 

@@ -20,16 +20,17 @@ from evalkit.models import locate_encoder
 from evalkit.progress import progress_bar, say
 from evalkit.training.loop import check_run, require_trainer
 from evalkit.training.model_folder import Trained, fill_model_folder, planned
+from evalkit.training.processes import is_main, wait_for_all
 from evalkit.training.retriever_data import read_pairs
 from evalkit.training.retriever_evaluating import (
     MEAN,
     check_products,
-    steering,
     dev_queries,
+    steering,
     summary,
 )
-
 from evalkit.training.retriever_examples import known_good, make_examples
+
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
@@ -41,9 +42,9 @@ if TYPE_CHECKING:
     from evalkit.manifest import Manifest
     from evalkit.training.retriever_data import LabelledPairs
     from evalkit.training.retriever_evaluating import CheckedProducts
-
     from evalkit.training.retriever_examples import Examples
     from evalkit.training.retriever_fitting import Fitted
+
 __all__ = ["LOG_FILE", "RETRIEVER_FILE", "HowRetrieverTrained", "RetrieverSettings",
            "train_retriever"]  # fmt: skip
 
@@ -61,7 +62,8 @@ class RetrieverSettings:
         epochs: passes over the pairs.
         learning_rate: at its highest; it rises over the warm-up and then falls to 0.
         batch_size: pairs a step; every product of a batch is a wrong one for the other queries,
-            unless it is known to be good for them.
+            unless it is known to be good for them. Several processes each take a batch of this
+            size, and the products of one are no wrong ones for the queries of another.
         cached: encode a batch in small pieces, so that memory does not limit it.
         mini_batch: texts of such a piece.
         max_length: tokens of a text that are read in training; None reads what the model reads.
@@ -208,8 +210,9 @@ def train_retriever(
     checkpoints = target.with_name(f"{target.name}.checkpoints")
 
     def train(folder: Path) -> Trained:
-        if how.get("force"):
+        if how.get("force") and is_main():
             shutil.rmtree(checkpoints, ignore_errors=True)
+        wait_for_all()
         check_run(checkpoints, json.loads(json.dumps(wanted.identity())))
         with open_engine(how.get("memory_limit", "600MB"), how.get("threads")) as connection:
             read = read_pairs(
@@ -226,8 +229,11 @@ def train_retriever(
             say(f"Warning: {warning}")
         return _fit_and_write(folder, read, checked, base.id, distil, how, settings, checkpoints)
 
-    done = fill_model_folder(output, wanted, train, force=how.get("force", False))
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    done = fill_model_folder(
+        output, wanted, train, device=settings.device, force=how.get("force", False)
+    )
+    if is_main():
+        shutil.rmtree(checkpoints, ignore_errors=True)
     return done
 
 
@@ -328,6 +334,8 @@ def _fit_and_write(
         margins=margins,
         checkpoints=checkpoints,
     )
+    if not is_main():
+        return Trained(counts, "")
     if fitted.resumed:
         say(f"Went on from the checkpoint of step {fitted.resumed:,}.")
     with quiet_transformers():

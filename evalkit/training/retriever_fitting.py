@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evalkit.errors import SettingsError
 from evalkit.training.loop import last_checkpoint, loop_arguments, run_loop
+from evalkit.training.processes import number_of_processes
 from evalkit.training.retriever_evaluating import figures, steering
 from evalkit.training.retriever_loss import open_loss
 
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
     from evalkit.training.retriever import RetrieverSettings
     from evalkit.training.retriever_data import LabelledPairs
     from evalkit.training.retriever_evaluating import DevQueries
+    from evalkit.training.retriever_examples import Examples
 
 __all__ = ["Fitted", "batch_keys", "fit_retriever"]
-    from evalkit.training.retriever_examples import Examples
 
 _STEERS = "eval_steering"
 _LINES = 40  # of the log, between evaluations
@@ -75,6 +77,9 @@ def fit_retriever(
         settings: how.
         margins: of the teacher, for every example with a hard negative; None distils nothing.
         checkpoints: a folder for them; a run goes on from the last one in it.
+
+    Raises:
+        SettingsError: there are too few examples for several processes.
     """
     model = encoder.model
     steps = settings.epochs * _steps_of_an_epoch(len(examples), settings.batch_size)
@@ -121,6 +126,18 @@ def fit_retriever(
     best = state.best_global_step if dev.queries else None
     log += [row for entry in state.log_history if (row := _log_row(entry)) is not None]
     return Fitted(tuple(log), best or state.global_step, state.global_step, done)
+
+
+def _steps_of_an_epoch(examples: int, batch_size: int) -> int:
+    several = number_of_processes()
+    if several == 1:
+        return -(-examples // batch_size)
+    if examples < several * batch_size:
+        raise SettingsError(
+            f"{examples} pairs are too few for {several} processes that learn {batch_size} a step "
+            "each; give a smaller --batch-size, or fewer processes."
+        )
+    return examples // batch_size // several  # all have whole batches, and equally many
 
 
 def _trainer(
@@ -184,6 +201,7 @@ def _trainer(
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=settings.batch_size,
+        dataloader_drop_last=number_of_processes() > 1,
         learning_rate=settings.learning_rate,
         warmup_steps=settings.warmup,
         weight_decay=0.01,

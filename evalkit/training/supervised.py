@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from evalkit.relevance.classifier import quiet_transformers
 from evalkit.rewriting.policy import completion_of
 from evalkit.training.loop import last_checkpoint, loop_arguments, run_loop
+from evalkit.training.processes import number_of_processes, per_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +51,7 @@ class SupervisedSettings:
     """How the warm start is trained.
 
     Attributes:
-        batch_size: examples a step.
+        batch_size: examples a step, over all processes.
         learning_rate: at its highest; it rises over the first steps and then falls to 0.
         checkpoint_every: steps between checkpoints; 0 keeps none.
         seed: of the order of examples.
@@ -186,7 +187,8 @@ def supervise(
     """
     transformers: Any = importlib.import_module("transformers")
     learnt = [_tokens(tokenizer, example, whole=whole) for example in examples]
-    steps = -(-len(learnt) // settings.batch_size)
+    batch_size = per_process(settings.batch_size)
+    steps = -(-len(learnt) // (batch_size * number_of_processes()))
     every = settings.checkpoint_every
     checkpoint, done = last_checkpoint(folder, steps)
     made: list[Any] = []
@@ -195,12 +197,13 @@ def supervise(
         arguments = transformers.TrainingArguments(
             output_dir=str(folder),
             num_train_epochs=1,
-            per_device_train_batch_size=settings.batch_size,
-            per_device_eval_batch_size=settings.batch_size,
+            per_device_train_batch_size=batch_size,
+            per_device_eval_batch_size=batch_size,
             learning_rate=settings.learning_rate,
             lr_scheduler_type="cosine",
             warmup_steps=min(20, steps // 5),
             weight_decay=0.01,
+            ddp_find_unused_parameters=False,
             save_strategy="steps" if every else "no",
             save_steps=every or steps,
             save_total_limit=1,
