@@ -27,7 +27,6 @@ import hashlib
 import importlib
 import importlib.metadata
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -44,6 +43,7 @@ from evalkit.training.loop import (
     require_trainer,
     run_loop,
 )
+from evalkit.training.processes import is_main, number_of_processes, wait_for_all
 from evalkit.training.reinforce import reinforce_pp_advantages
 from evalkit.training.reinforce_rows import FIGURE, rows_callback, writing_rows
 
@@ -185,9 +185,10 @@ def run_reinforce(
 
     def make(folder: str) -> Any:
         if not adapted:
-            # TRL loads the reference from where the model says it came from, which is not
-            # necessarily what it is now.
-            bare.save_pretrained(folder)
+            # TRL loads the reference from where the model says it came from.
+            if is_main():
+                bare.save_pretrained(folder)
+            wait_for_all()
             bare.config._name_or_path = folder
         return _trainer_class()(
             settings=settings,
@@ -248,7 +249,7 @@ def _require_trl(tensorboard: Path | None) -> None:
 
 def _rows_of_a_process(settings: ReinforceSettings) -> int:
     """Return how many texts a process samples in a step."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = number_of_processes()
     if settings.prompts % processes:
         raise SettingsError(
             f"{settings.prompts} prompts a step cannot be shared by {processes} processes; give a "
