@@ -68,6 +68,7 @@ def _check_references(found: Experiment, reader: Reader) -> None:
         asked += [(f"queries.{name}.held_out", each, sets) for each in queries.held_out]
     for name, classifier in found.classifiers.items():
         asked.append((f"classifiers.{name}.queries", classifier.queries, sets))
+        asked.append((f"classifiers.{name}.pairs", classifier.pairs, data))
     for name, rewriter in found.rewriters.items():
         asked.append((f"rewriters.{name}.queries", rewriter.queries, sets))
     for name, pairs in found.training_data.items():
@@ -104,6 +105,13 @@ def _check_references(found: Experiment, reader: Reader) -> None:
                     f"{each} leaves out queries itself",
                     "Hold out sets that are whole.",
                 )
+    for name, made in found.training_data.items():
+        if found.classifiers[made.classifier].pairs is not None:
+            reader.refuse(
+                f"training_data.{name}.classifier",
+                f"{made.classifier} learns from pairs, and these are made before it",
+                "Name one that learns from queries or judgments.",
+            )
     _check_seeds(found, reader)
     if not found.compared:
         reader.refuse("queries", "there is no set on which systems are compared")

@@ -122,6 +122,8 @@ class Classifier:
         folder: one that is there.
         queries: synthesized queries, of which the catalogue states the grades; nothing is paired
             anew then.
+        pairs: training data whose pairs are good and whose hard negatives are not; the queries
+            are read as they were asked. It learns what a retriever learns.
         judgments: people's grades.
         judged_queries: their queries.
         good: grade of the judgments from which a product is good.
@@ -130,6 +132,7 @@ class Classifier:
 
     folder: Path | None = None
     queries: str | None = None
+    pairs: str | None = None
     judgments: Path | None = None
     judged_queries: Path | None = None
     good: float = 2.0
@@ -138,9 +141,9 @@ class Classifier:
     def __post_init__(self) -> None:
         if (self.judgments is None) != (self.judged_queries is None):
             raise ValueError("judgments and judged_queries belong together")
-        sources = (self.folder, self.queries, self.judgments)
+        sources = (self.folder, self.queries, self.pairs, self.judgments)
         if sum(source is not None for source in sources) != 1:
-            raise ValueError("name one of folder, queries and judgments")
+            raise ValueError("name one of folder, queries, pairs and judgments")
 
 
 @dataclass(frozen=True)

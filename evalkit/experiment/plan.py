@@ -49,16 +49,7 @@ def _before_training(work: Work) -> Iterator[Stage]:
 
 def _training(work: Work) -> Iterator[Stage]:
     experiment = work.experiment
-    for name, classifier in experiment.classifiers.items():
-        yield Stage(
-            f"classifiers/{name}",
-            partial(training.train_classifier, work, name),
-            (work.classifier(name),),
-            needs=_all("queries", [classifier.queries]),
-            files=_there([experiment.catalogue.products, classifier.folder, classifier.judgments,
-                          classifier.judged_queries]),
-            settings=_said(classifier),
-        )  # fmt: skip
+    yield from _classifiers(work, after_pairs=False)
     for name, rewriter in experiment.rewriters.items():
         yield Stage(
             f"rewriters/{name}",
@@ -80,6 +71,7 @@ def _training(work: Work) -> Iterator[Stage]:
             ),
             settings=_said(data),
         )
+    yield from _classifiers(work, after_pairs=True)
     for name, retriever in experiment.retrievers.items():
         yield Stage(
             f"retrievers/{name}",
@@ -95,6 +87,31 @@ def _training(work: Work) -> Iterator[Stage]:
                 *_all("classifiers", [retriever.distil]),
             ),
             settings=_said(retriever),
+        )
+
+
+def _classifiers(work: Work, *, after_pairs: bool) -> Iterator[Stage]:
+    """Give those that learn from pairs, or those that are there before any pair is made."""
+    for name, classifier in work.experiment.classifiers.items():
+        if (classifier.pairs is not None) != after_pairs:
+            continue
+        yield Stage(
+            f"classifiers/{name}",
+            partial(training.train_classifier, work, name),
+            (work.classifier(name),),
+            needs=(
+                *_all("queries", [classifier.queries]),
+                *_all("training_data", [classifier.pairs]),
+            ),
+            files=_there(
+                [
+                    work.experiment.catalogue.products,
+                    classifier.folder,
+                    classifier.judgments,
+                    classifier.judged_queries,
+                ]
+            ),
+            settings=_said(classifier),
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalkit.experiment.description import CATALOGUE
+from evalkit.experiment.graded_pairs import GOOD, grade_pairs
 from evalkit.experiment.holding_out import gather_held_out
 from evalkit.experiment.queries import accept_rewrites, index_dense, make_rewrites
 from evalkit.progress import say
@@ -19,7 +20,7 @@ __all__ = ["make_pairs", "train_classifier", "train_retriever", "train_rewriter"
 
 
 def train_classifier(work: Work, name: str) -> None:
-    """Train a classifier of products on people's grades, or on what the catalogue states."""
+    """Train a classifier of products on people's grades, the catalogue's statements, or pairs."""
     from evalkit.training.classifier import train_classifier as train
     from evalkit.training.weak_labels import WEAK_GOOD, label_weakly
 
@@ -35,6 +36,9 @@ def train_classifier(work: Work, name: str) -> None:
         judgments, queries = label_weakly(
             work.queries(wanted.queries), work.shop, grades, seed=settings.seed, **work.machine
         )
+    elif wanted.pairs is not None:
+        judgments, queries = grade_pairs(work, wanted.pairs, folder.with_name(f"{name}-grades"))
+        good = GOOD
     if judgments is None or queries is None:
         return  # a folder that is there
     train(

@@ -103,7 +103,7 @@ def test_an_unknown_or_missing_key_is_told_with_what_is_allowed(
         ),
         (
             "classifiers: {one: {queries: asked, folder: encoder}}\n",
-            "classifiers.one: name one of folder, queries and judgments",
+            "classifiers.one: name one of folder, queries, pairs and judgments",
         ),
         (
             "classifiers: {one: {judgments: judgments.csv}}\n",
@@ -294,6 +294,10 @@ def test_the_experiments_that_are_shipped_fit_together(tmp_path: Path) -> None:
     assert chorus.catalogue.products == tmp_path / "products.jsonl.gz"
     # nothing that is reported is trained on
     for found in (sample, chorus):
+        # what re-ranks has learnt what the treatment has learnt
+        judge = found.classifiers[str(found.systems["reranked"].rerank)]
+        assert (judge.pairs, judge.settings.max_length) == ("default", 128)
+        assert found.retrievers[found.systems["treatment"].retriever].pairs == ("default",)
         assert {data.queries for data in found.training_data.values()} == {"training"}
         assert set(found.queries["training"].held_out) == set(found.compared)
 
@@ -312,3 +316,22 @@ def test_a_set_is_held_out_whole(tmp_path: Path) -> None:
     assert "queries.training.held_out: there is no 'other'" in refused(tmp_path, unknown)
     itself = START.replace("part: train", "part: train, held_out: [training]") + SYSTEMS
     assert "training leaves out queries itself" in refused(tmp_path, itself)
+
+
+PAIRS = """\
+classifiers: {weak: {queries: training}, fair: {pairs: made}}
+training_data: {made: {queries: training, classifier: weak}}
+"""
+
+
+def test_a_classifier_learns_from_pairs_that_were_made_without_it(tmp_path: Path) -> None:
+    assert read(tmp_path, START + PAIRS + SYSTEMS).classifiers["fair"].pairs == "made"
+    circle = START + PAIRS.replace("classifier: weak", "classifier: fair") + SYSTEMS
+    assert refused(tmp_path, circle) == (
+        "training_data.made.classifier: fair learns from pairs, and these are made before it. "
+        "Name one that learns from queries or judgments."
+    )
+    unknown = START + PAIRS.replace("pairs: made", "pairs: other") + SYSTEMS
+    assert "classifiers.fair.pairs: there is no 'other'" in refused(tmp_path, unknown)
+    both = START + PAIRS.replace("pairs: made", "pairs: made, queries: training") + SYSTEMS
+    assert "name one of folder, queries, pairs and judgments" in refused(tmp_path, both)

@@ -26,6 +26,7 @@ queries:
   training: {per_type: 6, part: train}
 classifiers:
   weak: {queries: training, settings: {epochs: 1, max_length: 32}}
+  cross_encoder: {pairs: default, settings: {epochs: 1, max_length: 32, heldout: 0.4}}
 rewriters:
   policy:
     queries: training
@@ -48,10 +49,16 @@ systems:
   treatment: {retriever: distilled}
   raw: {retriever: raw}
   query_time: {rewriter: policy, rewrites: 2}
-  reranked: {rerank: weak, top: 5}
+  reranked: {rerank: cross_encoder, top: 5}
 comparisons: {cutoff: 5, depth: 10}
 study: {queries: written, sample: 5, depth: 5}
 """
+
+
+def grades_queries(folder: Path) -> list[dict[str, str]]:
+    table = pq.read_table(folder / "classifiers" / "cross_encoder-grades/graded-queries.parquet")
+    rows: list[dict[str, str]] = table.to_pylist()
+    return rows
 
 
 @pytest.mark.slow
@@ -65,6 +72,19 @@ def test_one_command_trains_and_compares(place: Place, tmp_path: Path) -> None:
     assert {item.role for item in pairs.inputs} >= {"queries", "rewrites", "held_out", "products"}
     rewrites = pq.read_table(tmp_path / "rewrites" / "training-policy-2.parquet")
     assert set(rewrites.column("method").to_pylist()) == {"policy"}
+    # the cross-encoder learns the very pairs, asked as people ask
+    table = pq.read_table(tmp_path / "training_data" / "default" / "pairs.parquet").to_pylist()
+    grades = pq.read_table(tmp_path / "classifiers" / "cross_encoder-grades" / "grades.parquet")
+    assert {(row["query_id"], row["product_id"], row["grade"]) for row in grades.to_pylist()} == {
+        (row["query_id"], row["product_id"], 2.0 * row["label"]) for row in table
+    }
+    assert set(grades.column("grade").to_pylist()) == {0, 2}
+    graded = grades_queries(tmp_path)
+    assert {row["query"] for row in graded} == {row["query"] for row in table}
+    made = read_manifest(tmp_path / "classifiers" / "cross_encoder")
+    assert made.settings["good"] == 2
+    ordered = read_manifest(tmp_path / "runs" / "written" / "reranked.parquet")
+    assert "cross_encoder" in ordered.models[-1]["id"]
     raw = pq.read_table(tmp_path / "rewrites" / "training-none-2.parquet")
     asked = pq.read_table(tmp_path / "queries" / "training.parquet")
     assert sorted(raw.column("rewrite").to_pylist()) == sorted(asked.column("query").to_pylist())
