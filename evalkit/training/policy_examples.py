@@ -1,30 +1,35 @@
 """What a rewriter learns from: queries with accepted rewrites, and titles; and what it never sees.
 
-A family (`negative|jacket|material=leather`) is on one side only, by a hash of its name, so that
-it falls alike whatever else is in the table. A query of several families that fall apart is on
-neither side. The catalogue is nobody's secret: its titles are learnt whatever is held out.
+A family (`negative|jacket|material=leather`; see `evalkit.constraints.families`) is on one side
+only, by a hash of its name, so that it falls alike whatever else is in the table. A query of
+several families that fall apart is on neither side. The catalogue is nobody's secret: its titles
+are learnt whatever is held out.
 """
 
 from __future__ import annotations
 
-import hashlib
 import random
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from evalkit.constraints import Condition, Structure, TypedQuery
+from evalkit.constraints.families import families, split_families, split_of
 from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.rewriting.policy import completion_of, prompt_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
 
-    from evalkit.constraints import TypedQuery
     from evalkit.knowledge import Catalogue, Graph
 
-__all__ = ["PolicyExamples", "divide", "read_policy_examples", "title_examples"]
+__all__ = ["PolicyExamples", "divide", "families_of", "read_policy_examples", "title_examples"]
 
 _TITLES_A_PASS = 1500
 
@@ -100,10 +105,28 @@ def read_policy_examples(
         "learnt": len(learnt),
         "learnt_rewrites": sum(len(accepted[query.query_id]) for query in learnt),
         "held_out": len(out),
+        "held_out_families": len({name for query in out for name in families_of(query)}),
         "of_both_sides": len(asked) - len(inside) - len(out),
         "without_rewrites": len(inside) - len(learnt),
     }
     return PolicyExamples(catalogue, graph, learnt, tuple(out), accepted, counts)
+
+
+def families_of(query: TypedQuery) -> tuple[str, ...]:
+    """Name the families of a query: those of what it asks for, and what its table states.
+
+    A query of which nothing is known stands for itself.
+
+    Example:
+        >>> from evalkit.constraints import Condition, Structure, TypedQuery
+        >>> leather = (Condition("material", ("leather",)),)
+        >>> families_of(TypedQuery("q1", "a", Structure("negative", ("hat",), excluded=leather)))
+        ('negative|hat|material=leather',)
+        >>> families_of(TypedQuery("q2", "No Idea", Structure("general")))
+        ('no idea',)
+    """
+    said = {*families(query.structure, query.family)} - {*families(Structure("general"))}
+    return tuple(sorted(said | {*split_families(query.family)})) or (query.query.lower(),)
 
 
 def divide(
@@ -111,11 +134,10 @@ def divide(
 ) -> tuple[list[TypedQuery], list[TypedQuery]]:
     """Divide queries by family into those that are learnt and those that are held out.
 
-    A query that states no family is one of its own. A query whose families fall apart is in
-    neither.
+    A query whose families fall apart is in neither.
 
     Args:
-        queries: with their families, several of one query joined by " + ".
+        queries: see `families_of`.
         share: of the families that is held out.
         seed: of the draw.
 
@@ -129,16 +151,11 @@ def divide(
         >>> len(inside), len(out)
         (154, 46)
     """
-    inside: list[TypedQuery] = []
-    out: list[TypedQuery] = []
+    sides: dict[str, list[TypedQuery]] = {"train": [], "dev": [], "none": []}
     for query in queries:
-        names = query.family.split(" + ") if query.family else [query.query.lower()]
-        sides = {_drawn(name, seed) < share for name in names}
-        if sides == {True}:
-            out.append(query)
-        elif sides == {False}:
-            inside.append(query)
-    return inside, out
+        side = split_of(families_of(query), dev_share=share, seed=f"policy {seed}")
+        sides[side].append(query)
+    return sides["train"], sides["dev"]
 
 
 def title_examples(
@@ -148,7 +165,7 @@ def title_examples(
 
     A new model learns from them which words the shop has, and to say the words of its prompt. They
     begin with "title:" where a query's begin with its type; names of brands and models are left
-    out of the titles.
+    out of the titles, and titles of nothing else with them.
 
     Args:
         catalogue: the products.
@@ -158,45 +175,87 @@ def title_examples(
             catalogues a pass takes 1,500 products.
         seed: of the choices.
     """
-    from evalkit.constraints import Condition, Structure, TypedQuery
     from evalkit.rewriting.asking import open_reader
     from evalkit.rewriting.wording import split
 
     is_name = open_reader(catalogue, graph).sources.titles.is_name
-    titles = [
-        " ".join(word for word in split(title) if not is_name(word)) for title in catalogue.titles
-    ]
-    kinds = catalogue.kind.tolist()
-    stated: dict[int, list[Condition]] = {}
-    having: dict[tuple[int, Condition | None], list[int]] = {}
-    for name, attribute in catalogue.attributes.items():
-        pairs = zip(attribute.product.tolist(), attribute.value.tolist(), strict=True)
-        for product, value in pairs:
-            said = Condition(name, (attribute.values[value],))
-            stated.setdefault(product, []).append(said)
-            having.setdefault((kinds[product], said), []).append(product)
-    for product, kind in enumerate(kinds):
-        having.setdefault((kind, None), []).append(product)
-    usable = [product for product, kind in enumerate(kinds) if kind >= 0 and titles[product]]
+
+    @cache
+    def plain(product: int) -> str:
+        return " ".join(word for word in split(catalogue.titles[product]) if not is_name(word))
+
+    statements = _Statements(catalogue)
+    usable = np.flatnonzero(catalogue.kind >= 0)
     drawn = random.Random(f"titles {seed}")  # noqa: S311 - a choice, not a secret
     found = []
     for _ in range(passes):
-        for product in drawn.sample(usable, min(len(usable), _TITLES_A_PASS)):
-            condition = drawn.choice(stated.get(product) or [None])
-            others = having[kinds[product], condition]
-            some = [product, *drawn.sample(others, min(len(others), candidates))]
-            texts = list(dict.fromkeys(titles[number] for number in some))[:candidates]
-            kind = catalogue.kinds[kinds[product]]
-            required = (condition,) if condition is not None else ()
+        for place in drawn.sample(range(len(usable)), min(len(usable), _TITLES_A_PASS)):
+            product = int(usable[place])
+            stated = statements.of(product)
+            said = int(stated[drawn.randrange(len(stated))]) if len(stated) else None
+            others = statements.having(int(catalogue.kind[product]), said)
+            picked = drawn.sample(range(len(others)), min(len(others), candidates))
+            some = [product, *others[picked].tolist()]
+            texts = [text for text in dict.fromkeys(map(plain, some)) if text][:candidates]
+            if not plain(product):
+                continue
+            kind = catalogue.kinds[catalogue.kind[product]]
+            required = (statements.condition(said),) if said is not None else ()
             words = " ".join((*(required[0].values if required else ()), kind))
             query = TypedQuery("", words, Structure("general", (kind,), required))
             found.append(("title" + prompt_of(query).removeprefix("general"), completion_of(texts)))
     return found
 
 
-def _drawn(name: str, seed: int) -> float:
-    digest = hashlib.sha256(f"policy {seed}\0{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+class _Statements:
+    """What products state, by product and by kind; a statement is a number for name and value."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._names = list(catalogue.attributes)
+        attributes = list(catalogue.attributes.values())
+        self._values = [attribute.values for attribute in attributes]
+        self._first = np.cumsum([0, *(len(values) for values in self._values)])
+        nothing = np.zeros(0, dtype=np.int64)
+        product = np.concatenate([nothing, *(each.product for each in attributes)])
+        said = np.concatenate(
+            [
+                nothing,
+                *(
+                    each.value + first
+                    for each, first in zip(attributes, self._first[:-1], strict=True)
+                ),
+            ]
+        )
+        self._kinds = len(catalogue.kinds)
+        known = catalogue.kind[product] >= 0
+        self.of = _grouped(product, said)
+        self._by_both = _grouped(
+            (said * self._kinds + catalogue.kind[product])[known], product[known]
+        )
+        self._by_kind = _grouped(catalogue.kind, np.arange(len(catalogue.kind)))
+
+    def having(self, kind: int, said: int | None) -> NDArray[np.int64]:
+        """Return the products of a kind that state it; None is all of the kind."""
+        return self._by_kind(kind) if said is None else self._by_both(said * self._kinds + kind)
+
+    def condition(self, said: int) -> Condition:
+        """Return a statement in words."""
+        place = int(np.searchsorted(self._first, said, side="right")) - 1
+        return Condition(self._names[place], (self._values[place][said - self._first[place]],))
+
+
+def _grouped(
+    keys: NDArray[np.int64], members: NDArray[np.int64]
+) -> Callable[[int], NDArray[np.int64]]:
+    """Return what gives the members of a key, in their order."""
+    order = np.argsort(keys, kind="stable")
+    keys, members = keys[order], members[order]
+
+    def of(key: int) -> NDArray[np.int64]:
+        start, stop = np.searchsorted(keys, [key, key + 1])
+        return members[start:stop]
+
+    return of
 
 
 def _read_accepted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -20,12 +21,15 @@ from small_bert import save_small_bert
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from evalkit.constraints import Structure, TypedQuery
+from evalkit.constraints import Condition, Structure, TypedQuery
+from evalkit.constraints.families import families, join_families, split_families
+from evalkit.engines import open_engine
 from evalkit.errors import InputError, SettingsError
+from evalkit.knowledge import CatalogueFiles
 from evalkit.manifest import read_manifest
 from evalkit.rewriting.rewriting import RewriteSettings, rewrite_queries
 from evalkit.training.policy import train_policy
-from evalkit.training.policy_examples import divide
+from evalkit.training.policy_examples import divide, title_examples
 from evalkit.training.policy_settings import PolicySettings
 from evalkit.training.supervised import new_model, spread
 
@@ -54,13 +58,13 @@ def of(family: str, number: int = 0) -> TypedQuery:
 
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=2), min_size=1))
 def test_no_family_is_on_both_sides(names: list[list[str]]) -> None:
-    queries = [of(" + ".join(some), number) for number, some in enumerate(names)]
+    queries = [of(join_families(some), number) for number, some in enumerate(names)]
     inside, out = divide(queries, 0.4, seed=0)
 
-    def families(side: list[TypedQuery]) -> set[str]:
-        return {name for query in side for name in query.family.split(" + ")}
+    def named(side: list[TypedQuery]) -> set[str]:
+        return {name for query in side for name in split_families(query.family)}
 
-    assert not families(inside) & families(out)
+    assert not named(inside) & named(out)
 
 
 def test_a_family_falls_on_the_same_side_whatever_else_is_there() -> None:
@@ -74,8 +78,47 @@ def test_a_family_falls_on_the_same_side_whatever_else_is_there() -> None:
 
 def test_a_query_whose_families_fall_apart_is_on_neither_side() -> None:
     inside, out = divide([of(name) for name in "abcdefgh"], 0.4, seed=1)
-    torn = of(f"{inside[0].family} + {out[0].family}")
+    torn = of(join_families([inside[0].family, out[0].family]))
     assert divide([torn], 0.4, seed=1) == ([], [])
+
+
+@pytest.mark.parametrize("material", ["leather", "wool", "silk", "nylon", "fur", "hemp"])
+def test_all_ways_to_say_the_same_are_on_one_side_where_no_family_is_stated(material: str) -> None:
+    wanted = Structure("negative", ("jacket",), excluded=(Condition("material", (material,)),))
+    ways = ("{} without {}", "{} but no {}", "no {1} {0}", "{} not of {}", "{} free of {}")
+    queries = [
+        TypedQuery(f"q{number}", way.format("jacket", material), wanted)
+        for number, way in enumerate(ways)
+    ]
+    assert sorted(map(len, divide(queries, 0.4, seed=0))) == [0, len(ways)]
+    stated = replace(queries[0], family=families(wanted)[0])
+    assert len(divide([stated, *queries], 0.4, seed=0)[0]) in (0, len(ways) + 1)
+
+
+def test_of_queries_of_which_nothing_is_known_each_stands_for_itself() -> None:
+    queries = [TypedQuery(f"q{n}", f"words {n}", Structure("general")) for n in range(40)]
+    inside, out = divide(queries, 0.4, seed=0)
+    assert len(inside) + len(out) == 40
+    assert 8 < len(out) < 24
+
+
+# titles
+
+
+def test_titles_are_taught_by_kind_and_by_what_their_products_state(shop: dict[str, Path]) -> None:
+    with open_engine("600MB") as connection:
+        known = CatalogueFiles(shop["products"], None, None, {}).open(connection)
+    found = title_examples(*known, candidates=3, passes=2, seed=0)
+    assert len(found) == 2 * 48
+    assert len(dict(found)) > 20
+    for prompt, answer in found:
+        words = re.fullmatch(
+            r"title: (\w+) (\w+) \| kind \2 \| with (material|colour) \1 =>", prompt
+        )
+        assert words, prompt
+        texts = [text.split() for text in answer.split(" ; ")]
+        assert 1 <= len(texts) <= 3
+        assert all(words[1] in text and words[2] in text for text in texts), (prompt, answer)
 
 
 # what is learnt
