@@ -1,10 +1,12 @@
 """Does a judge score what it has chosen itself? Read from the manifests beside the files.
 
-A classifier or language model that filtered the pairs a retriever was trained on has taught that
-retriever its own taste, mistakes included. If it also judges the retriever's run, the run looks
-better than people would find it. The manifests tell: those of judgments and of pairs name their
-judge with a fingerprint (models with the role `relevance`), that of a run names its models, that
-of a trained model names its pairs, and that of pairs names the rewrites that found them.
+A classifier, language model or checker that filtered the pairs a retriever was trained on has
+taught that retriever its own taste, mistakes included. If it also judges the retriever's run, the
+run looks better than people would find it; and so does a run whose results it filtered or ordered
+itself. The manifests tell: those of judgments, of pairs and of filtered runs name their judge with
+a fingerprint (models with the role `relevance`), that of a run names its models, what ordered it
+(role `rerank`) and the rewrites that searched, that of a trained model names its pairs, and that
+of pairs names the rewrites that found them.
 
 Two judges are the same when their fingerprints are. One model judges alike, if not the same, with
 another prompt or calibration, and the taste of who accepted the rewrites is in the pairs too; such
@@ -32,23 +34,27 @@ __all__ = ["FilteredPairs", "circular_warning", "filtered_pairs", "judge_models"
 
 ROLE = "relevance"
 """Role of a judge among the models of a manifest."""
+_ORDERS = "rerank"
+"""Role of what ordered a run anew."""
 _DEEPEST = 8
 
 
 @dataclass(frozen=True)
 class FilteredPairs:
-    """Training pairs, and who filtered them.
+    """Training pairs, or the results of a run, and who filtered them.
 
     Attributes:
-        path: the pairs, as a message names them.
+        path: the pairs or the run, as a message names them.
         models: fingerprints of the judges that filtered them; empty where none did.
         kin: what tells of these judges' models without prompt and calibration, and of those that
-            accepted the rewrites behind the pairs.
+            accepted the rewrites behind the pairs or the run.
+        results: whether they are the results of a run themselves.
     """
 
     path: str
     models: frozenset[str]
     kin: frozenset[str] = frozenset()
+    results: bool = False
 
 
 def judge_models(judgments: str, written: str) -> frozenset[str]:
@@ -89,15 +95,16 @@ def filtered_pairs(path: str) -> FilteredPairs:
 def pairs_behind(run: str, written: str) -> list[FilteredPairs]:
     """Find the training pairs behind the models of a run, through its manifests.
 
-    A run of several fused ones stands for all of them. Models are looked up where the manifest
-    says they were; one that was moved is not found.
+    What filtered or ordered a run itself, or accepted the rewrites that searched for it, is told
+    too, with `results`. A run of several fused ones stands for all of them. Models are looked up
+    where the manifest says they were; one that was moved is not found.
 
     Args:
         run: path of the run.
         written: its fingerprint as it was read.
     """
     manifest = _manifest_of(Path(run), written)
-    return [] if manifest is None else list(_behind(manifest, _DEEPEST))
+    return [] if manifest is None else list(_behind(run, manifest, _DEEPEST))
 
 
 def circular_warning(
@@ -121,35 +128,48 @@ def circular_warning(
         'The judge tiny also filtered the training data of run treatment (pairs.parquet)'
     """
     named = f" {judge}" if judge else ""
-    own = sorted({each.path for each in pairs if each.models & models})
+    own = _places([each for each in pairs if each.models & models], name)
     if own:
+        did = {"training data": "filtered", "results": "filtered or ordered"}
+        said = " and ".join(f"{did[what]} the {what} of {place}" for what, place in own)
         return (
-            f"The judge{named} also filtered the training data of run {name} ({', '.join(own)}): "
-            "its verdict favours what it selected; judge with people or another judge."
+            f"The judge{named} also {said}: its verdict favours what it selected; judge with "
+            "people or another judge."
         )
-    kin = sorted({each.path for each in pairs if each.kin & models})
+    kin = _places([each for each in pairs if each.kin & models], name)
     if kin:
+        said = " and ".join(f"in the {what} of {place}" for what, place in kin)
         return (
-            f"The model of the judge{named} also had a say in the training data of run {name} "
-            f"({', '.join(kin)}), with another prompt or calibration, or over its rewrites: its "
-            "verdict may favour what it selected; judge with people or another model."
+            f"The model of the judge{named} also had a say {said}, with another prompt or "
+            "calibration, or over its rewrites: its verdict may favour what it selected; judge "
+            "with people or another model."
         )
     return None
 
 
-def _judges(manifest: Manifest) -> frozenset[str]:
+def _places(found: Sequence[FilteredPairs], run: str) -> list[tuple[str, str]]:
+    """Return what was filtered, the training data of a run or its results, and where it is."""
+    kinds = (("training data", False), ("results", True))
+    named = [
+        (what, sorted({each.path for each in found if each.results is results}))
+        for what, results in kinds
+    ]
+    return [(what, f"run {run} ({', '.join(paths)})") for what, paths in named if paths]
+
+
+def _judges(manifest: Manifest, roles: tuple[str, ...] = (ROLE,)) -> frozenset[str]:
     return frozenset(
         str(model["fingerprint"])
         for model in manifest.models
-        if model.get("role") == ROLE and model.get("fingerprint")
+        if model.get("role") in roles and model.get("fingerprint")
     )
 
 
-def _own(manifest: Manifest) -> frozenset[str]:
+def _own(manifest: Manifest, roles: tuple[str, ...] = (ROLE,)) -> frozenset[str]:
     """What tells of the models of the judges, whatever their prompts and calibrations."""
     found = set()
     for model in manifest.models:
-        if model.get("role") == ROLE:
+        if model.get("role") in roles:
             if model.get("weights"):
                 found.add(str(model["weights"]))
             if model.get("identity"):
@@ -193,10 +213,15 @@ def _readable(place: Path) -> Manifest | None:
         return None
 
 
-def _behind(manifest: Manifest, deepest: int) -> Iterator[FilteredPairs]:
-    """Pairs of the models of a run, and of the runs that it was fused from."""
+def _behind(path: str, manifest: Manifest, deepest: int) -> Iterator[FilteredPairs]:
+    """Pairs of the models of a run and of the runs it was made from, and who chose its results."""
     if not deepest:
         return
+    chose = (ROLE, _ORDERS)
+    judges = _judges(manifest, chose)
+    kin = _own(manifest, chose) | _of_rewrites(manifest, _DEEPEST)
+    if judges or kin:
+        yield FilteredPairs(path, judges, kin, results=True)
     for model in manifest.models:
         folder = Path(str(model.get("id", "")))
         trained = _readable(folder) if model.get("source") == "path" and folder.is_dir() else None
@@ -206,15 +231,15 @@ def _behind(manifest: Manifest, deepest: int) -> Iterator[FilteredPairs]:
         if item.role == "run":
             fused = _manifest_of(Path(item.path), item.fingerprint)
             if fused is not None:
-                yield from _behind(fused, deepest - 1)
+                yield from _behind(item.path, fused, deepest - 1)
 
 
 def _pairs_of(trained: Manifest) -> Iterator[FilteredPairs]:
-    """Pairs that a model was trained on; its own manifest may name their judge, or theirs does."""
+    """Pairs that a model was trained on; its own manifest may name their judge, or theirs."""
     judges = _judges(trained)
     for item in trained.inputs:
         if item.role != "pairs":
             continue
         own = _manifest_of(Path(item.path), item.fingerprint)
-        filtered = judges if judges or own is None else _judges(own)
-        yield _filtered(item.path, filtered, trained, own)
+        filtered = frozenset[str]() if own is None else _judges(own)
+        yield _filtered(item.path, judges | filtered, trained, own)

@@ -73,6 +73,11 @@ __all__ = ["judge"]
     type=click.Path(),
     help="With --constraints: YAML file of what is special about the catalogue.",
 )
+@click.option(
+    "--triples",
+    type=click.Path(),
+    help="With --constraints alone: CSV file of your own facts: subject, relation, object.",
+)
 @fields_option("; those of the classifier's training otherwise")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 or mps.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
@@ -103,6 +108,8 @@ def judge(**chosen: Any) -> None:
         raise SettingsError(
             "Give one judge: --classifier or --llm, or --constraints for the catalogue itself."
         )
+    if modelled and chosen["triples"] is not None:
+        raise SettingsError("--triples is for --constraints without a model.")
     check_tables("judgments", chosen["output"], format=chosen["output_format"])
     check_outputs(chosen["output"], make_folders=True)
     if not modelled:
@@ -147,6 +154,7 @@ def _by_catalogue(chosen: dict[str, Any]) -> None:
         pairs=chosen["pairs"],
         at=chosen["at"],
         catalogue_settings=chosen["catalogue_settings"],
+        triples=chosen["triples"],
         name=chosen["name"] or CHECKER,
         reading=reading_of(names, "run", "pairs", "queries", "products"),
         format=chosen["output_format"],

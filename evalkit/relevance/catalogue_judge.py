@@ -5,7 +5,8 @@ catalogue states it: 2 for a product of the right kind that satisfies every cond
 something cannot be told, 0 for what breaks one or is of another kind. A query that names neither a
 kind nor a product has no right kind: its products get 1 at most.
 
-What filtered the training pairs must not be the only judge of the result: the checker did.
+What filtered the training pairs must not be the only judge of the result: the checker did. So the
+manifest names it as a judge, and `evalkit score` warns.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from evalkit.constraints.as_judge import CHECKER, checker_as_judge
 from evalkit.engines import open_engine
 from evalkit.errors import InputError, Problem, SettingsError
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKER", "GRADES", "grade_by_catalogue", "judge_by_catalogue"]
 
-CHECKER = "checker"
 GRADES = {"fail": 0.0, "unknown": 1.0, "pass": 2.0}
 _GRADING = 1  # raised when the same verdicts may give other grades, for manifests
 _REMEDY = "Make it with evalkit parse queries or evalkit synthesize queries."
@@ -51,6 +52,7 @@ def judge_by_catalogue(
     pairs: str | os.PathLike[str] | None = None,
     at: int | None = 10,
     catalogue_settings: str | os.PathLike[str] | None = None,
+    triples: str | os.PathLike[str] | None = None,
     name: str = CHECKER,
     reading: Mapping[str, Mapping[str, Any]] | None = None,
     format: str | None = None,  # noqa: A002 - the name that tables.write has
@@ -69,6 +71,7 @@ def judge_by_catalogue(
             every product is judged for every query.
         at: results of each query of each run; None takes all.
         catalogue_settings: YAML of what is special about the catalogue.
+        triples: CSV of what else is known; give what queries and pairs were made with.
         name: of the judge, for the column annotator.
         reading: keyword arguments of `evalkit.tables.read` by kind of table.
         format: of the judgments.
@@ -91,9 +94,8 @@ def judge_by_catalogue(
     arguments = dict(reading or {})
     files = [("run", path) for path in runs]
     files += [("pairs", pairs)] if pairs is not None else []
-    files += [("queries", queries), ("products", products)]
-    if catalogue_settings is not None:
-        files += [("catalogue_settings", catalogue_settings)]
+    shop = CatalogueFiles(products, catalogue_settings, triples, arguments.get("products", {}))
+    files += [("queries", queries), *shop.paths().items()]
     wanted = Manifest(
         command="evalkit judge",
         settings={
@@ -106,7 +108,7 @@ def judge_by_catalogue(
             "format": format,
         },
         inputs=tuple(Input(role, str(path), fingerprint(path)) for role, path in files),
-        models=(),
+        models=(checker_as_judge(shop, name),),
     )
     done = None if force else finished_before(target, wanted)
     if done is not None:
@@ -114,7 +116,6 @@ def judge_by_catalogue(
         return done
     with open_engine(memory_limit, threads) as connection:
         known = _known_queries(connection, queries, arguments.get("queries", {}))
-        shop = CatalogueFiles(products, catalogue_settings, reading=arguments.get("products", {}))
         checker = Checker(*shop.open(connection))
         if runs or pairs is not None:
             table = asked_pairs(connection, runs, pairs, at, reading)

@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalkit.constraints.as_judge import checker_as_judge
 from evalkit.engines import open_engine
 from evalkit.errors import SettingsError
+from evalkit.knowledge import CatalogueFiles
 from evalkit.manifest import Input, Manifest, fingerprint, finished_before
 from evalkit.progress import progress_bar, say
 from evalkit.retrieval.constrained import ConstraintSettings, open_heeding
@@ -130,7 +132,7 @@ def retrieve_run(
                 else ()
             ),
         ),
-        models=built.models,
+        models=(*built.models, *_judges(heeded, catalogue)),
         seeds=built.seeds,
     )
     done = None if force else finished_before(target, wanted)
@@ -210,6 +212,13 @@ def _kind(built: Manifest) -> str:
     if built.settings["kind"] == "lexical":
         return "bm25"
     return str(built.settings["index"]["kind"])
+
+
+def _judges(heeded: ConstraintSettings, catalogue: str | None) -> list[dict[str, Any]]:
+    """Return who chooses among the results, as a manifest names judges: the checker, if at all."""
+    if not heeded.filter or catalogue is None:
+        return []
+    return [checker_as_judge(CatalogueFiles(catalogue, heeded.settings, heeded.triples))]
 
 
 def _texts(table: Table) -> Any:

@@ -86,6 +86,7 @@ def synthesize_pairs(
         SettingsError: settings that do not fit.
         ModelError: a model cannot be opened.
     """
+    from evalkit.constraints.as_judge import checker_as_judge
     from evalkit.constraints.checking import CHECKS, Checker
     from evalkit.constraints.parsing_stage import RULES
     from evalkit.constraints.topic import TOPIC
@@ -126,7 +127,10 @@ def synthesize_pairs(
             },
         },
         inputs=(*inputs, *shop.inputs()),
-        models=(judging.to_manifest("relevance"),),
+        models=(
+            judging.to_manifest("relevance"),
+            *([checker_as_judge(shop)] if chosen.filters else []),
+        ),
         seeds={"split": chosen.seed},
     )
     beside = None if candidates is None else Path(candidates)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 import numpy as np
 
 from evalkit.engines import open_engine
-from evalkit.errors import InputError, SettingsError
+from evalkit.errors import SettingsError
 from evalkit.models import locate_encoder
-from evalkit.progress import progress_bar, say
+from evalkit.progress import say
 from evalkit.training.loop import check_run, require_trainer
 from evalkit.training.model_folder import Trained, fill_model_folder, planned
 from evalkit.training.processes import is_main, wait_for_all
@@ -30,19 +30,18 @@ from evalkit.training.retriever_evaluating import (
     summary,
 )
 from evalkit.training.retriever_examples import known_good, make_examples
+from evalkit.training.retriever_teacher import judges_behind, teacher_margins
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
     from duckdb import DuckDBPyConnection
-    from numpy.typing import NDArray
 
     from evalkit.knowledge import CatalogueFiles
     from evalkit.manifest import Manifest
     from evalkit.training.retriever_data import LabelledPairs
     from evalkit.training.retriever_evaluating import CheckedProducts
-    from evalkit.training.retriever_examples import Examples
     from evalkit.training.retriever_fitting import Fitted
 
 __all__ = ["LOG_FILE", "RETRIEVER_FILE", "HowRetrieverTrained", "RetrieverSettings",
@@ -51,7 +50,6 @@ __all__ = ["LOG_FILE", "RETRIEVER_FILE", "HowRetrieverTrained", "RetrieverSettin
 RETRIEVER_FILE = "retriever.json"
 LOG_FILE = "log.jsonl"
 _TRAINING = 2  # raised when the same pairs and settings may give another model, for manifests
-_SUREST = 0.001  # a teacher's probability is taken as at least this far from 0 and from 1
 
 
 @dataclass(frozen=True)
@@ -204,7 +202,7 @@ def train_retriever(
             "reading": reading,
         },
         settings,
-        others=_teachers(distil, pairs) if distil is not None else (),
+        others=judges_behind(distil, pairs, shop if queries else None),
     )
     target = Path(output)
     checkpoints = target.with_name(f"{target.name}.checkpoints")
@@ -235,27 +233,6 @@ def train_retriever(
     if is_main():
         shutil.rmtree(checkpoints, ignore_errors=True)
     return done
-
-
-def _teachers(distil: Any, pairs: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
-    """Name the teacher, and who filtered the pairs: each has a say in what the model finds good.
-
-    A manifest that names one judge of a model's training is taken to name them all.
-    """
-    from evalkit.circularity import ROLE
-    from evalkit.manifest import read_manifest
-    from evalkit.relevance import open_classifier
-
-    found: dict[str, Mapping[str, Any]] = {}
-    teacher = open_classifier(distil, use="products").to_manifest(ROLE)
-    found[str(teacher["fingerprint"])] = teacher
-    for path in pairs:
-        try:
-            models = read_manifest(Path(path)).models
-        except InputError:
-            continue  # pairs of somebody else
-        found |= {str(each["fingerprint"]): each for each in models if each.get("role") == ROLE}
-    return tuple(found.values())
 
 
 def _checked(
@@ -323,7 +300,9 @@ def _fit_and_write(
     encoder = open_encoder(
         how.get("model"), EncoderSettings(device=settings.device), revision=how.get("revision")
     )
-    margins = _margins(distil, read, examples, settings) if distil is not None else None
+    margins = None
+    if distil is not None:
+        margins = teacher_margins(distil, read, examples, settings.device)
     fitted = fit_retriever(
         encoder,
         read,
@@ -377,26 +356,3 @@ def _document(
             "mean": MEAN,
         }
     return found
-
-
-def _margins(
-    distil: Any, read: LabelledPairs, examples: Examples, settings: RetrieverSettings
-) -> NDArray[np.float32]:
-    """Return logit(right) − logit(wrong) of a teacher for every example with a hard negative."""
-    from evalkit.relevance import open_classifier
-
-    teacher = open_classifier(distil, use="products", device=settings.device)
-    has = examples.negative >= 0
-    asked = np.concatenate([examples.query[has]] * 2)
-    shown = np.concatenate([examples.positive[has], examples.negative[has]])
-    unique, place = np.unique(np.stack([asked, shown]), axis=1, return_inverse=True)
-    texts = [
-        (read.queries[query], read.texts[product])
-        for query, product in zip(*unique.tolist(), strict=True)
-    ]
-    with progress_bar(len(texts), "Asking the teacher", "pairs") as moved:
-        said = teacher.score(texts, moved).astype(np.float64).clip(_SUREST, 1 - _SUREST)
-    logits = np.log(said / (1 - said))[place.ravel()]
-    margins = np.zeros(len(examples), dtype=np.float32)
-    margins[has] = logits[: has.sum()] - logits[has.sum() :]
-    return margins

@@ -207,6 +207,58 @@ def test_a_language_model_is_the_same_with_another_prompt(
     assert kin(score()) == []
 
 
+# ------------------------------------------------------------------ the results themselves
+
+
+def chosen(done: Any) -> list[str]:
+    return [text for text in done.document()["warnings"] if "results of run" in text]
+
+
+@pytest.mark.parametrize("role", ["relevance", "rerank"])
+def test_a_judge_that_filtered_or_ordered_a_run_is_named(
+    score: Run, files: Path, role: str
+) -> None:
+    describe("treatment.parquet", {**judge(TINY), "role": role, "weights": "sha256:w"})
+    describe("judgments.csv", judge(TINY))
+    assert chosen(score()) == [
+        "The judge classifier:tiny also filtered or ordered the results of run treatment "
+        "(treatment.parquet): its verdict favours what it selected; judge with people or another "
+        "judge."
+    ]
+    describe("judgments.csv", judge(OTHER))
+    assert chosen(score()) == []
+    describe("judgments.csv", {**judge(OTHER), "weights": "sha256:w"})
+    assert [text.split(",")[0] for text in chosen(score())] == [
+        "The model of the judge classifier:tiny also had a say in the results of run treatment "
+        "(treatment.parquet)"
+    ]
+
+
+def test_a_judge_that_accepted_the_rewrites_a_run_searched_with_had_a_say(
+    score: Run, files: Path
+) -> None:
+    describe("treatment.parquet", inputs=accepted_by(judge(TINY), again=True))
+    describe("judgments.csv", judge(TINY))
+    assert len(chosen(score())) == 1
+    describe("judgments.csv", judge("sha256:cccc"))
+    assert chosen(score()) == []
+
+
+def test_training_data_and_results_are_told_together(score: Run, trained: Run) -> None:
+    trained(TINY)
+    encoder = {"role": "encoder", "id": str(Path("encoder").resolve()), "source": "path",
+               "fingerprint": "sha256:e"}  # fmt: skip
+    describe("treatment.parquet", encoder, judge(TINY))
+    describe("judgments.csv", judge(TINY))
+    assert circular(score()) == [
+        SAID.replace(
+            "(pairs.parquet)",
+            "(pairs.parquet) and filtered or ordered the results of run treatment "
+            "(treatment.parquet)",
+        )
+    ]
+
+
 # ------------------------------------------------------------------ --trained-on
 
 

@@ -11,12 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from evalkit.circularity import circular_warning, judge_models, pairs_behind
 from evalkit.cli import cli
 from evalkit.constraints import Condition, Reference, Structure
 from evalkit.constraints.checking import Checker
 from evalkit.knowledge import build_graph, read_catalogue
-from evalkit.manifest import read_manifest
+from evalkit.manifest import fingerprint, read_manifest
 from evalkit.relevance.catalogue_judge import grade_by_catalogue, judge_by_catalogue
+from evalkit.retrieval import LexicalSettings, index_products, retrieve_run
+from evalkit.retrieval.constrained import ConstraintSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,3 +166,45 @@ def test_pairs_come_back_in_their_order_and_from_python_as_from_the_command(
     out = tmp_path / "out.parquet"
     judge_by_catalogue(out, queries, shop, pairs=tmp_path / "pairs.parquet")
     assert judged(out) == {"like": {"j1": 2, "j2": 0, "s1": 0}, "without": {"j1": 0, "j2": 2}}
+
+
+def test_facts_of_the_shop_are_known_to_the_judge_and_judge_anew(
+    shop: Path, tmp_path: Path
+) -> None:
+    write_asked(tmp_path / "queries.parquet", {"without": ASKED["without"]})
+    facts = tmp_path / "facts.csv"
+    facts.write_text("subject,relation,object\nwool,is a,leather\n", "utf-8")
+    assert judge(tmp_path, "--constraints").exit_code == 0
+    assert judged(tmp_path / "out.parquet")["without"]["j2"] == 2
+    before = read_manifest(tmp_path / "out.parquet")
+    done = judge(tmp_path, "--constraints", "--triples", str(facts))
+    assert done.exit_code == 0, done.output
+    assert judged(tmp_path / "out.parquet")["without"]["j2"] == 0
+    after = read_manifest(tmp_path / "out.parquet")
+    assert [item.role for item in after.inputs] == ["queries", "products", "triples"]
+    # Another judge, of the same shop.
+    assert before.models[0]["fingerprint"] != after.models[0]["fingerprint"]
+    assert before.models[0]["identity"] == after.models[0]["identity"]
+    done = judge(tmp_path, "--classifier", "none", "--triples", str(facts))
+    assert "--triples is for --constraints without a model" in str(done.exception)
+
+
+def test_a_run_that_the_checker_filtered_is_not_for_the_checker_to_judge(
+    shop: Path, tmp_path: Path
+) -> None:
+    queries = write_asked(tmp_path / "queries.parquet", {"jacket": ASKED["without"]})
+    index_products(shop, tmp_path / "index", LexicalSettings())
+    run, out = tmp_path / "run.parquet", tmp_path / "out.parquet"
+
+    def warned(*, filter_: bool) -> bool:
+        retrieve_run(
+            queries, tmp_path / "index", run, products=shop,
+            constraints=ConstraintSettings(filter=filter_),
+        )  # fmt: skip
+        judge_by_catalogue(out, queries, shop, runs=[run])
+        models = judge_models(str(out), fingerprint(out))
+        behind = pairs_behind(str(run), fingerprint(run))
+        return circular_warning("run", "checker", models, behind) is not None
+
+    assert warned(filter_=True)
+    assert not warned(filter_=False)

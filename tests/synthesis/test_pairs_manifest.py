@@ -87,3 +87,13 @@ def test_another_calibration_is_another_judge_with_the_same_weights(
     )
     assert first["fingerprint"] != other["fingerprint"]
     assert first["weights"] == other["weights"]
+
+
+def test_the_checker_is_a_judge_of_pairs_that_it_filtered(shop: Shop, tmp_path: Path) -> None:
+    def judges(**more: bool) -> list[str]:
+        settings = PairSettings(threshold=0.0, dev_share=0.0, **more)
+        manifest = shop.pairs(tmp_path / "pairs.parquet", settings=settings)
+        return [model["id"] for model in manifest.models if model["role"] == "relevance"]
+
+    assert judges()[1:] == ["checker"]
+    assert len(judges(filters=False)) == 1

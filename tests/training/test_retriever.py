@@ -19,9 +19,10 @@ from small_bert import save_small_bert
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from evalkit.circularity import pairs_behind
+from evalkit.circularity import circular_warning, judge_models, pairs_behind
 from evalkit.errors import SettingsError
 from evalkit.manifest import Input, Manifest, fingerprint, read_manifest
+from evalkit.relevance.catalogue_judge import judge_by_catalogue
 from evalkit.retrieval import VectorIndexSettings, index_products, open_encoder, retrieve_run
 from evalkit.training.retriever import RetrieverSettings, train_retriever
 
@@ -123,7 +124,10 @@ def test_the_manifest_names_pairs_so_that_a_judge_who_filtered_them_is_found(
     manifest = read_manifest(folder)
     assert [item.role for item in manifest.inputs] == ["pairs", "queries", "products"]
     assert [item.rows for item in manifest.inputs] == [152, None, 48]
-    assert [model["role"] for model in manifest.models] == ["base"]
+    # The catalogue's checker masks the loss and chooses the checkpoint.
+    assert [(model["role"], model["id"]) for model in manifest.models[1:]] == [
+        ("relevance", "checker")
+    ]
     assert manifest.seeds == {"training": 0}
     assert manifest.counts["dev_queries"] == 6
     index_products(
@@ -134,7 +138,13 @@ def test_the_manifest_names_pairs_so_that_a_judge_who_filtered_them_is_found(
     )
     run = tmp_path / "run.parquet"
     retrieve_run(shop["queries"], tmp_path / "index", run, k=10)
-    assert [Path(each.path) for each in pairs_behind(str(run), fingerprint(run))] == [shop["pairs"]]
+    behind = pairs_behind(str(run), fingerprint(run))
+    assert [Path(each.path) for each in behind] == [shop["pairs"]]
+    judgments = tmp_path / "judgments.parquet"
+    judge_by_catalogue(judgments, shop["queries"], shop["products"], runs=[run])
+    models = judge_models(str(judgments), fingerprint(judgments))
+    said = circular_warning("run", "checker", models, behind) or ""
+    assert said.startswith("The judge checker also filtered the training data of run run")
 
 
 def test_two_trainings_with_one_seed_write_the_same_bytes(
@@ -240,7 +250,7 @@ def test_the_margins_of_a_teacher_are_learnt_and_all_judges_are_named(
     out = tmp_path / "out"
     manifest = train(out, {**shop, "pairs": pairs}, base, distil=tmp_path / "teacher")
     judges = [model["fingerprint"] for model in manifest.models if model["role"] == "relevance"]
-    assert len(judges) == 2
+    assert len(judges) == 3  # the teacher, the checker, and who filtered the pairs
     assert "sha256:other" in judges
     assert (out / "model.safetensors").read_bytes() != (folder / "model.safetensors").read_bytes()
 
