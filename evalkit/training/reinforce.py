@@ -41,7 +41,7 @@ def reinforce_pp_advantages(
     kl: Tensor,
     mask: Tensor,
     beta: float,
-    group: int | Tensor | None = None,
+    group: int | None = None,
     reduce: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Return the advantage of every token of a batch.
@@ -51,8 +51,8 @@ def reinforce_pp_advantages(
         kl: float[B, T], `log π_old − log π_ref` of each token, in nats.
         mask: bool or number [B, T], which tokens the policy said, its end mark among them.
         beta: what a nat of divergence costs, in units of the reward.
-        group: for the variant with a baseline, how many texts in a row are of one prompt, or
-            int[B], the prompt of each text. None is the main variant.
+        group: for the variant with a baseline, how many texts in a row are of one prompt. None is
+            the main variant.
         reduce: adds up a tensor over processes when each holds a part of the batch; the texts of
             one prompt must be in one part.
 
@@ -89,12 +89,12 @@ def reinforce_pp_advantages(
     return _whitened(returns, valid, reduce)
 
 
-def centred_by_group(rewards: Tensor, group: int | Tensor) -> Tensor:
+def centred_by_group(rewards: Tensor, group: int) -> Tensor:
     """Take from each reward the mean of its group.
 
     Args:
         rewards: float[B].
-        group: how many in a row are one group, or int[B], the group of each.
+        group: how many in a row are one group.
 
     Raises:
         ValueError: a group has fewer than two members, or the rewards are no whole groups.
@@ -103,19 +103,10 @@ def centred_by_group(rewards: Tensor, group: int | Tensor) -> Tensor:
     >>> centred_by_group(torch.tensor([1.0, 3.0, 5.0, 5.0]), 2).tolist()
     [-1.0, 1.0, 0.0, 0.0]
     """
-    if isinstance(group, int):
-        if group < 2 or len(rewards) % group:
-            raise ValueError(f"{len(rewards)} rewards are no groups of {group} (two or more)")
-        grouped = rewards.view(-1, group)
-        return (grouped - grouped.mean(1, keepdim=True)).view(-1)
-    if group.shape != rewards.shape:
-        raise ValueError(f"{len(group)} groups for {len(rewards)} rewards")
-    names = group.to(rewards.device)
-    same = names[:, None] == names[None, :]
-    sizes = same.sum(1)
-    if (sizes < 2).any():
-        raise ValueError("a group of one has nothing to be compared with")
-    return rewards - (same.to(rewards.dtype) @ rewards) / sizes
+    if group < 2 or len(rewards) % group:
+        raise ValueError(f"{len(rewards)} rewards are no groups of {group} (two or more)")
+    grouped = rewards.view(-1, group)
+    return (grouped - grouped.mean(1, keepdim=True)).view(-1)
 
 
 def _whitened(values: Tensor, valid: Tensor, reduce: Callable[[Tensor], Tensor] | None) -> Tensor:

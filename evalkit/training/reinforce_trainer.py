@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     ]
     Look = Callable[[Any], Mapping[str, float]]
 
-__all__ = ["ReinforceSettings", "order_of_prompts", "run_reinforce"]
+__all__ = ["ReinforceSettings", "check_reinforce", "order_of_prompts", "run_reinforce"]
 
 _TRL = "1.16."
 
@@ -77,8 +77,8 @@ class ReinforceSettings:
         beta: what a nat of divergence from the reference costs, in units of the reward.
         clip: how far the ratio of new to old probability counts, as a distance from 1.
         epochs_per_batch: updates from each batch.
-        learning_rate: constant. 3e-4 suits a model of a few million parameters; large models and
-            adapters want less.
+        learning_rate: constant. 1e-4 suits adapters and a model of a million parameters; all
+            weights of a large model want less.
         temperature: of sampling; 1 is the policy itself.
         max_new_tokens: longest text, in tokens.
         reward_clip: bound of a text's reward, on both sides.
@@ -96,7 +96,7 @@ class ReinforceSettings:
     beta: float = 0.03
     clip: float = 0.2
     epochs_per_batch: int = 1
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-4
     temperature: float = 1.0
     max_new_tokens: int = 64
     reward_clip: float = 10.0
@@ -172,10 +172,9 @@ def run_reinforce(
             run.
         ValueError: `reward` returned something else than a finite number for every text.
     """
-    _require_trl(tensorboard)
+    rows = check_reinforce(settings, tensorboard=tensorboard is not None)
     if not prompts:
         raise SettingsError("There are no prompts to train the policy with.")
-    rows = _rows_of_a_process(settings)
     updates = settings.steps * settings.epochs_per_batch
     check_run(checkpoints, _run_of(model, prompts, settings))
     checkpoint, done = last_checkpoint(checkpoints, updates)
@@ -237,7 +236,20 @@ def order_of_prompts(prompts: int, steps: int, per_step: int, seed: int) -> NDAr
     return order[: steps * per_step].reshape(steps, per_step).astype(np.int64)
 
 
-def _require_trl(tensorboard: Path | None) -> None:
+def check_reinforce(settings: ReinforceSettings, *, tensorboard: bool) -> int:
+    """Check before any long work that policies can be trained here, and so.
+
+    Args:
+        settings: how.
+        tensorboard: whether events are written.
+
+    Returns:
+        How many texts a process samples in a step.
+
+    Raises:
+        ModelError: a package is missing or of another version.
+        SettingsError: processes or passes cannot share the texts of a step.
+    """
     require_trainer("Training a policy", "trl", *(["tensorboard"] if tensorboard else []))
     version = importlib.metadata.version("trl")
     if not version.startswith(_TRL):
@@ -245,10 +257,6 @@ def _require_trl(tensorboard: Path | None) -> None:
             f"trl {version} is installed, but the trainer builds on private parts of {_TRL}x; run: "
             "pip install 'trl>=1.16,<1.17'"
         )
-
-
-def _rows_of_a_process(settings: ReinforceSettings) -> int:
-    """Return how many texts a process samples in a step."""
     processes = number_of_processes()
     if settings.prompts % processes:
         raise SettingsError(

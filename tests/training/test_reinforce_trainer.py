@@ -83,6 +83,10 @@ def by_hand(
     model: Any, tokenizer: Any, batches: Sequence[Any], settings: ReinforceSettings
 ) -> list[float]:
     """REINFORCE++ in plain words, one text and one token at a time. Returns the clip shares."""
+
+    def bounded_by(value: float, bound: float) -> float:
+        return max(-bound, min(bound, value))
+
     reference = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.0)
 
@@ -91,7 +95,8 @@ def by_hand(
         return logits.log_softmax(-1)[range(len(said)), said]
 
     shares = []
-    for numbers, texts, rewards in batches:
+    for numbers, texts, totals in batches:
+        rewards = [bounded_by(float(total), settings.reward_clip) for total in totals]
         asked = [tokenizer(PROMPTS[number])["input_ids"] for number in numbers]
         said = [tokenizer(text)["input_ids"] for text in texts]
         said = [ids if len(ids) == LONGEST else [*ids, 0] for ids in said]
@@ -99,13 +104,14 @@ def by_hand(
             old = [log_probabilities(model, *pair) for pair in zip(asked, said, strict=True)]
             far = [log_probabilities(reference, *pair) for pair in zip(asked, said, strict=True)]
         returns: list[list[float]] = []
-        for place, total in enumerate(rewards):
-            earned = float(total)
+        for place, earned in enumerate(rewards):
+            returned = earned
             if settings.baseline:
                 own = [rewards[i] for i, number in enumerate(numbers) if number == numbers[place]]
-                earned -= sum(own) / len(own)
-            costs = [settings.beta * float(kl) for kl in old[place] - far[place]]
-            returns.append([earned - sum(costs[token:]) for token in range(len(costs))])
+                returned = earned - sum(own) / len(own)
+            distances = (old[place] - far[place]).tolist()
+            costs = [settings.beta * bounded_by(kl, settings.kl_clip) for kl in distances]
+            returns.append([returned - sum(costs[token:]) for token in range(len(costs))])
         every = [value for row in returns for value in row]
         mean = sum(every) / len(every)
         deviation = math.sqrt(sum((value - mean) ** 2 for value in every) / len(every))
@@ -128,11 +134,21 @@ def by_hand(
 
 
 @pytest.mark.parametrize(
-    ("baseline", "epochs", "rows_per_pass"),
-    [(False, 1, None), (True, 3, None), (True, 1, 4)],
+    ("baseline", "epochs", "rows_per_pass", "bounds"),
+    [
+        (False, 1, None, {}),
+        (True, 3, None, {}),
+        (True, 1, 4, {}),
+        (False, 1, None, {"reward_clip": 0.5}),
+        (True, 1, None, {"kl_clip": 0.01}),
+    ],
 )
 def test_updates_are_those_of_a_loop_written_by_hand(
-    baseline: bool, epochs: int, rows_per_pass: int | None, tmp_path: Path
+    baseline: bool,
+    epochs: int,
+    rows_per_pass: int | None,
+    bounds: dict[str, float],
+    tmp_path: Path,
 ) -> None:
     settings = ReinforceSettings(
         steps=2,
@@ -144,6 +160,7 @@ def test_updates_are_those_of_a_loop_written_by_hand(
         learning_rate=3e-3,
         max_new_tokens=LONGEST,
         rows_per_pass=rows_per_pass,
+        **bounds,  # type: ignore[arg-type]
     )
     model, tokenizer = small_policy()
     plain = copy.deepcopy(model)
