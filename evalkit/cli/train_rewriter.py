@@ -70,6 +70,11 @@ _WEIGHTS = ("relevance", "alignment", "diversity")
     type=click.IntRange(min=1),
     help="Passes of the warm start; by the base model otherwise.",
 )
+@click.option(
+    "--sft-batch-size",
+    type=click.IntRange(min=1),
+    help="Examples a step of the warm start; 16 otherwise.",
+)
 @click.option("--sft-learning-rate", type=float, help="By the base model otherwise.")
 @click.option(
     "--steps",
@@ -99,6 +104,25 @@ _WEIGHTS = ("relevance", "alignment", "diversity")
     default=0.03,
     show_default=True,
     help="Weight of the divergence from the warm start.",
+)
+@click.option(
+    "--baseline/--no-baseline",
+    default=True,
+    show_default=True,
+    help="Count what an output earns beyond the mean of its query's outputs.",
+)
+@click.option(
+    "--epochs-per-batch",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Updates from the outputs of a step.",
+)
+@click.option(
+    "--rows-per-pass",
+    type=click.IntRange(min=1),
+    help="Outputs that go through the model at once, all otherwise; fewer take less memory and "
+    "give the same update.",
 )
 @click.option(
     "--weights",
@@ -142,8 +166,9 @@ def rewriter(**chosen: Any) -> None:
 
     check_output_folder(chosen["output"])
     same = (
-        "candidates", "held_out", "lora", "sft_epochs", "sft_learning_rate", "steps", "prompts",
-        "samples", "learning_rate", "beta", "checkpoint_every", "seed", "device",
+        "candidates", "held_out", "lora", "sft_epochs", "sft_batch_size", "sft_learning_rate",
+        "steps", "prompts", "samples", "learning_rate", "beta", "baseline", "epochs_per_batch",
+        "rows_per_pass", "checkpoint_every", "seed", "device",
     )  # fmt: skip
     train_policy(
         chosen["output"],

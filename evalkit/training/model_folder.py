@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike
@@ -23,7 +24,7 @@ from evalkit.training.processes import as_setting, is_main, taking_part, wait_fo
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from _typeshed import DataclassInstance
 
@@ -54,21 +55,23 @@ class Trained:
 def planned(
     command: str,
     files: Mapping[str, str | os.PathLike[str] | Sequence[str | os.PathLike[str]]],
-    base: ModelFiles,
+    base: ModelFiles | Mapping[str, Any],
     chosen: Mapping[str, Any],
     settings: DataclassInstance,
     *,
     others: Sequence[Mapping[str, Any]] = (),
+    without_effect: Sequence[str] = (),
 ) -> Manifest:
     """Return the manifest of a model that is to be trained.
 
     Args:
         command: the stage.
         files: what it learns from, by role; several of one role in a list.
-        base: the model that it begins with.
+        base: the model that it begins with, or what a manifest says of one that is made first.
         chosen: settings of the examples.
         settings: of the training; they have a `seed`.
         others: further models that take part, as a manifest names them.
+        without_effect: settings that change the last bits at most, as the device does.
     """
     named = [
         (role, path)
@@ -76,12 +79,13 @@ def planned(
         for path in ([given] if isinstance(given, (str, PathLike)) else given)
     ]
     plain = asdict(settings)
-    plain.pop("device", None)  # changes the last bits at most
+    for name in ("device", *without_effect):
+        plain.pop(name, None)
     return Manifest(
         command=command,
         settings={**chosen, **plain, **as_setting()},
         inputs=tuple(Input(role, str(path), fingerprint(path)) for role, path in named),
-        models=(base.to_manifest("base"), *others),
+        models=(base if isinstance(base, Mapping) else base.to_manifest("base"), *others),
         seeds={"training": plain["seed"]},
     )
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from evalkit.errors import SettingsError
 from evalkit.training.rewarding import RewardSettings
 
-__all__ = ["SCRATCH_BASE", "PolicySettings", "Usual", "usual_of"]
+__all__ = ["SCRATCH_BASE", "Pace", "PolicySettings"]
 
 SCRATCH_BASE = "scratch"
 """The name of a base model that is made on the spot."""
 
 
-class Usual(NamedTuple):
-    """What is usual where nothing was said: a new model needs more of everything.
+class Pace(NamedTuple):
+    """How long and how fast a base model learns; a new one needs more of everything.
 
     Attributes:
         epochs: of the warm start.
@@ -31,9 +32,9 @@ class Usual(NamedTuple):
 
 
 _USUAL = {
-    SCRATCH_BASE: Usual(16, 16, 2e-3, 1e-4),
-    "base": Usual(3, 16, 5e-5, 1e-5),
-    "lora": Usual(3, 16, 5e-4, 1e-4),
+    SCRATCH_BASE: Pace(16, 16, 2e-3, 1e-4),
+    "base": Pace(3, 16, 5e-5, 1e-5),
+    "lora": Pace(3, 16, 5e-4, 1e-4),
 }
 
 
@@ -46,12 +47,17 @@ class PolicySettings:
         held_out: share of the families of queries that it does not see.
         lora: rank of the adapter that is trained instead of all weights; 0 trains all.
         sft_epochs: passes of the warm start.
+        sft_batch_size: examples a step of the warm start.
         sft_learning_rate: of the warm start, at its highest.
         steps: of REINFORCE++; 0 is the warm start alone.
         prompts: queries a step.
         samples: outputs of a query in a step.
         learning_rate: of REINFORCE++.
         beta: weight of the divergence from the warm start.
+        baseline: whether what an output earns counts beyond the mean of its query's outputs.
+        epochs_per_batch: updates from the outputs of a step.
+        rows_per_pass: outputs that go through the model at once in a process; fewer take less
+            memory and give the same update. None is all.
         rewards: weights and limits of the rewards.
         checkpoint_every: steps between checkpoints.
         seed: of the split, fresh weights, the order of examples and sampling.
@@ -62,27 +68,36 @@ class PolicySettings:
     held_out: float = 0.2
     lora: int = 0
     sft_epochs: int | None = None
+    sft_batch_size: int | None = None
     sft_learning_rate: float | None = None
     steps: int = 60
     prompts: int = 16
     samples: int = 4
     learning_rate: float | None = None
     beta: float = 0.03
+    baseline: bool = True
+    epochs_per_batch: int = 1
+    rows_per_pass: int | None = None
     rewards: RewardSettings = field(default_factory=RewardSettings)
     checkpoint_every: int = 20
     seed: int = 0
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.candidates < 1 or self.prompts < 1 or self.checkpoint_every < 1:
-            raise SettingsError("--candidates, --prompts and --checkpoint-every are 1 or more.")
+        for name in ("candidates", "sft_epochs", "sft_batch_size", "prompts", "epochs_per_batch",
+                     "rows_per_pass", "checkpoint_every"):  # fmt: skip
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                raise SettingsError(f"--{name.replace('_', '-')} is {number}; it is 1 or more.")
         if self.samples < 2:
             raise SettingsError(
                 f"--samples is {self.samples}; an output is compared with others of its query, so "
                 "it is 2 or more."
             )
-        if self.steps < 0 or self.lora < 0 or (self.sft_epochs is not None and self.sft_epochs < 1):
-            raise SettingsError("--steps and --lora are 0 or more, --sft-epochs 1 or more.")
+        if self.steps < 0 or self.lora < 0:
+            raise SettingsError("--steps and --lora are 0 or more.")
+        if not 0 <= self.beta < math.inf:
+            raise SettingsError(f"--beta is {self.beta}; it is 0 or more.")
         if not 0 < self.held_out < 0.9:
             raise SettingsError(f"--held-out is {self.held_out}; it is above 0 and below 0.9.")
         for name in ("sft_learning_rate", "learning_rate"):
@@ -92,20 +107,29 @@ class PolicySettings:
 
     def filled(self, base: str) -> PolicySettings:
         """Return the settings with what is usual for a base model in place of None."""
-        usual = usual_of(base, self.lora)
+        pace = self.pace(base)
         return replace(
             self,
-            sft_epochs=self.sft_epochs or usual.epochs,
-            sft_learning_rate=self.sft_learning_rate or usual.warm_rate,
-            learning_rate=self.learning_rate or usual.rate,
+            sft_epochs=pace.epochs,
+            sft_batch_size=pace.batch_size,
+            sft_learning_rate=pace.warm_rate,
+            learning_rate=pace.rate,
         )
 
+    def pace(self, base: str) -> Pace:
+        """Return what was chosen, and where nothing was, what is usual for the base model.
 
-def usual_of(base: str, lora: int) -> Usual:
-    """Return what is usual.
+        Args:
+            base: `scratch`, or any other model.
 
-    Args:
-        base: `scratch`, or any other model.
-        lora: rank of the adapter; 0 where all weights are trained.
-    """
-    return _USUAL[SCRATCH_BASE if base == SCRATCH_BASE else "lora" if lora else "base"]
+        Example:
+            >>> PolicySettings(sft_epochs=5).pace("scratch")
+            Pace(epochs=5, batch_size=16, warm_rate=0.002, rate=0.0001)
+        """
+        usual = _USUAL["scratch" if base == SCRATCH_BASE else "lora" if self.lora else "base"]
+        return Pace(
+            self.sft_epochs or usual.epochs,
+            self.sft_batch_size or usual.batch_size,
+            self.sft_learning_rate or usual.warm_rate,
+            self.learning_rate or usual.rate,
+        )

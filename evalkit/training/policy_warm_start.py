@@ -11,7 +11,7 @@ from evalkit.models import locate_encoder
 from evalkit.progress import say
 from evalkit.rewriting.policy import load_language_model, prompt_of
 from evalkit.training.policy_examples import title_examples
-from evalkit.training.policy_settings import SCRATCH_BASE, usual_of
+from evalkit.training.policy_settings import SCRATCH_BASE
 from evalkit.training.processes import is_main, wait_for_all
 from evalkit.training.supervised import (
     SupervisedSettings,
@@ -45,7 +45,7 @@ def warm_start(
 
     Args:
         examples: what is learnt and what is held out.
-        settings: complete ones.
+        settings: of the training.
         base: files of the model to begin with; None makes a new one.
         kept: the folder that survives an interruption.
 
@@ -57,29 +57,28 @@ def warm_start(
     """
     place, steps_of = kept / "supervised", kept / "supervised.steps"
     if not place.is_dir():
-        usual = usual_of(SCRATCH_BASE if base is None else "", settings.lora)
+        pace = settings.pace(SCRATCH_BASE if base is None else base.id)
         prompts = [prompt_of(query) for query in examples.learnt]
         rewrites = [examples.rewrites[query.query_id] for query in examples.learnt]
         model, tokenizer = _first_model(examples, settings, base)
-        passes = int(settings.sft_epochs or usual.epochs)
-        learnt = spread(prompts, rewrites, settings.candidates, passes, settings.seed)
+        learnt = spread(prompts, rewrites, settings.candidates, pace.epochs, settings.seed)
         if base is None:
             learnt += title_examples(
                 examples.catalogue,
                 examples.graph,
                 min(_TITLES, settings.candidates),
-                max(1, round(_TITLE_PASSES * passes)),
+                max(1, round(_TITLE_PASSES * pace.epochs)),
                 settings.seed,
             )
-        steps = -(-len(learnt) // usual.batch_size)
-        say(f"Warm start: {len(prompts):,} queries, {passes} times.")
+        steps = -(-len(learnt) // pace.batch_size)
+        say(f"Warm start: {len(prompts):,} queries, {pace.epochs} times.")
         rows = supervise(
             model,
             tokenizer,
             learnt,
             SupervisedSettings(
-                usual.batch_size,
-                float(settings.sft_learning_rate or usual.warm_rate),
+                pace.batch_size,
+                pace.warm_rate,
                 max(settings.checkpoint_every, steps // _CHECKPOINTS),
                 settings.seed,
             ),

@@ -53,7 +53,7 @@ class SupervisedSettings:
     Attributes:
         batch_size: examples a step, over all processes.
         learning_rate: at its highest; it rises over the first steps and then falls to 0.
-        checkpoint_every: steps between checkpoints; 0 keeps none.
+        checkpoint_every: steps between checkpoints.
         seed: of the order of examples.
     """
 
@@ -189,7 +189,6 @@ def supervise(
     learnt = [_tokens(tokenizer, example, whole=whole) for example in examples]
     batch_size = per_process(settings.batch_size)
     steps = -(-len(learnt) // (batch_size * number_of_processes()))
-    every = settings.checkpoint_every
     checkpoint, done = last_checkpoint(folder, steps)
     made: list[Any] = []
 
@@ -204,8 +203,8 @@ def supervise(
             warmup_steps=min(20, steps // 5),
             weight_decay=0.01,
             ddp_find_unused_parameters=False,
-            save_strategy="steps" if every else "no",
-            save_steps=every or steps,
+            save_strategy="steps",
+            save_steps=settings.checkpoint_every,
             save_total_limit=1,
             **{
                 **loop_arguments(model, settings.seed),
