@@ -86,13 +86,13 @@ class Work:
         """Return the queries that some training data must not be about."""
         return self.root / "training_data" / data / "held-out.parquet"
 
-    def rewrites(self, queries: str, rewriter: str, n: int) -> Path:
+    def rewrites(self, queries: str, rewriter: str, n: int, seed: int) -> Path:
         """Return `n` rewrites a query of a set; beside it, `accepted` says which are good."""
-        return self.root / "rewrites" / f"{queries}-{rewriter}-{n}.parquet"
+        return self.root / "rewrites" / f"{queries}-{rewriter}-{n}-seed{seed}.parquet"
 
-    def accepted(self, queries: str, rewriter: str, n: int) -> Path:
+    def accepted(self, queries: str, rewriter: str, n: int, seed: int) -> Path:
         """Return the same rewrites with what the filter said."""
-        return self.root / "rewrites" / f"{queries}-{rewriter}-{n}-accepted.parquet"
+        return self.root / "rewrites" / f"{queries}-{rewriter}-{n}-seed{seed}-accepted.parquet"
 
     def classifier(self, name: str) -> Path:
         """Return a classifier's folder."""

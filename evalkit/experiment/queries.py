@@ -154,7 +154,7 @@ def make_rewrites(work: Work, queries: str, rewriter: str, n: int, seed: int) ->
     """
     from evalkit.rewriting.rewriting import RewriteSettings, rewrite_queries
 
-    output = work.rewrites(queries, rewriter, n)
+    output = work.rewrites(queries, rewriter, n, seed)
     output.parent.mkdir(parents=True, exist_ok=True)
     if rewriter == NONE:
         _repeat_queries(work, work.queries(queries), output)
@@ -206,7 +206,7 @@ def _repeat_queries(work: Work, queries: Path, output: Path) -> None:
     say(f"Wrote {output}: {rows.num_rows:,} queries, each as its only rewrite.")
 
 
-def accept_rewrites(work: Work, queries: str, rewriter: str, n: int) -> Path:
+def accept_rewrites(work: Work, queries: str, rewriter: str, n: int, seed: int) -> Path:
     """Filter the rewrites by the rules and the cosine, and return the table.
 
     Queries that stand for themselves (`none`) are not filtered: the rules refuse echoes.
@@ -216,14 +216,14 @@ def accept_rewrites(work: Work, queries: str, rewriter: str, n: int) -> Path:
     from evalkit.rewriting.rules import RULES, filter_rule
 
     if rewriter == NONE:
-        return work.rewrites(queries, rewriter, n)
+        return work.rewrites(queries, rewriter, n, seed)
     cosine = open_topic_cosine(work.experiment.catalogue.model)
     with open_engine(work.memory_limit) as connection:
         _, graph = work.shop.open(connection)
-    output = work.accepted(queries, rewriter, n)
+    output = work.accepted(queries, rewriter, n, seed)
     filter_rewrites(
         output,
-        work.rewrites(queries, rewriter, n),
+        work.rewrites(queries, rewriter, n, seed),
         work.queries(queries),
         rule=filter_rule(graph),
         model=cosine,

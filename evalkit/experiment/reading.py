@@ -27,7 +27,7 @@ from typing import (
 
 from evalkit.errors import InputError, Problem, SettingsError
 
-__all__ = ["ModelName", "Reader", "read_yaml"]
+__all__ = ["ModelName", "Reader", "read_values", "read_yaml"]
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]*")
@@ -61,7 +61,37 @@ def read_yaml(path: str | os.PathLike[str], variables: Mapping[str, str]) -> dic
         InputError: it cannot be read, a key stands twice, or a variable has no value.
         SettingsError: the user has set a variable that the file does not know.
     """
-    name = os.fspath(path)
+    filled, values, defaults = _read(os.fspath(path), variables)
+    strange = sorted(variables.keys() - values.keys() - defaults.keys())
+    if strange:
+        there = ", ".join(sorted(values.keys() | defaults.keys())) or "none"
+        raise SettingsError(
+            f"--set {strange[0]}: {os.fspath(path)} has no variable ${{{strange[0]}}}; "
+            f"it has: {there}."
+        )
+    return filled
+
+
+def read_values(
+    path: str | os.PathLike[str], variables: Mapping[str, str]
+) -> dict[str, tuple[str, str | None]]:
+    """Return what each variable that a file uses stands for, and its default or None, by name.
+
+    Args:
+        path: the file.
+        variables: what the user has set.
+
+    Raises:
+        InputError: it cannot be read, or a variable has no value.
+    """
+    _, values, defaults = _read(os.fspath(path), variables)
+    return {name: (value, defaults.get(name)) for name, value in sorted(values.items())}
+
+
+def _read(
+    name: str, variables: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
+    """Return a file with its variables filled in, the values of those, and all defaults."""
     document = _parse(name)
     if not isinstance(document, dict):
         raise InputError(
@@ -77,15 +107,10 @@ def read_yaml(path: str | os.PathLike[str], variables: Mapping[str, str]) -> dic
             remedy="Write NAME: DEFAULT, one a line.",
         )
     used: set[str] = set()
-    known = {**{str(key): str(value) for key, value in defaults.items()}, **os.environ, **variables}
+    usual = {str(key): str(value) for key, value in defaults.items()}
+    known = {**usual, **os.environ, **variables}
     filled = {key: _fill(value, known, used, name, str(key)) for key, value in document.items()}
-    strange = sorted(variables.keys() - used - defaults.keys())
-    if strange:
-        there = ", ".join(sorted(used | defaults.keys())) or "none"
-        raise SettingsError(
-            f"--set {strange[0]}: {name} has no variable ${{{strange[0]}}}; it has: {there}."
-        )
-    return filled
+    return filled, {key: known[key] for key in used}, usual
 
 
 def _parse(name: str) -> Any:

@@ -7,9 +7,12 @@ not worked out here, except the mean over the seeds of a system.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import InputError
+from evalkit.experiment.reading import ModelName
 from evalkit.experiment.scores import MEASURES, comparisons
 from evalkit.experiment.stages import seconds
 from evalkit.files import write_text
@@ -19,7 +22,6 @@ from evalkit.reports.score_document import measure_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from evalkit.experiment.folder import Work
     from evalkit.experiment.stages import Stage
@@ -32,15 +34,22 @@ _FIGURES = ("control", "treatment", "delta", "ci_low", "ci_high", "p", "queries"
 _ALL = "all"
 
 
-def write_results(work: Work, stages: Sequence[Stage], command: str) -> None:
+def write_results(
+    work: Work, stages: Sequence[Stage], command: str, variables: Mapping[str, str]
+) -> None:
     """Write `results.json` and `results.md`; files that say the same already stay as they are.
 
     Args:
         work: the experiment.
         stages: all stages, for their times.
         command: what makes the experiment again.
+        variables: what they stood for; paths are not told.
     """
-    document = gather(work, stages, command)
+    document = {
+        **gather(work, stages, command),
+        "variables": dict(variables),
+        "description": _described(asdict(work.experiment)),
+    }
     for name, text in (
         ("results.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n"),
         ("results.md", results_markdown(document)),
@@ -80,6 +89,19 @@ def gather(work: Work, stages: Sequence[Stage], command: str) -> dict[str, Any]:
             for stage in stages
         ],
     }
+
+
+def _described(value: Any) -> Any:
+    """Return a description ready for JSON: of a path its last part, which is the same anywhere."""
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, dict):
+        return {str(key): _described(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_described(each) for each in value]
+    if isinstance(value, ModelName):
+        return Path(value).name if Path(value).is_absolute() else str(value)
+    return value
 
 
 def _rows(work: Work, queries: str) -> Iterable[dict[str, Any]]:

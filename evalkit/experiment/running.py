@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from evalkit.experiment.checking import read_experiment
 from evalkit.experiment.folder import Work
 from evalkit.experiment.plan import plan
+from evalkit.experiment.reading import read_values
 from evalkit.experiment.results import write_results
-from evalkit.experiment.stages import check_needs, choose, identities, is_done, record
+from evalkit.experiment.stages import behind, check_needs, choose, identities, is_done, record
 from evalkit.progress import say
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["planned", "run_experiment"]
+
+_HIDDEN = "…"
 
 
 def planned(
@@ -79,20 +82,41 @@ def run_experiment(
     work = Work(read_experiment(path, variables), Path(folder), force, memory_limit)
     stages = plan(work)
     chosen = choose(stages, only)
-    check_needs(stages, chosen)
     found = identities(stages)
+    check_needs(stages, chosen, found, work.root)
     work.root.mkdir(parents=True, exist_ok=True)
     for number, stage in enumerate(chosen, start=1):
         say(f"== {number}/{len(chosen)} {stage.name}")
         stage.make()
         record(stage, found[stage.name], work.root)
     scored = [stage for stage in stages if stage.name.startswith("scores/")]
-    if all(is_done(stage, found[stage.name], work.root) for stage in scored):
-        write_results(work, stages, _command(path, variables or {}))
+    needed = {*behind(stages, scored), *(stage.name for stage in scored)}
+    if all(is_done(each, found[each.name], work.root) for each in stages if each.name in needed):
+        values = read_values(path, variables or {})
+        write_results(work, stages, _command(path, values), _shown(values))
     say(f"The experiment took {time.monotonic() - started:.0f} s.")
 
 
-def _command(path: str | os.PathLike[str], variables: Mapping[str, str]) -> str:
-    """Return the command that makes the experiment again, without the places of this machine."""
-    given = [f" --set {shlex.quote(f'{name}=…')}" for name in sorted(variables)]
-    return f"evalkit run {Path(path).name}{''.join(given)} -o FOLDER"
+def _command(path: str | os.PathLike[str], values: Mapping[str, tuple[str, str | None]]) -> str:
+    """Return the command that makes the experiment again, without the places of this machine.
+
+    Example:
+        >>> _command("experiments/a.yaml", {"N": ("5", "9"), "M": ("1", "1"), "P": ("/x", None)})
+        'evalkit run experiments/a.yaml --set N=5 --set P=… -o FOLDER'
+    """
+    shown = _shown(values)
+    given = "".join(
+        f" --set {name}={_HIDDEN if shown[name] == _HIDDEN else shlex.quote(value)}"
+        for name, (value, default) in values.items()
+        if value != default
+    )
+    file = Path(path)
+    return f"evalkit run {file.name if file.is_absolute() else file.as_posix()}{given} -o FOLDER"
+
+
+def _shown(values: Mapping[str, tuple[str, str | None]]) -> dict[str, str]:
+    """Return the values of variables; of what may be a path, only that there is one."""
+    return {
+        name: _HIDDEN if "/" in value or "\\" in value else value
+        for name, (value, _) in values.items()
+    }

@@ -3,7 +3,9 @@
 A stage stands for one section of the YAML file and has its name (`retrievers/distilled`), so that
 `--only` and the progress speak of what the user has written. The functions that a stage calls skip
 what is up to date by their own manifests; what is recorded here, in `stages/`, only tells a plan
-whether a stage was finished with the same settings, files and earlier stages.
+whether a stage was finished with the same settings, files and earlier stages. It does not ask the
+manifests: a model of the hub, the base of a rewriter and the numbers that modules raise when they
+make something else are known to the functions alone, so what a plan calls done may be made again.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Stage", "check_needs", "choose", "identities", "is_done", "record", "seconds"]
+__all__ = ["Stage", "behind", "check_needs", "choose", "identities", "is_done", "record", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,19 @@ def choose(stages: Sequence[Stage], only: Sequence[str] | None) -> list[Stage]:
     return [stage for stage in stages if {stage.name, stage.name.partition("/")[0]} & set(only)]
 
 
-def check_needs(stages: Sequence[Stage], chosen: Sequence[Stage]) -> None:
-    """Refuse stages that read what neither they nor an earlier run have made.
+def check_needs(
+    stages: Sequence[Stage],
+    chosen: Sequence[Stage],
+    found: Mapping[str, str],
+    root: Path,
+) -> None:
+    """Refuse stages that read what neither they nor an earlier run have made as it is described.
+
+    Args:
+        stages: all of them.
+        chosen: which are made.
+        found: what `identities` returned.
+        root: the folder of the experiment.
 
     Raises:
         SettingsError: there is such a stage.
@@ -79,12 +92,37 @@ def check_needs(stages: Sequence[Stage], chosen: Sequence[Stage]) -> None:
     names = {stage.name: stage for stage in stages}
     coming = {stage.name for stage in chosen}
     for stage in chosen:
-        for needed in stage.needs:
-            if needed not in coming and not _there(names[needed]):
-                raise SettingsError(
-                    f"--only: {stage.name} needs what {needed} makes, and that is not there; "
-                    f"add {needed}."
-                )
+        missing = [
+            name
+            for name in behind(stages, [stage])
+            if name not in coming and not is_done(names[name], found[name], root)
+        ]
+        if missing:
+            first = names[missing[0]]
+            why = (
+                "was made with other settings, files or earlier stages"
+                if _there(first)
+                else "is not there"
+            )
+            raise SettingsError(
+                f"--only: {stage.name} needs what {first.name} makes, and that {why}; "
+                f"add {','.join(missing)}."
+            )
+
+
+def behind(stages: Sequence[Stage], some: Iterable[Stage]) -> list[str]:
+    """Return the names of all stages that some read from, directly or not, in their order.
+
+    Example:
+        >>> three = [Stage("a", print, ()), Stage("b", print, (), ("a",)), Stage("c", print, ())]
+        >>> behind(three, three[1:])
+        ['a']
+    """
+    wanted = {name for stage in some for name in stage.needs}
+    for stage in reversed(stages):
+        if stage.name in wanted:
+            wanted.update(stage.needs)
+    return [stage.name for stage in stages if stage.name in wanted]
 
 
 def identities(stages: Sequence[Stage]) -> dict[str, str]:

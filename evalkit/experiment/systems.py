@@ -74,7 +74,7 @@ def _rewrites(work: Work, queries: str, name: str) -> RewriteSettings | None:
     if system.rewriter is None:
         return None
     make_rewrites(work, queries, system.rewriter, system.rewrites, system.seed)
-    accepted = accept_rewrites(work, queries, system.rewriter, system.rewrites)
+    accepted = accept_rewrites(work, queries, system.rewriter, system.rewrites, system.seed)
     return RewriteSettings(str(accepted), system.rewrites)
 
 

@@ -62,7 +62,9 @@ def train_rewriter(work: Work, name: str) -> None:
 
     wanted = work.experiment.rewriters[name]
     make_rewrites(work, wanted.queries, CATALOGUE, wanted.rewrites, wanted.settings.seed)
-    accepted = accept_rewrites(work, wanted.queries, CATALOGUE, wanted.rewrites)
+    accepted = accept_rewrites(
+        work, wanted.queries, CATALOGUE, wanted.rewrites, wanted.settings.seed
+    )
     output = work.rewriter(name)
     output.parent.mkdir(parents=True, exist_ok=True)
     train_policy(
@@ -89,9 +91,9 @@ def make_pairs(work: Work, name: str) -> None:
     wanted = work.experiment.training_data[name]
     make_rewrites(work, wanted.queries, wanted.rewriter, wanted.rewrites, wanted.seed)
     accepted = (
-        accept_rewrites(work, wanted.queries, wanted.rewriter, wanted.rewrites)
+        accept_rewrites(work, wanted.queries, wanted.rewriter, wanted.rewrites, wanted.seed)
         if wanted.settings.filters
-        else work.rewrites(wanted.queries, wanted.rewriter, wanted.rewrites)
+        else work.rewrites(wanted.queries, wanted.rewriter, wanted.rewrites, wanted.seed)
     )
     judge = work.classifier(wanted.classifier)
     weak = work.experiment.classifiers[wanted.classifier].queries is not None

@@ -342,3 +342,64 @@ def test_queries_like_those_of_a_held_out_set_are_left_out_before_anybody_learns
     before = everything(tmp_path)
     assert "Wrote" not in run(path, tmp_path, "--only", "queries").stderr
     assert everything(tmp_path) == before
+
+
+def test_what_earlier_settings_made_is_not_scored_as_if_these_had(
+    place: Place, tmp_path: Path
+) -> None:
+    text = SEARCHING.replace("study: {queries: written, sample: 10, depth: 5}\n", "")
+    assert run(place.describe(text, "stale.yaml"), tmp_path).exit_code == 0
+    written = (tmp_path / "results.md").read_bytes()
+    other = text.replace("treatment: {retriever: bm25}", "treatment: {filter: true}")
+    path = place.describe(other, "stale.yaml")
+    with pytest.raises(
+        SettingsError,
+        match="scores/written needs what systems/treatment makes, and that was made with other "
+        "settings, files or earlier stages; add systems/treatment",
+    ):
+        run(path, tmp_path, "--only", "scores")
+    assert (tmp_path / "results.md").read_bytes() == written
+    assert run(path, tmp_path, "--only", "systems/treatment,scores").exit_code == 0
+    assert (tmp_path / "results.md").read_bytes() != written
+
+
+def test_rewrites_of_two_seeds_lie_beside_each_other(place: Place, tmp_path: Path) -> None:
+    text = SEARCHING.replace(
+        "comparisons:",
+        "  other_seed: {retriever: bm25, rewriter: catalogue, rewrites: 2, seed: 1}\ncomparisons:",
+    )
+    path = place.describe(text, "seeds.yaml")
+    assert run(path, tmp_path, "--only", "catalogue,queries,systems").exit_code == 0
+    assert {item.name for item in (tmp_path / "rewrites").glob("*.parquet")} == {
+        f"written-catalogue-2-seed{seed}{ending}.parquet"
+        for seed in (0, 1)
+        for ending in ("", "-accepted")
+    }
+    before = everything(tmp_path)
+    assert run(path, tmp_path, "--only", "catalogue,queries,systems").exit_code == 0
+    assert everything(tmp_path) == before
+
+
+def test_the_results_say_with_which_numbers_they_were_made_and_no_paths(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        "variables: {CUTOFF: 5, DEPTH: 20}\n"
+        "name: told\n"
+        'catalogue: {products: "${SHOP}/products.jsonl", model: encoder}\n'
+        "queries:\n"
+        "  written: {file: queries.csv, judgments: judgments.csv, good: 2}\n"
+        "systems: {control: {retriever: bm25}, treatment: {}}\n"
+        'comparisons: {cutoff: "${CUTOFF}", depth: "${DEPTH}"}\n'
+    )
+    monkeypatch.setenv("CUTOFF", "3")
+    done = run(place.describe(text, "told.yaml"), tmp_path, "--set", f"SHOP={place.folder}")
+    assert done.exit_code == 0, done.output
+    said = (tmp_path / "results.md").read_text("utf-8")
+    assert "`evalkit run told.yaml --set CUTOFF=3 --set SHOP=… -o FOLDER`" in said
+    found = (tmp_path / "results.json").read_text("utf-8")
+    assert str(place.folder) not in found
+    document = json.loads(found)
+    assert document["variables"] == {"CUTOFF": "3", "DEPTH": "20", "SHOP": "…"}
+    assert document["description"]["comparisons"]["cutoff"] == 3
+    assert document["description"]["catalogue"]["products"] == "products.jsonl"

@@ -70,7 +70,7 @@ def test_one_command_trains_and_compares(place: Place, tmp_path: Path) -> None:
     # what is trained is trained on what the file says
     pairs = read_manifest(tmp_path / "training_data" / "default" / "pairs.parquet")
     assert {item.role for item in pairs.inputs} >= {"queries", "rewrites", "held_out", "products"}
-    rewrites = pq.read_table(tmp_path / "rewrites" / "training-policy-2.parquet")
+    rewrites = pq.read_table(tmp_path / "rewrites" / "training-policy-2-seed0.parquet")
     assert set(rewrites.column("method").to_pylist()) == {"policy"}
     # the cross-encoder learns the very pairs, asked as people ask
     table = pq.read_table(tmp_path / "training_data" / "default" / "pairs.parquet").to_pylist()
@@ -85,7 +85,7 @@ def test_one_command_trains_and_compares(place: Place, tmp_path: Path) -> None:
     assert made.settings["good"] == 2
     ordered = read_manifest(tmp_path / "runs" / "written" / "reranked.parquet")
     assert "cross_encoder" in ordered.models[-1]["id"]
-    raw = pq.read_table(tmp_path / "rewrites" / "training-none-2.parquet")
+    raw = pq.read_table(tmp_path / "rewrites" / "training-none-2-seed0.parquet")
     asked = pq.read_table(tmp_path / "queries" / "training.parquet")
     assert sorted(raw.column("rewrite").to_pylist()) == sorted(asked.column("query").to_pylist())
     weights = [
