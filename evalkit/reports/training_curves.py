@@ -55,6 +55,8 @@ _PARTS = (
     ("accepted", "Accepted candidates", True),
 )
 _WATCHED = (
+    ("held_out_accepted", "Accepted candidates of held-out queries", True),
+    ("held_out_reward", "Reward of held-out queries", False),
     ("kl", "Divergence from the warm start, nats a token", False),
     ("length", "Length, tokens", False),
     ("ended", "Outputs that came to an end", True),
@@ -72,7 +74,7 @@ _TOLD = (
     *(("accepted", "Accepted, %", True), ("kept", "Kept by the classifier, %", True)),
     *(("echoed", "Echoes, %", True), ("excluded", "Excluded things, %", True)),
     *(("repeated", "Repeats, %", True), ("distinct", "Different candidates", False)),
-    ("words", "Words", False),
+    *(("words", "Words", False), ("kl", "Divergence, nats a token", False)),
 )
 _TERMS = (
     ("Candidate", "one rewrite of an output; an output has the same number of places for each."),
@@ -94,6 +96,16 @@ _TERMS = (
     ),
     ("Entropy", "how open the next word is; near 0 the policy always says the same."),
     ("Clipped", "tokens whose probability changed more than one update may use."),
+    (
+        "Held-out queries",
+        "of families that nothing was learnt of; in the curves a few of them, looked at with each "
+        "checkpoint.",
+    ),
+    (
+        "±",
+        "two standard errors of the change, over the families of the same queries; smaller changes "
+        "may be luck. None where there are fewer than five families.",
+    ),
     (
         "Kept by the classifier",
         "share of the candidates that a classifier of rewrites accepts which had no part in the "
@@ -119,7 +131,7 @@ def write_training_curves(
     """
     figures: dict[str, Figure] = {}
     title = "What did training do to the rewriter?"
-    shown = ("before", "after", "alarms", "supervised", "format")
+    shown = ("before", "after", "errors", "alarms", "supervised", "format")
     settings = {name: value for name, value in document.items() if name not in shown}
     body = [
         element(
@@ -151,8 +163,9 @@ def training_findings(document: Document) -> list[str]:
     ]
     if "alarms" in document and not document["alarms"]:
         lines.append(
-            "For no query type did the reward rise while relevance or the accepted share fell, or "
-            "echoes and excluded things became more."
+            "For no query type did the reward rise while relevance, acceptance or the number of "
+            "different candidates fell, echoes, excluded things or repeats became more, or outputs "
+            "much longer, by more than two standard errors."
         )
     return lines
 
@@ -196,12 +209,14 @@ def curve(rows: Sequence[Row], name: str, title: str, *, share: bool = False,
         if all(value is None for value in values):
             continue
         color, dash = (TEXT, "solid") if kind == _ALL else _LOOKS[place % len(_LOOKS)]
-        means = smoothed(values, window)
+        # what was looked at in a few steps alone is shown as it was seen
+        seldom = sum(value is None for value in values) > len(rows) / 2
+        means = values if seldom else smoothed(values, window)
         figure.add_trace(
             go.Scatter(
                 x=steps,
                 y=[None if value is None else times * value for value in means],
-                mode="lines" if len(rows) > 1 else "markers",
+                mode="lines+markers" if seldom else "lines" if len(rows) > 1 else "markers",
                 name=label(_type_name(kind), 20),
                 line={"color": color, "dash": dash, "width": 3 if kind == _ALL else 1.75},
                 hovertext=[
@@ -276,6 +291,7 @@ def _held_out(document: Document, figures: dict[str, Figure]) -> Html | None:
     kinds = [kind for kind in after if kind in before]
     if not kinds:
         return None
+    errors = document.get("errors") or {}
     told = [each for each in _TOLD if any(each[0] in after[kind] for kind in kinds)]
     lines = [
         [
@@ -286,6 +302,7 @@ def _held_out(document: Document, figures: dict[str, Figure]) -> Html | None:
                     _written(_finite(side[kind].get(name)), share, mark="")
                     for side in (before, after)
                 )
+                + _chance(_finite(errors.get(kind, {}).get(name)), share)
                 for name, _, share in told
             ),
         ]
@@ -400,6 +417,11 @@ def _written(value: float | None, share: bool, *, mark: str = "%") -> str:
     if value is None:
         return number.MISSING
     return f"{number.points(value, 1)}{mark}" if share else number.fixed(value, 3)
+
+
+def _chance(error: float | None, share: bool) -> str:
+    """Return what chance alone would do to a change: two standard errors."""
+    return "" if error is None else f" ±{_written(2 * error, share, mark='')}"
 
 
 def _type_name(kind: str) -> str:

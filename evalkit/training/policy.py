@@ -13,7 +13,7 @@ import importlib.util
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from evalkit.relevance.rewrite_scorers import Scorer
     from evalkit.retrieval import SentenceEncoder
+    from evalkit.training.policy_looks import Looks
 
     Page = Callable[[Sequence[Mapping[str, Any]], Mapping[str, Any], Path], None]
 
@@ -174,32 +175,37 @@ class _Training:
     kept: Path
 
     def fill(self, folder: Path, page: Page | None) -> Trained:
-        from evalkit.training.policy_watch import alarm, watch
+        from evalkit.training.policy_looks import Looks
+        from evalkit.training.policy_watch import alarm, errors
 
         chosen, held_out = self.settings, self.examples.held_out
         warm, warm_rows = warm_start(self.examples, chosen, self.base, self.kept)
         with main_first():  # the others find the embeddings in the cache
             rewarder = self.rewarder()
 
-        def measure(name: str, model: Any, tokenizer: Any) -> dict[str, Any]:
-            file = self.kept / f"{name}.json"
-            if is_main() and not file.is_file():
-                policy = Policy(model, tokenizer, chosen.candidates)
-                say(f"Rewriting {len(held_out):,} held-out queries ({name} the rewards).")
-                found = watch(policy.generate, held_out, rewarder, classifier=self.judge)
-                _write_json(file, found)
-            wait_for_all()
-            return dict(json.loads(file.read_text("utf-8")))
+        looks = Looks(held_out, rewarder, self.judge, self.kept, chosen.seed)
 
-        model, tokenizer = load_language_model(warm, chosen.device)
-        before = after = measure("before", model.eval(), tokenizer)
+        def loaded() -> Policy:
+            model, tokenizer = load_language_model(warm, chosen.device)
+            return Policy(model.eval(), tokenizer, chosen.candidates)
+
+        policy = loaded()
+        if is_main():
+            looks.measure("before", policy, policy)
+        wait_for_all()
+        seen = after_seen = looks.seen("before")
         rows: list[Mapping[str, float]] = []
         if chosen.steps:
-            model = self.reinforce(model, tokenizer, rewarder, rows)
-            after = measure("after", model.eval(), tokenizer)
+            model = self.reinforce(policy, looks, rows)
+            policy = replace(policy, model=model.eval())
+            if is_main():
+                looks.measure("after", policy, loaded())
+            wait_for_all()
+            after_seen = looks.seen("after")
+        before, after = seen.figures(), after_seen.figures()
         if not is_main():
             return Trained(self.examples.counts, _worth(before, after))
-        alarms = list(alarm(before, after))
+        alarms = alarm(seen, after_seen)
         document = {
             "format": FORMAT,
             "candidates": chosen.candidates,
@@ -211,9 +217,10 @@ class _Training:
             "supervised": warm_rows[-1] if warm_rows else {},
             "before": before,
             "after": after,
+            "errors": errors(seen, after_seen) if chosen.steps else {},
             "alarms": alarms,
         }
-        self.write(folder, model, tokenizer, document, warm_rows, rows)
+        self.write(folder, policy.model, policy.tokenizer, document, warm_rows, rows)
         if page is not None:
             page(rows, document, folder / PAGE_FILE)
         notes = (*_by_type(before, after), *(f"Warning: {each}" for each in alarms))
@@ -245,9 +252,7 @@ class _Training:
             self.encoder, products, examples.graph, gates, chosen.rewards, chosen.candidates
         )
 
-    def reinforce(
-        self, model: Any, tokenizer: Any, rewarder: Rewarder, rows: list[Mapping[str, float]]
-    ) -> Any:
+    def reinforce(self, policy: Policy, looks: Looks, rows: list[Mapping[str, float]]) -> Any:
         """Train with rewards; add the log's rows to `rows`."""
         from evalkit.training.reinforce_trainer import ReinforceSettings, run_reinforce
 
@@ -257,16 +262,17 @@ class _Training:
             numbers: Sequence[int], completions: Sequence[str]
         ) -> tuple[NDArray[Any], Mapping[str, float]]:
             asked = [learnt[number] for number in numbers]
-            found = rewarder.score(asked, [candidates_of(text) for text in completions])
+            found = looks.rewarder.score(asked, [candidates_of(text) for text in completions])
             return found.total, found.figures([query.structure.query_type for query in asked])
 
+        model = policy.model
         if chosen.lora:
             # A fresh one: without it the model is the warm start, from which divergence counts.
             model = add_lora(model, chosen.lora, chosen.seed + 1)
         say(f"REINFORCE++: {chosen.steps} steps of {chosen.prompts} x {chosen.samples} outputs.")
         return run_reinforce(
             model,
-            tokenizer,
+            policy.tokenizer,
             [prompt_of(query) for query in learnt],
             reward,
             ReinforceSettings(
@@ -282,6 +288,7 @@ class _Training:
             checkpoints=self.kept / "reinforce",
             log=rows.append,
             tensorboard=self.kept / "tensorboard" if is_main() else None,
+            look=lambda model: looks.glance(replace(policy, model=model)),
         )
 
     def write(

@@ -111,6 +111,33 @@ def test_long_logs_are_smoothed_and_that_is_said(tmp_path: Path) -> None:
     assert "Each point is the mean" not in outline(written(tmp_path)).text
 
 
+def test_changes_stand_beside_what_chance_does(tmp_path: Path) -> None:
+    document = {**DOCUMENT, "errors": {"negative": {"reward": 0.06, "accepted": 0.05}}}
+    write_training_curves(ROWS, document, tmp_path / "page.html")
+    text = outline(tmp_path / "page.html").text
+    assert "negative 40 0.900 → 1.100 ±0.120 0.600 → 0.400 55.0 → 70.0 ±10.0 0.0" in text
+    assert "errors" not in text.partition("Settings and inputs")[2].partition("What the")[0]
+
+
+def test_looks_at_held_out_queries_are_shown_as_they_were_seen(tmp_path: Path) -> None:
+    rows = [row(step, **({"held_out_accepted": step / 100} if step % 12 == 0 else {}))
+            for step in range(1, 37)]  # fmt: skip
+    found = curve(rows, "held_out_accepted", "Accepted", share=True)
+    assert found is not None
+    (line,) = found.spec["data"]
+    assert [value for value in line["y"] if value is not None] == [12.0, 24.0, 36.0]
+    assert line["mode"] == "lines+markers"
+    write_training_curves(rows, DOCUMENT, tmp_path / "page.html")
+    assert "Accepted candidates of held-out queries" in (tmp_path / "page.html").read_text()
+
+
+def test_whether_outputs_came_to_an_end_is_shown(tmp_path: Path) -> None:
+    write_training_curves([row(1, ended=0.75)], DOCUMENT, tmp_path / "page.html")
+    text = outline(tmp_path / "page.html").text
+    assert "Outputs that came to an end" in text
+    assert "75.0" in text
+
+
 def test_what_is_missing_or_not_finite_is_a_gap() -> None:
     rows = [row(1), row(2, kl=math.nan), row(3, kl=math.inf)]
     del rows[0]["reward/negative"]

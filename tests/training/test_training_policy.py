@@ -198,10 +198,13 @@ def test_training_makes_a_folder_that_rewrites_and_goes_on_after_ctrl_c(
     document = json.loads((whole / "policy.json").read_text())
     assert (document["format"], document["candidates"]) == (1, 4)
     assert set(document["before"]) == {"negative", "general", "all"}
+    assert document["before"]["all"]["kl"] == 0.0 != document["after"]["all"]["kl"]
+    assert document["errors"]["all"]["reward"] > 0
     rows = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
     steps = [row for row in rows if row["stage"] == "reinforce"]
     assert [row["step"] for row in steps] == [1, 2]
     assert {"reward", "relevance", "kl", "length", "relevance/negative"} <= set(steps[0])
+    assert 0 <= steps[-1]["held_out_accepted"] <= 1
 
     pressed = interrupt_when(
         tmp_path / "stopped.checkpoints/reinforce/checkpoint-1/trainer_state.json"
