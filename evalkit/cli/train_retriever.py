@@ -91,7 +91,7 @@ __all__ = ["retriever"]
     type=click.IntRange(min=1),
     default=2000,
     show_default=True,
-    help="Products that dev queries search.",
+    help="Products of the catalogue that dev queries search, the same for all seeds and pairs.",
 )
 @click.option(
     "--evaluations",

@@ -21,7 +21,7 @@ from evalkit.progress import say
 from evalkit.training.loop import check_run, require_trainer
 from evalkit.training.model_folder import Trained, fill_model_folder, planned
 from evalkit.training.processes import is_main, wait_for_all
-from evalkit.training.retriever_data import read_pairs
+from evalkit.training.retriever_data import pool_fingerprint, read_pairs
 from evalkit.training.retriever_evaluating import (
     MEAN,
     check_products,
@@ -49,7 +49,7 @@ __all__ = ["LOG_FILE", "RETRIEVER_FILE", "HowRetrieverTrained", "RetrieverSettin
 
 RETRIEVER_FILE = "retriever.json"
 LOG_FILE = "log.jsonl"
-_TRAINING = 2  # raised when the same pairs and settings may give another model, for manifests
+_TRAINING = 3  # raised when the same pairs and settings may give another model, for manifests
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ class RetrieverSettings:
             in turn; `once` each is learnt with one pair, which costs less; `none`.
         general_share: share of the pairs that shall be of general queries; None leaves it.
         distil_weight: of the margins of a teacher, where there is one.
-        pool: products that dev queries search.
+        pool: products of the catalogue that dev queries search; they do not depend on the seed.
         evaluations: how often dev queries are asked during the training; a checkpoint is saved
             each time.
         patience: evaluations without a better one before training stops; 0 trains to the end.
-        seed: of the order of pairs, dropout, the pool and the draw of general pairs.
+        seed: of the order of pairs, dropout and the draw of general pairs.
         device: where it runs.
     """
 
@@ -218,7 +218,6 @@ def train_retriever(
                 pairs,
                 products,
                 pool=settings.pool,
-                seed=settings.seed,
                 fields=fields,
                 reading=reading,
             )
@@ -286,6 +285,7 @@ def _fit_and_write(
         "learned_queries": len(np.unique(examples.query)),
         "learned_hard_negatives": int((examples.negative >= 0).sum()),
         "dev_queries": len(dev.queries),
+        "dev_queries_left_out": len(read.of_split("dev")) - len(dev.queries),
         "dev_good": int(dev.good.sum()),
     }
     say(
@@ -296,6 +296,12 @@ def _fit_and_write(
     warnings = list(read.warnings)
     if not dev.queries:
         warnings.append("There are no dev queries with a good product; the last weights are kept.")
+        say(f"Warning: {warnings[-1]}")
+    elif counts["dev_queries_left_out"]:
+        warnings.append(
+            f"{counts['dev_queries_left_out']:,} dev queries have no good product among the "
+            f"{len(dev.texts):,} of the pool and are left out; --pool takes more."
+        )
         say(f"Warning: {warnings[-1]}")
     encoder = open_encoder(
         how.get("model"), EncoderSettings(device=settings.device), revision=how.get("revision")
@@ -322,7 +328,7 @@ def _fit_and_write(
     (folder / LOG_FILE).write_text(
         "".join(json.dumps(row) + "\n" for row in fitted.log), "utf-8", newline="\n"
     )
-    document = _document(fitted, base, settings, checked is not None)
+    document = _document(fitted, base, settings, read, checked is not None)
     (folder / RETRIEVER_FILE).write_text(json.dumps(document, indent=2) + "\n", "utf-8")
     counts |= {"steps": fitted.steps, "best_step": fitted.best_step}
     if not dev.queries:
@@ -336,7 +342,7 @@ def _fit_and_write(
 
 
 def _document(
-    fitted: Fitted, base: str, settings: RetrieverSettings, checked: bool
+    fitted: Fitted, base: str, settings: RetrieverSettings, read: LabelledPairs, checked: bool
 ) -> dict[str, Any]:
     """Return what `retriever.json` holds."""
     plain = asdict(settings)
@@ -351,6 +357,7 @@ def _document(
     if measured:
         found["dev"] = {
             "good": "by the catalogue and the pairs" if checked else "by the pairs alone",
+            "pool": {"products": len(read.pool), "fingerprint": pool_fingerprint(read)},
             "before": measured[0],
             "after": measured[fitted.best_step],
             "mean": MEAN,

@@ -10,6 +10,8 @@ and then such a doubt is its error. What people label has no column check and co
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from numpy.typing import NDArray
 
-__all__ = ["LabelledPairs", "read_pairs"]
+__all__ = ["LabelledPairs", "pool_fingerprint", "read_pairs"]
 
 _SPLITS = ("train", "dev")
+_POOL_SEED = 0  # of every pool, so that the figures of trainings can be compared
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,6 @@ def read_pairs(
     products: str | os.PathLike[str],
     *,
     pool: int,
-    seed: int,
     fields: Sequence[str] | None = None,
     reading: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> LabelledPairs:
@@ -88,8 +90,9 @@ def read_pairs(
             query_type, family, text and check where known. Of a pair in two of them the first
             counts.
         products: the catalogue. A product that it lacks keeps the text that its pairs have.
-        pool: how many products dev queries search: all that are in dev pairs, and others drawn.
-        seed: of the draw.
+        pool: how many products of the catalogue dev queries search. They are drawn with a seed of
+            their own, whatever the pairs are, so that trainings with other pairs or seeds of
+            training search the same products, and their figures can be compared.
         fields: columns that make a product's text; None takes the usual ones.
         reading: keyword arguments of `evalkit.tables.read` by kind of table.
 
@@ -120,7 +123,7 @@ def read_pairs(
     torn, contradicted = _torn_families(connection), _contradictions(connection)
     catalogue = read("products", products, connection, **arguments.get("products", {}))
     store_texts(connection, catalogue, choose_fields(catalogue.columns, fields))
-    drawn = _draw_pool(connection, pool, seed)
+    drawn = _draw_pool(connection, pool)
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE evalkit_known AS
@@ -275,26 +278,22 @@ def _contradictions(connection: DuckDBPyConnection) -> int:
     )
 
 
-def _draw_pool(connection: DuckDBPyConnection, size: int, seed: int) -> set[str]:
+def _draw_pool(connection: DuckDBPyConnection, size: int) -> set[str]:
+    """Draw products of the catalogue; a larger pool holds all of a smaller one."""
     import pyarrow as pa
 
-    dev = {
-        row[0]
-        for row in connection.execute(
-            "SELECT DISTINCT product_id FROM evalkit_pairs WHERE split = 'dev'"
-        ).fetchall()
-    }
-    others = connection.execute(
-        "SELECT product_id FROM evalkit_texts WHERE product_id NOT IN "
-        "(SELECT product_id FROM evalkit_pairs WHERE split = 'dev') ORDER BY product_id"
-    ).fetchall()
-    wanted = max(0, size - len(dev)) if dev else 0
-    places = np.random.default_rng(seed).permutation(len(others))[:wanted]
-    drawn = dev | {others[place][0] for place in places.tolist()}
-    connection.register(
-        "evalkit_pool", pa.table({"product_id": pa.array(sorted(drawn), pa.string())})
-    )
-    return drawn
+    known = connection.execute("SELECT product_id FROM evalkit_texts ORDER BY product_id")
+    ids = known.to_arrow_table().column("product_id")
+    places = np.random.default_rng(_POOL_SEED).permutation(len(ids))[:size]
+    drawn = ids.take(pa.array(np.sort(places)))
+    connection.register("evalkit_pool", pa.table({"product_id": drawn}))
+    return set(drawn.to_pylist())
+
+
+def pool_fingerprint(pairs: LabelledPairs) -> str:
+    """Return what tells the pool from others: SHA-256 of its ids and texts, in order."""
+    pool = [[pairs.product_ids[place], pairs.texts[place]] for place in pairs.pool.tolist()]
+    return f"sha256:{hashlib.sha256(json.dumps(pool).encode()).hexdigest()}"
 
 
 def _numbered(table: Any, known: Any, pool: set[str]) -> dict[str, Any]:

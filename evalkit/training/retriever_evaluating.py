@@ -1,9 +1,10 @@
 """How good a retriever is on queries it has not learned from, while it is trained.
 
-Dev queries search a fixed pool of products. A product is good where the catalogue says that it
-satisfies the query, or else where a pair says so; without the queries' structures only pairs say
-so, and good products that no pair names count as not good. The figures steer the training. They
-are no result: their queries are of the same making as those that are learnt.
+Dev queries search a fixed pool of products, the same for all pairs of a catalogue. A product is
+good where the catalogue says that it satisfies the query, or else where a pair says so; without the
+queries' structures only pairs say so, and good products that no pair names count as not good. The
+figures steer the training. They are no result: their queries are of the same making as those that
+are learnt.
 """
 
 from __future__ import annotations

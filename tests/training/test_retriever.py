@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ from evalkit.errors import SettingsError
 from evalkit.manifest import Input, Manifest, fingerprint, read_manifest
 from evalkit.relevance.catalogue_judge import judge_by_catalogue
 from evalkit.retrieval import VectorIndexSettings, index_products, open_encoder, retrieve_run
+from evalkit.training.loop import last_checkpoint
 from evalkit.training.retriever import RetrieverSettings, train_retriever
 
 SAMPLE = Path(__file__).parents[2] / "sample_data" / "products.jsonl"
@@ -108,7 +110,7 @@ def test_the_checkpoint_with_the_best_goodrates_is_kept(
     assert steers[best] == max(steers.values()) > steers[max(steers)]
     # The weights that were written are those of that step.
     with open_engine("600MB", 1) as connection:
-        pairs = read_pairs(connection, [shop["pairs"]], shop["products"], pool=48, seed=0)
+        pairs = read_pairs(connection, [shop["pairs"]], shop["products"], pool=48)
         typed = read_typed_queries(shop["queries"], connection, stated=True)
         checker = Checker(*CatalogueFiles(shop["products"]).open(connection))
     structures = {query.query_id: query.structure for query in typed}
@@ -179,7 +181,7 @@ def test_training_goes_on_after_ctrl_c_to_the_same_weights(
 
     def press() -> None:
         until = time.monotonic() + 60
-        while time.monotonic() < until and not list(checkpoints.glob("*/trainer_state.json")):
+        while time.monotonic() < until and not last_checkpoint(checkpoints, 1000)[1]:
             time.sleep(0.002)
         signal.raise_signal(signal.SIGINT)
 
@@ -206,6 +208,24 @@ def test_training_stops_when_dev_queries_find_no_more(
     manifest = train(tmp_path / "out", shop, base, settings)
     assert manifest.counts["best_step"] < manifest.counts["steps"] < 4 * 12
     assert "find no more than before" in manifest.warnings[0]
+
+
+def test_seeds_search_the_same_pool_and_queries_without_a_good_product_in_it_are_told(
+    shop: dict[str, Path], base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def trained(seed: int) -> dict[str, Any]:
+        quick = replace(QUICK, epochs=1, evaluations=1, pool=5, seed=seed)
+        manifest = train(tmp_path / str(seed), shop, base, quick)
+        assert manifest.counts["dev_queries"] + manifest.counts["dev_queries_left_out"] == 6
+        assert manifest.counts["dev_queries_left_out"] > 0
+        assert "among the 5 of the pool and are left out" in capsys.readouterr().err
+        document = json.loads((tmp_path / str(seed) / "retriever.json").read_text("utf-8"))
+        return dict(document["dev"])
+
+    first, other = trained(0), trained(1)
+    assert first["pool"] == other["pool"]
+    assert first["pool"]["products"] == 5
+    assert first["before"] == other["before"]  # the same model, queries and products
 
 
 def test_pairs_without_dev_queries_are_learnt_to_the_end(

@@ -13,7 +13,7 @@ from retriever_shop import PAIR_COLUMNS, write_rows, write_shop
 from evalkit.constraints.families import join_families
 from evalkit.engines import open_engine
 from evalkit.errors import InputError
-from evalkit.training.retriever_data import LabelledPairs, read_pairs
+from evalkit.training.retriever_data import LabelledPairs, pool_fingerprint, read_pairs
 from evalkit.training.retriever_evaluating import check_products, dev_queries
 from evalkit.training.retriever_examples import draw_general, known_good, make_examples
 
@@ -26,11 +26,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return write_shop(tmp_path_factory.mktemp("shop"))
 
 
-def read(shop: dict[str, Path], *more: Path, pool: int = 100, seed: int = 0) -> LabelledPairs:
+def read(shop: dict[str, Path], *more: Path, pool: int = 100) -> LabelledPairs:
     with open_engine("600MB", 1) as connection:
-        return read_pairs(
-            connection, [shop["pairs"], *more], shop["products"], pool=pool, seed=seed
-        )
+        return read_pairs(connection, [shop["pairs"], *more], shop["products"], pool=pool)
 
 
 def one_file(folder: Path, *rows: list[str]) -> Path:
@@ -55,22 +53,22 @@ def test_pairs_are_numbered_with_the_texts_of_the_catalogue(shop: dict[str, Path
     }
 
 
-def test_the_pool_holds_all_products_of_dev_pairs_and_others_by_seed(
-    shop: dict[str, Path],
+def test_the_pool_is_the_same_whatever_pairs_are_learnt(
+    shop: dict[str, Path], tmp_path: Path
 ) -> None:
+    def pool(pairs: LabelledPairs) -> set[str]:
+        return {pairs.product_ids[product] for product in pairs.pool}
+
     pairs = read(shop, pool=30)
-    pool = {pairs.product_ids[product] for product in pairs.pool}
-    dev = {
-        pairs.product_ids[product]
-        for query, product in zip(pairs.query, pairs.product, strict=True)
-        if pairs.splits[query] == "dev"
-    }
-    assert dev <= pool
-    assert len(pool) == 30
-    assert list(pairs.pool) == list(read(shop, pool=30).pool)
-    assert list(pairs.pool) != list(read(shop, pool=30, seed=1).pool)
-    # More than the pool holds are in dev pairs: none of them is left out.
-    assert len(read(shop, pool=3).pool) == len(dev)
+    assert len(pool(pairs)) == 30
+    others = one_file(tmp_path, ["x", "a lamp", "lamp-red-steel", "1", "general", "f", "dev"])
+    other = read({**shop, "pairs": others}, pool=30)
+    assert pool(other) == pool(pairs)
+    assert pool_fingerprint(other) == pool_fingerprint(pairs)
+    more = read(shop, pool=40)
+    assert pool(more) > pool(pairs)
+    assert pool_fingerprint(more) != pool_fingerprint(pairs)
+    assert len(read(shop, pool=100).pool) == 48  # the whole catalogue
 
 
 def test_hard_negatives_are_dealt_in_turn_to_the_pairs_of_their_query(
@@ -142,7 +140,7 @@ def test_of_the_right_kind_what_the_catalogue_does_not_tell_is_not_learnt_as_wro
             row |= {"attributes": {}, "title": row["kind"]}
     shop["products"].write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     with open_engine("600MB", 1) as connection:
-        pairs = read_pairs(connection, [shop["pairs"]], shop["products"], pool=100, seed=0)
+        pairs = read_pairs(connection, [shop["pairs"]], shop["products"], pool=100)
         checker = Checker(*CatalogueFiles(shop["products"]).open(connection))
     no_red = (Condition("colour", ("red",)),)
     asked = {
