@@ -139,15 +139,39 @@ def check_run(checkpoints: Path, run: Mapping[str, Any]) -> None:
     file = checkpoints / _RUN_FILE
     if file.is_file() and any(checkpoints.glob("checkpoint-*")):
         before = json.loads(file.read_text("utf-8"))
-        differing = [name for name in run if run[name] != before.get(name)]
+        differing = [
+            name + _difference(before.get(name), run[name])
+            for name in run
+            if run[name] != before.get(name)
+        ]
         if differing:
             raise SettingsError(
                 f"The checkpoints in {checkpoints} are of a run with another "
-                f"{' and other '.join(differing)}; give another folder, or remove it."
+                f"{' and other '.join(differing)}; give another folder, or begin anew with --force."
             )
     if is_main():
         checkpoints.mkdir(parents=True, exist_ok=True)
         write_text(json.dumps(run, indent=2, sort_keys=True) + "\n", file)
+
+
+def _difference(before: Any, now: Any) -> str:
+    """Say what differs in a part of a run that has names: settings with values, files by role.
+
+    Example:
+        >>> _difference({"epochs": 2, "seed": 0}, {"epochs": 3, "seed": 0})
+        ' (epochs was 2, is 3)'
+        >>> _difference([["pairs", "sha256:a"]], [["pairs", "sha256:b"]])
+        ' (pairs)'
+    """
+    if isinstance(before, dict) and isinstance(now, dict):
+        names = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+        said = [f"{name} was {before.get(name)}, is {now.get(name)}" for name in names]
+        return f" ({', '.join(said)})"
+    if isinstance(before, list) and isinstance(now, list):
+        torn = [each for each in (*before, *now) if (each in before) != (each in now)]
+        roles = dict.fromkeys(str(each[0]) for each in torn if isinstance(each, list) and each)
+        return f" ({', '.join(roles)})" if roles else ""
+    return ""
 
 
 def last_checkpoint(checkpoints: Path, end: int) -> tuple[Path | None, int]:

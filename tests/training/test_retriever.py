@@ -191,8 +191,11 @@ def test_training_goes_on_after_ctrl_c_to_the_same_weights(
         train(out, shop, base)
     thread.join()
     assert not out.exists()
-    with pytest.raises(SettingsError, match="of a run with another settings"):
+    said = r"another settings \(epochs was 2, is 3\); give .* begin anew with --force"
+    with pytest.raises(SettingsError, match=said):
         train(out, shop, base, replace(QUICK, epochs=3))
+    with pytest.raises(SettingsError, match=r"and other inputs \(queries\)"):
+        train(out, shop, base, queries=[])
     train(out, shop, base)
     assert "Went on from the checkpoint of step" in capsys.readouterr().err
     for name in ("model.safetensors", "retriever.json", "log.jsonl"):
