@@ -71,6 +71,7 @@ def _check_references(found: Experiment, reader: Reader) -> None:
         asked.append((f"classifiers.{name}.pairs", classifier.pairs, data))
     for name, rewriter in found.rewriters.items():
         asked.append((f"rewriters.{name}.queries", rewriter.queries, sets))
+        asked.append((f"rewriters.{name}.classifier", rewriter.classifier, classifiers))
     for name, pairs in found.training_data.items():
         place = f"training_data.{name}"
         asked += [(f"{place}.queries", pairs.queries, sets)]
@@ -112,9 +113,27 @@ def _check_references(found: Experiment, reader: Reader) -> None:
                 f"{made.classifier} learns from pairs, and these are made before it",
                 "Name one that learns from queries or judgments.",
             )
+    _check_uses(found, reader)
     _check_seeds(found, reader)
     if not found.compared:
         reader.refuse("queries", "there is no set on which systems are compared")
+
+
+def _check_uses(found: Experiment, reader: Reader) -> None:
+    """Refuse classifiers of products where rewrites are judged, and the other way round."""
+    judges = [
+        *((f"rewriters.{name}.classifier", each.classifier, "rewrites")
+          for name, each in found.rewriters.items()),
+        *((f"training_data.{name}.classifier", each.classifier, "products")
+          for name, each in found.training_data.items()),
+        *((f"retrievers.{name}.distil", each.distil, "products")
+          for name, each in found.retrievers.items()),
+        *((f"systems.{name}.rerank", each.rerank, "products")
+          for name, each in found.systems.items()),
+    ]  # fmt: skip
+    for place, name, use in judges:
+        if name is not None and found.classifiers[name].use != use:
+            reader.refuse(place, f"{name} does not judge {use}", f"Name one with use: {use}.")
 
 
 def _check_seeds(found: Experiment, reader: Reader) -> None:

@@ -116,12 +116,15 @@ class QuerySet:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A classifier of products: one that is there, or one that is trained.
+    """A classifier of products or of rewrites: one that is there, or one that is trained.
 
     Attributes:
+        use: what it judges: whether a product is good for a query, or whether a rewrite keeps what
+            the query asks for.
         folder: one that is there.
         queries: synthesized queries, of which the catalogue states the grades; nothing is paired
-            anew then.
+            anew then. One of rewrites learns from right and wrong rewrites that are constructed of
+            them.
         pairs: training data whose pairs are good and whose hard negatives are not; the queries
             are read as they were asked. It learns what a retriever learns.
         judgments: people's grades.
@@ -130,6 +133,7 @@ class Classifier:
         settings: of the training.
     """
 
+    use: Literal["products", "rewrites"] = "products"
     folder: Path | None = None
     queries: str | None = None
     pairs: str | None = None
@@ -144,6 +148,8 @@ class Classifier:
         sources = (self.folder, self.queries, self.pairs, self.judgments)
         if sum(source is not None for source in sources) != 1:
             raise ValueError("name one of folder, queries, pairs and judgments")
+        if self.use == "rewrites" and self.folder is None and self.queries is None:
+            raise ValueError("a classifier of rewrites learns from queries, or is a folder")
 
 
 @dataclass(frozen=True)
@@ -154,12 +160,15 @@ class Rewriter:
         queries: which it learns from, with the accepted rewrites of the catalogue.
         base: `scratch`, or a causal language model.
         rewrites: of the catalogue, of a query.
+        classifier: of rewrites, which says before and after the rewards what it thinks of held-out
+            rewrites; it has no part in the training.
         settings: of the training; `steps: 0` is the supervised start alone.
     """
 
     queries: str
     base: ModelName = SCRATCH
     rewrites: int = 5
+    classifier: str | None = None
     settings: PolicySettings = field(default_factory=PolicySettings)
 
 
@@ -217,8 +226,10 @@ class System:
 
     Attributes:
         retriever: `base`, `bm25`, or one of ours.
-        rewriter: its rewrites are searched at query time, and the lists fused.
+        rewriter: its rewrites are searched at query time beside the query, and the lists fused.
         rewrites: of a query.
+        as_pairs: search what training pairs are found by: the query's positive part and its
+            rewrites, by words and by meaning.
         rerank: a classifier that orders the first results anew.
         top: how many it orders.
         decompose: point the vectors of queries that exclude something away from it.
@@ -230,6 +241,7 @@ class System:
     retriever: str = BASE
     rewriter: str | None = None
     rewrites: int = 5
+    as_pairs: bool = False
     rerank: str | None = None
     top: int = 50
     decompose: bool = False
@@ -242,6 +254,8 @@ class System:
             raise ValueError("weight is of decompose; say decompose: true")
         if self.decompose and self.rewriter is not None:
             raise ValueError("decompose and rewriter are two answers to the same query")
+        if self.as_pairs and (self.rewriter is None or self.retriever != BASE or self.filter):
+            raise ValueError("as_pairs needs a rewriter and retriever base, and has no filter")
 
 
 @dataclass(frozen=True)

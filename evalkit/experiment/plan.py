@@ -55,7 +55,11 @@ def _training(work: Work) -> Iterator[Stage]:
             f"rewriters/{name}",
             partial(training.train_rewriter, work, name),
             (work.rewriter(name),),
-            needs=("catalogue", f"queries/{rewriter.queries}"),
+            needs=(
+                "catalogue",
+                f"queries/{rewriter.queries}",
+                *_all("classifiers", [rewriter.classifier]),
+            ),
             settings=_said(rewriter),
         )
     for name, data in experiment.training_data.items():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.experiment.folder import run_name
 from evalkit.experiment.queries import accept_rewrites, make_rewrites
+from evalkit.experiment.searching_as_pairs import search_as_pairs
 
 if TYPE_CHECKING:
     from evalkit.experiment.folder import Work
@@ -24,32 +26,17 @@ def make_runs(work: Work, name: str) -> None:
 def _make_run(work: Work, queries: str, name: str, seed: int | None) -> None:
     from evalkit.relevance import open_classifier
     from evalkit.relevance.reranking import rerank_run
-    from evalkit.retrieval import retrieve_run
-    from evalkit.retrieval.constrained import ConstraintSettings
-    from evalkit.retrieval.decomposing import DEFAULT_WEIGHT
 
     system = work.experiment.systems[name]
     run = output = work.run(queries, name, seed)
     output.parent.mkdir(parents=True, exist_ok=True)
     if system.rerank is not None:
         run = work.named_run(queries, f"{run_name(name, seed)}-first")
-    weight = DEFAULT_WEIGHT if system.weight is None else system.weight
-    retrieve_run(
-        work.queries(queries),
-        work.index(system.retriever, seed),
-        run,
-        k=work.experiment.comparisons.depth,
-        system=name,
-        products=work.shop.products,
-        constraints=ConstraintSettings(
-            weight=weight if system.decompose else None,
-            filter=system.filter,
-            settings=work.catalogue_settings,
-            triples=work.triples,
-        ),
-        rewrites=_rewrites(work, queries, name),
-        **work.machine,
-    )
+    rewrites = _rewrites(work, queries, name)
+    if system.as_pairs and rewrites is not None:
+        search_as_pairs(work, queries, Path(rewrites.path), run, n=system.rewrites, system=name)
+    else:
+        _retrieve(work, queries, name, seed, run, rewrites)
     if system.rerank is not None:
         classifier = open_classifier(work.classifier(system.rerank), use="products")
         rerank_run(
@@ -64,6 +51,38 @@ def _make_run(work: Work, queries: str, name: str, seed: int | None) -> None:
             reading={"products": work.shop.reading},
             **work.machine,
         )
+
+
+def _retrieve(
+    work: Work,
+    queries: str,
+    name: str,
+    seed: int | None,
+    run: Path,
+    rewrites: RewriteSettings | None,
+) -> None:
+    from evalkit.retrieval import retrieve_run
+    from evalkit.retrieval.constrained import ConstraintSettings
+    from evalkit.retrieval.decomposing import DEFAULT_WEIGHT
+
+    system = work.experiment.systems[name]
+    weight = DEFAULT_WEIGHT if system.weight is None else system.weight
+    retrieve_run(
+        work.queries(queries),
+        work.index(system.retriever, seed),
+        run,
+        k=work.experiment.comparisons.depth,
+        system=name,
+        products=work.shop.products,
+        constraints=ConstraintSettings(
+            weight=weight if system.decompose else None,
+            filter=system.filter,
+            settings=work.catalogue_settings,
+            triples=work.triples,
+        ),
+        rewrites=rewrites,
+        **work.machine,
+    )
 
 
 def _rewrites(work: Work, queries: str, name: str) -> RewriteSettings | None:
@@ -92,6 +111,7 @@ def judge_by_checker(work: Work, queries: str) -> None:
         runs=runs,
         at=work.experiment.comparisons.cutoff,
         catalogue_settings=work.catalogue_settings,
+        triples=work.triples,
         reading={"products": work.shop.reading},
         **work.machine,
     )

@@ -20,7 +20,37 @@ __all__ = ["make_pairs", "train_classifier", "train_retriever", "train_rewriter"
 
 
 def train_classifier(work: Work, name: str) -> None:
-    """Train a classifier of products on people's grades, the catalogue's statements, or pairs."""
+    """Train a classifier, of products or of rewrites, on what the file names."""
+    if work.experiment.classifiers[name].use == "rewrites":
+        _train_on_rewrites(work, name)
+    else:
+        _train_on_products(work, name)
+
+
+def _train_on_rewrites(work: Work, name: str) -> None:
+    """Train a classifier on right and wrong rewrites that are constructed."""
+    from evalkit.training.classifier import train_on_constructed
+
+    wanted = work.experiment.classifiers[name]
+    if wanted.queries is None:
+        return  # a folder that is there
+    output = work.classifier(name)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    train_on_constructed(
+        output,
+        work.queries(wanted.queries),
+        work.shop.products,
+        catalogue_settings=work.catalogue_settings,
+        triples=work.triples,
+        settings=wanted.settings,
+        model=work.experiment.catalogue.model,
+        reading={"products": work.shop.reading},
+        **work.machine,
+    )
+
+
+def _train_on_products(work: Work, name: str) -> None:
+    """Train a classifier on people's grades, the catalogue's statements, or pairs."""
     from evalkit.training.classifier import train_classifier as train
     from evalkit.training.weak_labels import WEAK_GOOD, label_weakly
 
@@ -74,6 +104,7 @@ def train_rewriter(work: Work, name: str) -> None:
         work.shop.products,
         base=wanted.base,
         encoder=work.experiment.catalogue.model,
+        classifier=None if wanted.classifier is None else work.classifier(wanted.classifier),
         settings=wanted.settings,
         catalogue_settings=work.catalogue_settings,
         triples=work.triples,

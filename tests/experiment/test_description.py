@@ -74,7 +74,7 @@ def test_the_control_meets_every_system_and_the_treatment_too(tmp_path: Path) ->
         (
             "systems: {control: {retreiver: base}}\n",
             "systems.control.retreiver: there is no such key.",
-            "Allowed are retriever, rewriter, rewrites, rerank, top, decompose, weight, filter,",
+            "Allowed are retriever, rewriter, rewrites, as_pairs, rerank, top, decompose, weight,",
         ),
         ("study: {sample: 4}\n", "study.queries: is missing.", "Allowed are queries, sample"),
     ],
@@ -299,6 +299,9 @@ def test_the_experiments_that_are_shipped_fit_together(tmp_path: Path) -> None:
         assert (judge.pairs, judge.settings.max_length) == ("default", 128)
         assert found.retrievers[found.systems["treatment"].retriever].pairs == ("default",)
         assert {data.queries for data in found.training_data.values()} == {"training"}
+        for rewriter in found.rewriters.values():
+            # judged by what has no part in the rewards
+            assert found.classifiers[str(rewriter.classifier)].use == "rewrites"
         assert set(found.queries["training"].held_out) == set(found.compared)
 
 
@@ -318,6 +321,29 @@ def test_a_set_is_held_out_whole(tmp_path: Path) -> None:
     assert "training leaves out queries itself" in refused(tmp_path, itself)
 
 
+JUDGED = """\
+classifiers: {weak: {queries: training}, heard: {use: rewrites, queries: training}}
+rewriters: {policy: {queries: training, classifier: heard}}
+"""
+
+
+def test_a_rewriter_is_judged_by_a_classifier_of_rewrites(tmp_path: Path) -> None:
+    assert read(tmp_path, START + JUDGED + SYSTEMS).rewriters["policy"].classifier == "heard"
+    other = START + JUDGED.replace("classifier: heard", "classifier: weak") + SYSTEMS
+    assert refused(tmp_path, other) == (
+        "rewriters.policy.classifier: weak does not judge rewrites. Name one with use: rewrites."
+    )
+    unknown = START + JUDGED.replace("classifier: heard", "classifier: none") + SYSTEMS
+    assert "rewriters.policy.classifier: there is no 'none'" in refused(tmp_path, unknown)
+    rerank = START + JUDGED + "systems: {control: {}, treatment: {rerank: heard}}\n"
+    assert "systems.treatment.rerank: heard does not judge products" in refused(tmp_path, rerank)
+    graded = START + JUDGED.replace(
+        "rewrites, queries: training",
+        "rewrites, judgments: judgments.csv, judged_queries: queries.csv",
+    )
+    assert "a classifier of rewrites learns from queries" in refused(tmp_path, graded + SYSTEMS)
+
+
 PAIRS = """\
 classifiers: {weak: {queries: training}, fair: {pairs: made}}
 training_data: {made: {queries: training, classifier: weak}}
@@ -335,3 +361,9 @@ def test_a_classifier_learns_from_pairs_that_were_made_without_it(tmp_path: Path
     assert "classifiers.fair.pairs: there is no 'other'" in refused(tmp_path, unknown)
     both = START + PAIRS.replace("pairs: made", "pairs: made, queries: training") + SYSTEMS
     assert "name one of folder, queries, pairs and judgments" in refused(tmp_path, both)
+
+
+def test_searching_as_pairs_needs_rewrites_and_both_indexes(tmp_path: Path) -> None:
+    for said in ("{as_pairs: true}", "{as_pairs: true, rewriter: none, retriever: bm25}"):
+        text = START + SYSTEMS.replace("treatment: {}", f"treatment: {said}")
+        assert "as_pairs needs a rewriter and retriever base" in refused(tmp_path, text)

@@ -29,6 +29,7 @@ systems:
   treatment: {retriever: bm25}
   filter: {retriever: base, filter: true}
   query_time: {retriever: bm25, rewriter: catalogue, rewrites: 2}
+  as_pairs: {rewriter: catalogue, rewrites: 2, as_pairs: true}
 comparisons: {cutoff: 5, depth: 20}
 study: {queries: written, sample: 10, depth: 5}
 """
@@ -66,9 +67,9 @@ def test_one_command_makes_runs_scores_study_and_pages(
 ) -> None:
     _, folder, done = searched
     assert done.exit_code == 0, done.output
-    assert "== 1/9 catalogue\n" in done.stderr
-    assert "== 9/9 reports/written\n" in done.stderr
-    for name in ("control", "treatment", "filter", "query_time"):
+    assert "== 1/10 catalogue\n" in done.stderr
+    assert "== 10/10 reports/written\n" in done.stderr
+    for name in ("control", "treatment", "filter", "query_time", "as_pairs"):
         table = pq.read_table(folder / "runs" / "written" / f"{name}.parquet")
         assert set(table.column("system").to_pylist()) == {name}
         assert max(table.column("rank").to_pylist()) <= 20
@@ -195,7 +196,7 @@ def test_a_plan_says_what_is_done_and_makes_nothing(
     planned = run(path, tmp_path / "new", "--dry-run")
     assert planned.exit_code == 0
     lines = planned.stdout.splitlines()
-    assert len(lines) == 9
+    assert len(lines) == 10
     assert all(line.startswith("to make  ") for line in lines)
     assert lines[1] == f"to make  queries/written: {tmp_path}/new/queries/written.parquet"
     assert not (tmp_path / "new").exists()
@@ -403,3 +404,43 @@ def test_the_results_say_with_which_numbers_they_were_made_and_no_paths(
     assert document["variables"] == {"CUTOFF": "3", "DEPTH": "20", "SHOP": "…"}
     assert document["description"]["comparisons"]["cutoff"] == 3
     assert document["description"]["catalogue"]["products"] == "products.jsonl"
+
+
+def test_a_system_searches_positive_parts_and_rewrites_by_words_and_by_meaning(
+    searched: tuple[Path, Path, Result],
+) -> None:
+    _, folder, _ = searched
+    runs = folder / "runs" / "written"
+    found = pq.read_table(runs / "as_pairs.parquet").to_pylist()
+    accepted = {
+        row["query_id"]
+        for row in pq.read_table(
+            folder / "rewrites" / "written-catalogue-2-seed0-accepted.parquet"
+        ).to_pylist()
+        if row["accepted"]
+    }
+    asked = pq.read_table(folder / "queries" / "written.parquet").to_pylist()
+    plain = next(
+        row["query_id"]
+        for row in asked
+        if row["query_type"] == "general" and row["query_id"] not in accepted
+    )
+    # without a rewrite it is the sum of reciprocal ranks of two lists: words and meaning
+    ranks = [
+        {
+            row["product_id"]: row["rank"]
+            for row in pq.read_table(runs / f"{name}.parquet").to_pylist()
+            if row["query_id"] == plain
+        }
+        for name in ("control", "treatment")
+    ]
+    both = ranks[0].keys() & ranks[1].keys()
+    scores = {row["product_id"]: row["score"] for row in found if row["query_id"] == plain}
+    assert both & scores.keys()
+    for product in both & scores.keys():
+        wanted = sum(1 / (60 + each[product]) for each in ranks)
+        assert scores[product] == pytest.approx(wanted, abs=1e-12)
+    assert {row["query_id"] for row in found} == {row["query_id"] for row in asked}
+    manifest = read_manifest(runs / "as_pairs.parquet")
+    assert [item.role for item in manifest.inputs].count("index") == 2
+    assert manifest.counts["texts"] > manifest.counts["queries"]

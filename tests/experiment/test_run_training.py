@@ -27,9 +27,11 @@ queries:
 classifiers:
   weak: {queries: training, settings: {epochs: 1, max_length: 32}}
   cross_encoder: {pairs: default, settings: {epochs: 1, max_length: 32, heldout: 0.4}}
+  of_rewrites: {use: rewrites, queries: training, settings: {epochs: 1, max_length: 32}}
 rewriters:
   policy:
     queries: training
+    classifier: of_rewrites
     rewrites: 3
     settings: {candidates: 2, sft_epochs: 2, steps: 2, prompts: 2, samples: 2, checkpoint_every: 1}
 training_data:
@@ -48,7 +50,7 @@ systems:
   control: {retriever: base}
   treatment: {retriever: distilled}
   raw: {retriever: raw}
-  query_time: {rewriter: policy, rewrites: 2}
+  query_time: {rewriter: policy, rewrites: 2, as_pairs: true}
   reranked: {rerank: cross_encoder, top: 5}
 comparisons: {cutoff: 5, depth: 10}
 study: {queries: written, sample: 5, depth: 5}
@@ -72,6 +74,11 @@ def test_one_command_trains_and_compares(place: Place, tmp_path: Path) -> None:
     assert {item.role for item in pairs.inputs} >= {"queries", "rewrites", "held_out", "products"}
     rewrites = pq.read_table(tmp_path / "rewrites" / "training-policy-2-seed0.parquet")
     assert set(rewrites.column("method").to_pylist()) == {"policy"}
+    # a classifier without a part in the rewards says what it thinks of them, before and after
+    policy = json.loads((tmp_path / "rewriters" / "policy" / "policy.json").read_text("utf-8"))
+    assert all(0 <= policy[when]["all"]["kept"] <= 1 for when in ("before", "after"))
+    trained = read_manifest(tmp_path / "rewriters" / "policy")
+    assert [model["role"] for model in trained.models] == ["base", "encoder", "classifier"]
     # the cross-encoder learns the very pairs, asked as people ask
     table = pq.read_table(tmp_path / "training_data" / "default" / "pairs.parquet").to_pylist()
     grades = pq.read_table(tmp_path / "classifiers" / "cross_encoder-grades" / "grades.parquet")
