@@ -226,8 +226,10 @@ class System:
 
     Attributes:
         retriever: `base`, `bm25`, or one of ours.
-        rewriter: its rewrites are searched at query time, and the lists fused.
+        rewriter: its rewrites are searched at query time beside the query, and the lists fused.
         rewrites: of a query.
+        as_pairs: search what training pairs are found by: the query's positive part and its
+            rewrites, by words and by meaning.
         rerank: a classifier that orders the first results anew.
         top: how many it orders.
         decompose: point the vectors of queries that exclude something away from it.
@@ -239,6 +241,7 @@ class System:
     retriever: str = BASE
     rewriter: str | None = None
     rewrites: int = 5
+    as_pairs: bool = False
     rerank: str | None = None
     top: int = 50
     decompose: bool = False
@@ -251,6 +254,8 @@ class System:
             raise ValueError("weight is of decompose; say decompose: true")
         if self.decompose and self.rewriter is not None:
             raise ValueError("decompose and rewriter are two answers to the same query")
+        if self.as_pairs and (self.rewriter is None or self.retriever != BASE or self.filter):
+            raise ValueError("as_pairs needs a rewriter and retriever base, and has no filter")
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def test_the_control_meets_every_system_and_the_treatment_too(tmp_path: Path) ->
         (
             "systems: {control: {retreiver: base}}\n",
             "systems.control.retreiver: there is no such key.",
-            "Allowed are retriever, rewriter, rewrites, rerank, top, decompose, weight, filter,",
+            "Allowed are retriever, rewriter, rewrites, as_pairs, rerank, top, decompose, weight,",
         ),
         ("study: {sample: 4}\n", "study.queries: is missing.", "Allowed are queries, sample"),
     ],
@@ -361,3 +361,9 @@ def test_a_classifier_learns_from_pairs_that_were_made_without_it(tmp_path: Path
     assert "classifiers.fair.pairs: there is no 'other'" in refused(tmp_path, unknown)
     both = START + PAIRS.replace("pairs: made", "pairs: made, queries: training") + SYSTEMS
     assert "name one of folder, queries, pairs and judgments" in refused(tmp_path, both)
+
+
+def test_searching_as_pairs_needs_rewrites_and_both_indexes(tmp_path: Path) -> None:
+    for said in ("{as_pairs: true}", "{as_pairs: true, rewriter: none, retriever: bm25}"):
+        text = START + SYSTEMS.replace("treatment: {}", f"treatment: {said}")
+        assert "as_pairs needs a rewriter and retriever base" in refused(tmp_path, text)

@@ -50,7 +50,7 @@ systems:
   control: {retriever: base}
   treatment: {retriever: distilled}
   raw: {retriever: raw}
-  query_time: {rewriter: policy, rewrites: 2}
+  query_time: {rewriter: policy, rewrites: 2, as_pairs: true}
   reranked: {rerank: cross_encoder, top: 5}
 comparisons: {cutoff: 5, depth: 10}
 study: {queries: written, sample: 5, depth: 5}
