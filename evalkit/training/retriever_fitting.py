@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from evalkit.training.retriever_evaluating import DevQueries
     from evalkit.training.retriever_examples import Examples
 
-__all__ = ["Fitted", "batch_keys", "fit_retriever"]
+__all__ = ["Collator", "Fitted", "batch_keys", "fit_retriever"]
 
 _STEERS = "eval_steering"
 _LINES = 40  # of the log, between evaluations
@@ -105,7 +105,7 @@ def fit_retriever(
                 encoder,
                 pairs,
                 examples,
-                _Collator(encoder, pairs, examples, known, margins),
+                Collator(encoder, pairs, examples, known, margins),
                 settings,
                 evaluate if dev.queries else None,
                 steps,
@@ -246,8 +246,14 @@ def batch_keys(pairs: LabelledPairs, examples: Examples) -> dict[str, list[str]]
     }
 
 
-class _Collator:
-    """Turn the numbers of examples into tokens; the hard negatives are those that there are."""
+class Collator:
+    """Turn the numbers of examples into tokens; the hard negatives are those that there are.
+
+    The products of a batch are the right ones of its examples, and then their hard negatives. The
+    label `known` marks those that do not count as wrong for a query, bool[examples, products]: what
+    is known to be good, but neither its own right one nor its own hard negative. `place` says where
+    each product's text was encoded.
+    """
 
     valid_label_columns = ("label",)
 
@@ -267,6 +273,7 @@ class _Collator:
         self.prompts = {"query": encoder.prompt("query"), "document": encoder.prompt("document")}
 
     def __call__(self, features: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the tokens and labels of some examples, each given as its `row`."""
         import torch
 
         rows = np.array([feature["row"] for feature in features], dtype=np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from small_bert import save_small_bert
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 from evalkit.retrieval import open_encoder
+from evalkit.training.retriever import RetrieverSettings
 from evalkit.training.retriever_data import LabelledPairs
 from evalkit.training.retriever_evaluating import dev_queries, goodrates
 from evalkit.training.retriever_examples import Examples
-from evalkit.training.retriever_fitting import batch_keys
+from evalkit.training.retriever_fitting import Collator, batch_keys, fit_retriever
 from evalkit.training.retriever_loss import margin_loss, open_loss, ranking_loss
 
 if TYPE_CHECKING:
@@ -128,6 +130,58 @@ def test_no_batch_holds_two_pairs_of_one_query_or_one_product_twice() -> None:
     assert sorted(seen) == list(range(100))
     # Those without a hard negative do not clash with each other: nearly all batches are full.
     assert np.mean(np.array(sizes) == 8) > 0.8
+
+
+def test_the_trainer_keeps_pairs_of_one_query_and_one_product_apart(tmp_path: Path) -> None:
+    encoder = open_encoder(str(save_small_bert(tmp_path / "base")))
+    pairs = replace(toy_pairs(queries=8, each=6, products=16), pool=np.zeros(0, dtype=np.int64))
+    examples = Examples(pairs.query, pairs.product, np.full(48, -1))
+    texts: dict[str, list[list[str]]] = {"query": [], "document": []}
+    own = encoder.model.preprocess
+
+    def listen(inputs: Any, *arguments: Any, task: str, **more: Any) -> Any:
+        texts[task].append(list(inputs))
+        return own(inputs, *arguments, task=task, **more)
+
+    encoder.model.preprocess = listen  # type: ignore[method-assign]
+    fitted = fit_retriever(
+        encoder,
+        pairs,
+        examples,
+        [frozenset()] * 8,
+        dev_queries(pairs),
+        RetrieverSettings(epochs=2, batch_size=4, max_length=16, device="cpu"),
+        checkpoints=tmp_path / "checkpoints",
+    )
+    assert len(texts["query"]) == len(texts["document"]) >= fitted.steps == 24
+    for batch in (*texts["query"], *texts["document"]):
+        assert len(set(batch)) == len(batch)
+    assert np.mean([len(batch) for batch in texts["query"]]) > 3  # of 4
+
+
+def test_a_batch_marks_what_is_known_to_be_good_but_never_its_own(tmp_path: Path) -> None:
+    encoder = open_encoder(str(save_small_bert(tmp_path / "base")))
+    pairs = replace(
+        toy_pairs(queries=3, each=1, products=4),
+        texts=("red jacket cotton", "blue shoe", "lamp", "black jacket"),
+    )
+    examples = Examples(np.array([0, 1, 2]), np.array([0, 1, 3]), np.array([2, -1, 1]))
+    known = [frozenset({0, 1, 2}), frozenset({1, 2}), frozenset({0, 1, 3})]
+    margins = np.array([1.5, 0.0, -2.0], dtype=np.float32)
+    batch = Collator(encoder, pairs, examples, known, margins)([{"row": row} for row in (0, 1, 2)])
+    # The products are 0, 1 and 3, which are right, then the hard negatives 2 and 1.
+    assert batch["label"]["known"].tolist() == [
+        [False, True, False, False, True],  # 1 is known to be good; 2 is its own hard negative
+        [False, False, False, True, True],
+        [True, True, False, False, False],
+    ]
+    assert batch["label"]["owner"].tolist() == [0, 2]
+    assert batch["label"]["margin"].tolist() == [1.5, -2.0]
+    for product, place in zip((0, 1, 3, 2, 1), batch["label"]["place"].tolist(), strict=True):
+        alone = encoder.model.preprocess([pairs.texts[product]])["input_ids"][0].tolist()
+        padded = batch["product0_input_ids"][place].tolist()
+        assert padded[: len(alone)] == alone
+        assert not any(padded[len(alone) :])
 
 
 def test_goodrates_are_those_of_the_scorer() -> None:
