@@ -291,13 +291,13 @@ def _constraints(chosen: dict[str, Any]) -> Any:
 
 def _rewrites(chosen: dict[str, Any]) -> Any:
     from evalkit.errors import SettingsError
-    from evalkit.retrieval.rewritten import RewriteSettings
+    from evalkit.retrieval.rewritten import SearchedRewrites
 
     if chosen["rewrites"] is None:
         if chosen["rewrites_n"] is not None:
             raise SettingsError("--rewrites-n is for --rewrites.")
         return None
-    return RewriteSettings(chosen["rewrites"], chosen["rewrites_n"])
+    return SearchedRewrites(chosen["rewrites"], chosen["rewrites_n"])
 
 
 def _encoder(chosen: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from evalkit.experiment.searching_as_pairs import search_as_pairs
 
 if TYPE_CHECKING:
     from evalkit.experiment.folder import Work
-    from evalkit.retrieval.rewritten import RewriteSettings
+    from evalkit.retrieval.rewritten import SearchedRewrites
 
 __all__ = ["judge_by_checker", "make_runs"]
 
@@ -59,7 +59,7 @@ def _retrieve(
     name: str,
     seed: int | None,
     run: Path,
-    rewrites: RewriteSettings | None,
+    rewrites: SearchedRewrites | None,
 ) -> None:
     from evalkit.retrieval import retrieve_run
     from evalkit.retrieval.constrained import ConstraintSettings
@@ -85,16 +85,16 @@ def _retrieve(
     )
 
 
-def _rewrites(work: Work, queries: str, name: str) -> RewriteSettings | None:
+def _rewrites(work: Work, queries: str, name: str) -> SearchedRewrites | None:
     """Rewrite the queries, and return those rewrites that the filter of the pairs accepts too."""
-    from evalkit.retrieval.rewritten import RewriteSettings
+    from evalkit.retrieval.rewritten import SearchedRewrites
 
     system = work.experiment.systems[name]
     if system.rewriter is None:
         return None
     make_rewrites(work, queries, system.rewriter, system.rewrites, system.seed)
     accepted = accept_rewrites(work, queries, system.rewriter, system.rewrites, system.seed)
-    return RewriteSettings(str(accepted), system.rewrites)
+    return SearchedRewrites(str(accepted), system.rewrites)
 
 
 def judge_by_checker(work: Work, queries: str) -> None:

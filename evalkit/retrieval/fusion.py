@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from evalkit.tables import Table
 
-__all__ = ["RRF_K", "FusionMethod", "Normalisation", "fuse_lists", "fuse_runs", "fuse_tables"]
+__all__ = ["RRF_K", "FusionMethod", "Normalisation", "fuse_lists", "fuse_runs", "fuse_tables",
+           "reciprocal_rank"]  # fmt: skip
 
 RRF_K = 60.0
 """How alike reciprocal ranks count; the value of Cormack, Clarke and Büttcher."""
@@ -174,7 +175,7 @@ def fuse_lists(lists: pa.Table, connection: DuckDBPyConnection, k: int, system: 
     """
     connection.register("evalkit_fusion_lists", lists)
     try:
-        part = f"1.0::DOUBLE / (CAST({RRF_K!r} AS DOUBLE) + rank)"
+        part = reciprocal_rank("rank")
         parts = f"SELECT query_id, product_id, {part} AS part FROM evalkit_fusion_lists"
         return _add_up(connection, parts, k, system)
     finally:
@@ -205,10 +206,24 @@ def _add_up(connection: DuckDBPyConnection, parts: str, k: int, system: str) -> 
     ).to_arrow_table()
 
 
+def reciprocal_rank(rank: str, rrf_k: float = RRF_K) -> str:
+    """Return SQL of what a place in one list adds to a product's score.
+
+    Args:
+        rank: SQL of the place, from 1.
+        rrf_k: how alike ranks count.
+
+    Example:
+        >>> reciprocal_rank("rank")
+        '1.0::DOUBLE / (CAST(60.0 AS DOUBLE) + rank)'
+    """
+    return f"1.0::DOUBLE / (CAST({rrf_k!r} AS DOUBLE) + {rank})"
+
+
 def _reciprocal_rank(table: Table, rrf_k: float) -> str:
     order = "rank" if "rank" in table.columns else "score DESC, product_id DESC"
     place = f"row_number() OVER (PARTITION BY query_id ORDER BY {order})"
-    return f"1.0::DOUBLE / (CAST({rrf_k!r} AS DOUBLE) + {place})"
+    return reciprocal_rank(place, rrf_k)
 
 
 def _share(table: Table, normalise: Normalisation) -> str:

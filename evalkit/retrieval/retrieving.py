@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evalkit.retrieval.encoder import Encoder, EncoderSettings
-    from evalkit.retrieval.rewritten import RewriteSettings
+    from evalkit.retrieval.rewritten import SearchedRewrites
     from evalkit.tables import Table
 
 __all__ = ["retrieve_run"]
@@ -42,7 +42,7 @@ def retrieve_run(
     search_effort: int | None = None,
     allow_pickle: bool = False,
     constraints: ConstraintSettings | None = None,
-    rewrites: RewriteSettings | None = None,
+    rewrites: SearchedRewrites | None = None,
     reading: Mapping[str, Any] | None = None,
     format: str | None = None,  # noqa: A002 - the name that tables.write has
     force: bool = False,

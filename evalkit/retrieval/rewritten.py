@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
     from evalkit.retrieval.retriever import Retriever
 
-__all__ = ["RewriteSettings", "RewritingRetriever", "read_rewrites"]
+__all__ = ["RewritingRetriever", "SearchedRewrites", "read_rewrites"]
 
+_SEARCHING = 2  # raised when the same rewrites may give another run, for manifests
 _BATCH = 500  # queries whose lists are fused at once
 
 
 @dataclass(frozen=True)
-class RewriteSettings:
+class SearchedRewrites:
     """Which rewrites search beside their query.
 
     Attributes:
@@ -50,7 +51,7 @@ class RewriteSettings:
 
     def to_manifest(self) -> dict[str, Any]:
         """Return the settings that a manifest records."""
-        return {"rewrites": {"n": self.n, "rrf_k": RRF_K}}
+        return {"rewrites": {"n": self.n, "rrf_k": RRF_K, "searching": _SEARCHING}}
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,12 @@ class RewritingRetriever:
 
 
 def read_rewrites(
-    settings: RewriteSettings, queries: pa.Table, connection: DuckDBPyConnection
+    settings: SearchedRewrites, queries: pa.Table, connection: DuckDBPyConnection
 ) -> tuple[dict[str, list[str]], dict[str, int]]:
     """Read the rewrites of queries, best first, and count them.
 
-    A rewrite that says the same as its query is left out: its list is there already.
+    A rewrite that says the same as its query, or as a rewrite before it, is left out: its list is
+    there already, and would count twice.
 
     Args:
         settings: which.
@@ -143,11 +145,13 @@ def read_rewrites(
         )
     )
     found: dict[str, list[str]] = {}
+    said = {query_id: {_plain(query)} for query_id, query in asked.items()}
     others = 0
     for query_id, rewrite in rows.order(order).select("query_id, rewrite").fetchall():
         if query_id not in asked:
             others += 1
-        elif _plain(rewrite) != _plain(asked[query_id]):
+        elif _plain(rewrite) not in said[query_id]:
+            said[query_id].add(_plain(rewrite))
             found.setdefault(query_id, []).append(rewrite)
     found = {query_id: texts[: settings.n] for query_id, texts in found.items()}
     return found, {

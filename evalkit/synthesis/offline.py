@@ -1,7 +1,7 @@
 """Offline retrieval: every rewrite of a query searches every index, and the lists become one.
 
 Offline there is time to look deeper than serving can. Lists are fused by reciprocal ranks
-(Cormack, Clarke and Büttcher 2009): score = Σ 1 / (60 + rank) over all rewrites and indexes that
+(`evalkit.retrieval.fusion`): score = Σ 1 / (60 + rank) over all rewrites and indexes that
 found the product. A product that several rewrites find, by words and by meaning, comes first.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from evalkit.retrieval.fusion import reciprocal_rank
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from evalkit.retrieval import Retriever
 
 __all__ = ["Depth", "search_offline"]
-
-_RRF_K = 60.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def search_offline(
             fused AS (
                 SELECT query_id, product_id,
                     -- parts are added in order of size, so that the same parts give the same sum
-                    list_sum(list_sort(list(1.0::DOUBLE / ({_RRF_K}::DOUBLE + rank)))) AS score,
+                    list_sum(list_sort(list({reciprocal_rank("rank")}))) AS score,
                     min(rank) FILTER (system = 'bm25') AS bm25_rank,
                     min(rank) FILTER (system = 'dense') AS dense_rank,
                     arg_min(place, rank * 1000000 + place) AS place

@@ -15,7 +15,7 @@ from evalkit.manifest import read_manifest
 from evalkit.retrieval import LexicalSettings, SentenceEncoder, VectorIndexSettings, index_products
 from evalkit.retrieval.constrained import ConstraintSettings
 from evalkit.retrieval.retrieving import retrieve_run
-from evalkit.retrieval.rewritten import RewriteSettings
+from evalkit.retrieval.rewritten import SearchedRewrites
 from tests.retrieval.conftest import write_products
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def test_the_lists_of_text_and_accepted_rewrites_are_fused(
     lexical: Path, queries: Path, rewrites: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run.parquet"
-    retrieve_run(queries, lexical, out, rewrites=RewriteSettings(rewrites))
+    retrieve_run(queries, lexical, out, rewrites=SearchedRewrites(rewrites))
     best = rows_of(out, "q1")
     # "steel kettle" finds the steel kettle, the steel lamp (fewer products are of steel than are
     # kettles), then the other kettles, a tie by id descending; "glass kettle" likewise; the words
@@ -107,7 +107,7 @@ def test_a_query_without_rewrites_is_searched_by_itself(
 ) -> None:
     plain, out = tmp_path / "plain.parquet", tmp_path / "run.parquet"
     retrieve_run(queries, lexical, plain)
-    retrieve_run(queries, lexical, out, rewrites=RewriteSettings(rewrites))
+    retrieve_run(queries, lexical, out, rewrites=SearchedRewrites(rewrites))
     assert found(plain, "q1") == []
     assert found(out, "q3") == found(plain, "q3")
     assert found(out, "q2") == found(plain, "q2"), "its rewrite says the same as the query"
@@ -120,15 +120,36 @@ def test_the_best_rewrites_count_first(
     lexical: Path, queries: Path, rewrites: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "run.parquet"
-    retrieve_run(queries, lexical, out, rewrites=RewriteSettings(rewrites, n=1))
+    retrieve_run(queries, lexical, out, rewrites=SearchedRewrites(rewrites, n=1))
     assert found(out, "q1")[0] == "kettle-steel"
     assert "lamp-glass" not in found(out, "q1")
     assert read_manifest(out).counts["rewrites"] == 1
 
 
+def test_a_rewrite_that_is_said_twice_searches_once(
+    lexical: Path, queries: Path, rewrites: Path, tmp_path: Path
+) -> None:
+    once, twice = tmp_path / "once.parquet", tmp_path / "twice.parquet"
+    rows = pq.read_table(rewrites)
+    more = [
+        row | {"rewrite": row["rewrite"].upper(), "place": row["place"] + 10}
+        for row in rows.to_pylist()
+    ]
+    pq.write_table(
+        pa.concat_tables([rows, pa.Table.from_pylist(more, rows.schema)]),
+        tmp_path / "again.parquet",
+    )
+    retrieve_run(queries, lexical, once, rewrites=SearchedRewrites(rewrites))
+    told = retrieve_run(
+        queries, lexical, twice, rewrites=SearchedRewrites(tmp_path / "again.parquet")
+    )
+    assert told.counts["rewrites"] == 2
+    assert rows_of(twice, "q1") == rows_of(once, "q1")
+
+
 def test_k_is_kept(lexical: Path, queries: Path, rewrites: Path, tmp_path: Path) -> None:
     out = tmp_path / "run.parquet"
-    retrieve_run(queries, lexical, out, k=1, rewrites=RewriteSettings(rewrites))
+    retrieve_run(queries, lexical, out, k=1, rewrites=SearchedRewrites(rewrites))
     assert [row["rank"] for row in pq.read_table(out).to_pylist()] == [1, 1, 1]
 
 
@@ -148,7 +169,7 @@ def test_what_fails_the_query_is_taken_out_after_fusing(
         k=2,
         products=shop,
         constraints=ConstraintSettings(filter=True),
-        rewrites=RewriteSettings(rewrites),
+        rewrites=SearchedRewrites(rewrites),
     )
     assert found(out, "q1") == ["kettle-steel", "lamp-steel"], "the others cost 30 and more"
     assert [row["rank"] for row in rows_of(out, "q1")] == [1, 2]
@@ -177,7 +198,7 @@ def test_the_run_does_not_depend_on_batches(
     for size in (500, 1):
         monkeypatch.setattr("evalkit.retrieval.rewritten._BATCH", size)
         out = tmp_path / f"run{size}.parquet"
-        retrieve_run(queries, lexical, out, rewrites=RewriteSettings(rewrites))
+        retrieve_run(queries, lexical, out, rewrites=SearchedRewrites(rewrites))
         runs.append(out.read_bytes())
     assert runs[0] == runs[1]
 
@@ -187,10 +208,10 @@ def test_other_rewrites_make_the_run_again(
 ) -> None:
     out = tmp_path / "run.parquet"
     retrieve_run(queries, lexical, out)
-    retrieve_run(queries, lexical, out, rewrites=RewriteSettings(rewrites))
-    retrieve_run(queries, lexical, out, rewrites=RewriteSettings(rewrites, n=1))
+    retrieve_run(queries, lexical, out, rewrites=SearchedRewrites(rewrites))
+    retrieve_run(queries, lexical, out, rewrites=SearchedRewrites(rewrites, n=1))
     assert "up to date" not in capsys.readouterr().err
-    retrieve_run(queries, lexical, out, rewrites=RewriteSettings(rewrites, n=1))
+    retrieve_run(queries, lexical, out, rewrites=SearchedRewrites(rewrites, n=1))
     assert "up to date" in capsys.readouterr().err
 
 
@@ -199,17 +220,17 @@ def test_rewrites_of_other_queries_only_are_told(
 ) -> None:
     other = tmp_path / "other.csv"
     other.write_text("query_id,rewrite\nx1,steel kettle\n", "utf-8")
-    retrieve_run(queries, lexical, tmp_path / "run.parquet", rewrites=RewriteSettings(other))
+    retrieve_run(queries, lexical, tmp_path / "run.parquet", rewrites=SearchedRewrites(other))
     assert "None of the queries has a rewrite in" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("settings", "weight", "told"),
-    [(RewriteSettings("r", n=0), None, "--rewrites-n is 0"), (RewriteSettings("r"), 0.4, "two")],
+    [(SearchedRewrites("r", n=0), None, "--rewrites-n is 0"), (SearchedRewrites("r"), 0.4, "two")],
 )
 def test_settings_that_do_not_fit_are_refused(
     lexical: Path, queries: Path, tmp_path: Path,
-    settings: RewriteSettings, weight: float | None, told: str,
+    settings: SearchedRewrites, weight: float | None, told: str,
 ) -> None:  # fmt: skip
     with pytest.raises(SettingsError, match=told):
         retrieve_run(
