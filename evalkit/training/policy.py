@@ -2,14 +2,13 @@
 
 First it learns to say what was accepted, then REINFORCE++ moves it towards what earns more
 (`evalkit.training.reinforce_trainer`). What it is worth is measured on queries of families that it
-never saw, before the rewards and after. The warm start and checkpoints lie in a folder beside the
-output (`<output>.checkpoints`) until the output stands, so that a training that was stopped goes
-on, to the same weights.
+never saw, before the rewards and after. The warm start, checkpoints and the log so far lie in a
+folder beside the output (`<output>.checkpoints`) until the output stands, so that a training that
+was stopped goes on, to the same weights.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -18,10 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.engines import open_engine
-from evalkit.errors import ModelError, SettingsError
 from evalkit.files import write_text
 from evalkit.knowledge import CatalogueFiles
-from evalkit.manifest import Input, Manifest, fingerprint
 from evalkit.models import ModelFiles, cache_folder, locate_encoder
 from evalkit.progress import progress_bar, say
 from evalkit.rewriting.policy import (
@@ -29,24 +26,26 @@ from evalkit.rewriting.policy import (
     POLICY_FILE,
     Policy,
     candidates_of,
+    completion_of,
     load_language_model,
     prompt_of,
-    tokens_for,
 )
 from evalkit.training.loop import require_trainer
 from evalkit.training.model_folder import Trained, fill_model_folder
 from evalkit.training.policy_examples import PolicyExamples, read_policy_examples
+from evalkit.training.policy_kept import open_kept, planned_policy
 from evalkit.training.policy_settings import SCRATCH_BASE, PolicySettings
 from evalkit.training.policy_warm_start import save_model, warm_start
-from evalkit.training.processes import as_setting, is_main, main_first, wait_for_all
-from evalkit.training.rewarding import REWARDS, Rewarder, calibrate_gates
-from evalkit.training.supervised import SCRATCH, add_lora
+from evalkit.training.processes import is_main, main_first, wait_for_all
+from evalkit.training.rewarding import Rewarder, calibrate_gates
+from evalkit.training.supervised import add_lora
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from evalkit.manifest import Manifest
     from evalkit.relevance.rewrite_scorers import Scorer
     from evalkit.retrieval import SentenceEncoder
     from evalkit.training.policy_looks import Looks
@@ -56,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["LOG_FILE", "PAGE_FILE", "PolicySettings", "train_policy"]
 
 LOG_FILE = "log.jsonl"
+_WARM, _REWARDED = "supervised", "reinforce"  # stages in the log
 PAGE_FILE = "curves.html"
 
 
@@ -107,16 +107,19 @@ def train_policy(
     from evalkit.relevance.classifier import open_classifier
     from evalkit.relevance.rewrite_scorers import TrainedScorer
     from evalkit.retrieval import EncoderSettings, open_encoder
+    from evalkit.training.reinforce_trainer import check_reinforce
 
     # Before torch is loaded: idle threads would spin, and take the cores from whoever shares them.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     chosen = (settings or PolicySettings()).filled(base)
-    require_trainer("Training a rewriter")
-    if chosen.lora:
-        _require_lora()
+    require_trainer("Training a rewriter", *(["peft"] if chosen.lora else []))
+    if chosen.steps:
+        check_reinforce(chosen.reinforcing(base), tensorboard=True)
     read_so = {kind: dict(each) for kind, each in (reading or {}).items()}
     shop = CatalogueFiles(products, catalogue_settings, triples, read_so.get("products", {}))
-    found = None if base == SCRATCH_BASE else locate_encoder(base, revision=revision)
+    found = (
+        None if base == SCRATCH_BASE else locate_encoder(base, revision=revision, option="--base")
+    )
     rewarding = open_encoder(encoder, EncoderSettings(device=chosen.device))
     judge = (
         open_classifier(classifier, use="rewrites", device=chosen.device) if classifier else None
@@ -125,12 +128,14 @@ def train_policy(
     others = [rewarding.files.to_manifest("encoder")]
     if judge is not None:
         others.append(judge.to_manifest("classifier"))
-    wanted = _planned(files, found, others, chosen, read_so)
+    wanted = planned_policy(files, found, others, chosen, read_so)
     kept = Path(output).with_name(f"{Path(output).name}.checkpoints")
+    used: list[Path] = []
 
     def train(folder: Path) -> Trained:
         if is_main():
-            _open_kept(kept, wanted, force=force)
+            open_kept(kept, wanted, force=force)
+            used.append(kept)
         wait_for_all()
         with open_engine(memory_limit, threads) as connection:
             examples = read_policy_examples(
@@ -146,12 +151,9 @@ def train_policy(
         return _Training(examples, rewarding, scorer, chosen, found, kept).fill(folder, page)
 
     finished = fill_model_folder(output, wanted, train, device=chosen.device, force=force)
-    if is_main() and (kept / _MARK).is_file():
-        shutil.rmtree(kept)
+    for folder in used:  # what another training left stays where the output was up to date
+        shutil.rmtree(folder)
     return finished
-
-
-_MARK = "identity.json"
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ class _Training:
         seen = after_seen = looks.seen("before")
         rows: list[Mapping[str, float]] = []
         if chosen.steps:
-            model = self.reinforce(policy, looks, rows)
+            model = self.reinforce(policy, looks, warm_rows, rows)
             policy = replace(policy, model=model.eval())
             if is_main():
                 looks.measure("after", policy, loaded())
@@ -213,8 +215,11 @@ class _Training:
             "lora": chosen.lora,
             "gates": dict(rewarder.gates),
             "rewards": asdict(chosen.rewards),
-            "held_out": {"queries": len(held_out), "families": len({q.family for q in held_out})},
-            "supervised": warm_rows[-1] if warm_rows else {},
+            "held_out": {
+                "queries": len(held_out),
+                "families": self.examples.counts["held_out_families"],
+            },
+            "supervised": _last_figures(warm_rows),
             "before": before,
             "after": after,
             "errors": errors(seen, after_seen) if chosen.steps else {},
@@ -238,7 +243,11 @@ class _Training:
         gates = calibrate_gates(
             cached,
             examples.learnt,
-            [examples.rewrites[query.query_id] for query in examples.learnt],
+            # as they are taught and read
+            [
+                candidates_of(completion_of(examples.rewrites[query.query_id]))
+                for query in examples.learnt
+            ],
             chosen.rewards.keep,
         )
         # held-out queries may be of a type that nothing was learnt of
@@ -252,9 +261,15 @@ class _Training:
             self.encoder, products, examples.graph, gates, chosen.rewards, chosen.candidates
         )
 
-    def reinforce(self, policy: Policy, looks: Looks, rows: list[Mapping[str, float]]) -> Any:
-        """Train with rewards; add the log's rows to `rows`."""
-        from evalkit.training.reinforce_trainer import ReinforceSettings, run_reinforce
+    def reinforce(
+        self,
+        policy: Policy,
+        looks: Looks,
+        warm_rows: Sequence[Mapping[str, float]],
+        rows: list[Mapping[str, float]],
+    ) -> Any:
+        """Train with rewards; add the log's rows to `rows`, and to a file that can be followed."""
+        from evalkit.training.reinforce_trainer import run_reinforce
 
         chosen, learnt = self.settings, self.examples.learnt
 
@@ -269,24 +284,24 @@ class _Training:
         if chosen.lora:
             # A fresh one: without it the model is the warm start, from which divergence counts.
             model = add_lora(model, chosen.lora, chosen.seed + 1)
+        log = self.kept / LOG_FILE
+
+        def note(row: Mapping[str, float]) -> None:
+            rows.append(row)
+            with log.open("a", encoding="utf-8") as stream:
+                stream.write(_line(_REWARDED, row))
+
+        if is_main():  # who alone is given rows, from the first step on also when going on
+            write_text("".join(_line(_WARM, row) for row in warm_rows), log)
         say(f"REINFORCE++: {chosen.steps} steps of {chosen.prompts} x {chosen.samples} outputs.")
         return run_reinforce(
             model,
             policy.tokenizer,
             [prompt_of(query) for query in learnt],
             reward,
-            ReinforceSettings(
-                steps=chosen.steps,
-                prompts=chosen.prompts,
-                samples=chosen.samples,
-                beta=chosen.beta,
-                learning_rate=float(chosen.learning_rate or 0.0),
-                max_new_tokens=tokens_for(chosen.candidates),
-                checkpoint_every=chosen.checkpoint_every,
-                seed=chosen.seed,
-            ),
+            chosen.reinforcing(self.base.id if self.base is not None else SCRATCH_BASE),
             checkpoints=self.kept / "reinforce",
-            log=rows.append,
+            log=note,
             tensorboard=self.kept / "tensorboard" if is_main() else None,
             look=lambda model: looks.glance(replace(policy, model=model)),
         )
@@ -303,75 +318,24 @@ class _Training:
         """Write everything but the page."""
         save_model(model, tokenizer, folder)
         _write_json(folder / POLICY_FILE, document)
-        stages = [("supervised", row) for row in warm_rows] + [("reinforce", row) for row in rows]
-        lines = (json.dumps({"stage": stage, **row}) + "\n" for stage, row in stages)
+        lines = [_line(_WARM, row) for row in warm_rows] + [_line(_REWARDED, row) for row in rows]
         write_text("".join(lines), folder / LOG_FILE)
         if (self.kept / "tensorboard").is_dir():
             shutil.copytree(self.kept / "tensorboard", folder / "tensorboard")
 
 
-def _planned(
-    files: Mapping[str, str | os.PathLike[str]],
-    base: ModelFiles | None,
-    others: Sequence[Mapping[str, Any]],
-    settings: PolicySettings,
-    reading: Mapping[str, Any],
-) -> Manifest:
-    plain = asdict(settings)
-    for name in ("device", "checkpoint_every"):  # change the last bits at most
-        plain.pop(name)
-    new = {
-        "role": "base", "id": SCRATCH_BASE, "revision": None, "source": SCRATCH_BASE,
-        "fingerprint": f"{SCRATCH_BASE}{SCRATCH}",
-    }  # fmt: skip
-    return Manifest(
-        command="evalkit train rewriter",
-        settings={
-            **plain,
-            "format": FORMAT,
-            "rewarding": REWARDS,
-            "reading": dict(reading),
-            **as_setting(),
-        },
-        inputs=tuple(Input(role, str(path), fingerprint(path)) for role, path in files.items()),
-        models=(
-            base.to_manifest("base") if base is not None else new,
-            *others,
-        ),
-        seeds={"training": settings.seed},
-    )
+def _line(stage: str, row: Mapping[str, float]) -> str:
+    return json.dumps({"stage": stage, **row}) + "\n"
 
 
-def _open_kept(folder: Path, wanted: Manifest, *, force: bool) -> None:
-    """Keep what an earlier, equal training left; clear what another one did.
-
-    Raises:
-        SettingsError: the folder is somebody else's.
-    """
-    mark = folder / _MARK
-    identity = json.dumps(wanted.identity(), sort_keys=True)
-    if folder.exists() and not mark.is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SettingsError(
-            f"{folder} is where the checkpoints go, but it is there already and not of a training; "
-            "move it, or name another output."
-        )
-    if not force and mark.is_file() and mark.read_text("utf-8") == identity:
-        say(f"Going on with what an interrupted training left in {folder}.")
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    write_text(identity, mark)
+def _last_figures(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the last loss of the warm start, and that on held-out queries where they have one."""
+    names = ("step", "loss", "held_out_loss")
+    return {name: row[name] for row in rows for name in names if name in row}
 
 
 def _write_json(file: Path, document: Any) -> None:
     write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", file)
-
-
-def _require_lora() -> None:
-    if not importlib.util.find_spec("peft"):
-        raise ModelError(
-            "--lora needs peft, which is not installed; run: pip install 'evalkit-search[train]'"
-        )
 
 
 def _overall(measured: Mapping[str, Mapping[str, float]], name: str) -> float:
@@ -379,6 +343,11 @@ def _overall(measured: Mapping[str, Mapping[str, float]], name: str) -> float:
 
 
 def _worth(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    if after == before:
+        return (
+            "The warm start alone. On held-out queries: reward "
+            f"{_overall(before, 'reward'):.3f}, accepted {_overall(before, 'accepted'):.3f}."
+        )
     return (
         f"On held-out queries: reward {_overall(before, 'reward'):.3f} before the rewards, "
         f"{_overall(after, 'reward'):.3f} after; accepted {_overall(before, 'accepted'):.3f} and "

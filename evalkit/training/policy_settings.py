@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from evalkit.errors import SettingsError
+from evalkit.rewriting.policy import tokens_for
+from evalkit.training.reinforce_trainer import ReinforceSettings
 from evalkit.training.rewarding import RewardSettings
 
 __all__ = ["SCRATCH_BASE", "Pace", "PolicySettings"]
@@ -114,6 +116,26 @@ class PolicySettings:
             sft_batch_size=pace.batch_size,
             sft_learning_rate=pace.warm_rate,
             learning_rate=pace.rate,
+        )
+
+    def reinforcing(self, base: str) -> ReinforceSettings:
+        """Return how REINFORCE++ trains; there are steps of it.
+
+        Raises:
+            SettingsError: it cannot be so.
+        """
+        return ReinforceSettings(
+            steps=self.steps,
+            prompts=self.prompts,
+            samples=self.samples,
+            baseline=self.baseline,
+            beta=self.beta,
+            epochs_per_batch=self.epochs_per_batch,
+            learning_rate=self.pace(base).rate,
+            max_new_tokens=tokens_for(self.candidates),
+            rows_per_pass=self.rows_per_pass,
+            checkpoint_every=self.checkpoint_every,
+            seed=self.seed,
         )
 
     def pace(self, base: str) -> Pace:

@@ -42,6 +42,7 @@ _LAYERS = 3
 _POSITIONS = 512
 _PAD, _END = "<|pad|>", "<|end|>"
 _NOT_LEARNT = -100
+_LOGGED_EVERY = 10  # steps, at most
 
 Example = tuple[str, str]  # prompt, completion
 
@@ -182,13 +183,15 @@ def supervise(
         whole: learn the prompts too, as a new model must: nothing else teaches it words.
 
     Returns:
-        Rows of step and loss, every tenth step; the last has `held_out_loss` if examples are
-        watched.
+        Rows of step and loss, every tenth step or oftener; the last has `held_out_loss` if examples
+        are watched.
     """
     transformers: Any = importlib.import_module("transformers")
     learnt = [_tokens(tokenizer, example, whole=whole) for example in examples]
     batch_size = per_process(settings.batch_size)
     steps = -(-len(learnt) // (batch_size * number_of_processes()))
+    # A loss is the mean since the last row, so a row that a stop cut in two would be another.
+    logged = min(_LOGGED_EVERY, settings.checkpoint_every)
     checkpoint, done = last_checkpoint(folder, steps)
     made: list[Any] = []
 
@@ -204,12 +207,12 @@ def supervise(
             weight_decay=0.01,
             ddp_find_unused_parameters=False,
             save_strategy="steps",
-            save_steps=settings.checkpoint_every,
+            save_steps=settings.checkpoint_every // logged * logged,
             save_total_limit=1,
             **{
                 **loop_arguments(model, settings.seed),
                 "logging_strategy": "steps",
-                "logging_steps": 10,
+                "logging_steps": logged,
             },
         )
         trainer = transformers.Trainer(
