@@ -64,6 +64,8 @@ def fit_cross_encoder(
         device=settings.device,
         seed=settings.seed,
     )
+    if number_of_processes() > 1 and _has_head(model):
+        _freeze_unread(model)
     chosen = _dataset(_balanced(examples, settings), features, settings)
     run_loop(
         settings.epochs * -(-len(chosen) // settings.batch_size),
@@ -121,6 +123,7 @@ def _trainer(
         per_device_train_batch_size=per_process(settings.batch_size),
         per_device_eval_batch_size=per_process(settings.batch_size),
         dataloader_drop_last=number_of_processes() > 1,
+        ddp_find_unused_parameters=False,
         learning_rate=settings.learning_rate,
         # A fresh layer is far from where it should be; the layers below it are not.
         learning_rate_mapping={_HEAD: _FASTER * settings.learning_rate} if _has_head(model) else {},
@@ -141,6 +144,13 @@ def _trainer(
 
 def _has_head(model: CrossEncoder) -> bool:
     return any(re.search(_HEAD, name) for name, _ in model.named_parameters())
+
+
+def _freeze_unread(model: CrossEncoder) -> None:
+    """Freeze what mean pooling passes over: several processes would wait for its gradient."""
+    for name, weights in model.named_parameters():
+        if ".pooler." in name:
+            weights.requires_grad_(False)
 
 
 def _dataset(
