@@ -83,11 +83,38 @@ def test_two_processes_train_one_rewriter_and_one_of_them_speaks(
     assert again.stderr.count("is up to date") == 1
 
 
+DIES = """
+import os, sys, threading, time
+from pathlib import Path
+
+def die_when_there(path):
+    while not path.exists():
+        time.sleep(0.005)
+    os._exit(3)
+
+if os.environ["RANK"] == "1":
+    watched = Path(sys.argv.pop(1))
+    threading.Thread(target=die_when_there, args=[watched], daemon=True).start()
+else:
+    sys.argv.pop(1)
+
+from evalkit.cli import main
+main()
+"""
+
+
 @pytest.mark.slow
-def test_a_failure_of_several_processes_leaves_no_folder(
+def test_where_one_process_dies_all_end_and_no_folder_appears(
     command: list[str], tmp_path: Path
 ) -> None:
-    ended = run(*TWO, *command, "--prompts", "3", "-o", str(tmp_path / "out"))
+    script, place = tmp_path / "dies.py", tmp_path / "place"
+    script.write_text(DIES)
+    place.mkdir()
+    warm = place / "out.checkpoints" / "supervised"
+    module, options = command[:2], command[2:]
+    assert module == ["-m", "evalkit"]
+    ended = run(*TWO, str(script), str(warm), *options, "--prompts", "4", "-o", str(place / "out"))
     assert ended.returncode != 0
-    assert "3 prompts a step cannot be shared by 2 processes" in ended.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["out.checkpoints"]
+    assert "exitcode  : 3" in ended.stderr
+    assert "Wrote" not in ended.stderr
+    assert [path.name for path in place.iterdir()] == ["out.checkpoints"]
