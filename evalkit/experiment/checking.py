@@ -14,6 +14,7 @@ from evalkit.experiment.description import (
     BUILT_IN_REWRITERS,
     Experiment,
 )
+from evalkit.experiment.leaks import certain_leaks
 from evalkit.experiment.reading import Reader, read_yaml
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def _check_references(found: Experiment, reader: Reader) -> None:
     _check_seeds(found, reader)
     if not found.compared:
         reader.refuse("queries", "there is no set on which systems are compared")
+    for place, problem, remedy in certain_leaks(found):
+        reader.refuse(place, problem, remedy)
 
 
 def _check_uses(found: Experiment, reader: Reader) -> None:

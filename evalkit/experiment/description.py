@@ -203,12 +203,15 @@ class Retriever:
         pairs: training data, by name.
         seeds: of training.
         distil: a classifier whose margins are learnt too.
+        checked: whether the catalogue's statements about products have a part in the training: in
+            the loss, and in what dev queries count as good.
         settings: of the training, but its seed.
     """
 
     pairs: tuple[str, ...]
     seeds: tuple[int, ...] = (0,)
     distil: str | None = None
+    checked: bool = True
     settings: RetrieverSettings = field(default_factory=RetrieverSettings)
 
     def __post_init__(self) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import InputError
+from evalkit.experiment.findings import ALL, findings, known
+from evalkit.experiment.leaks import possible_leaks
 from evalkit.experiment.reading import ModelName
 from evalkit.experiment.scores import MEASURES, comparisons
 from evalkit.experiment.stages import seconds
@@ -30,8 +32,12 @@ if TYPE_CHECKING:
 
 __all__ = ["gather", "results_markdown", "write_results"]
 
-_FIGURES = ("control", "treatment", "delta", "ci_low", "ci_high", "p", "queries")
-_ALL = "all"
+_FIGURES = (
+    "control", "treatment", "delta", "ci_low", "ci_high", "p", "queries", "judged_control",
+    "judged_treatment",
+)  # fmt: skip
+_LEARNT = ("learned", "learned_queries", "learned_hard_negatives", "dev_queries", "steps")
+_BEST = "best_step"
 
 
 def write_results(
@@ -75,6 +81,7 @@ def gather(work: Work, stages: Sequence[Stage], command: str) -> dict[str, Any]:
             name: {"seeds": [seed for seed in experiment.seeds(name) if seed is not None]}
             for name in experiment.systems
         },
+        "trained": [row for name in experiment.retrievers for row in _trained(work, name)],
         "judged_by_checker": [
             name for name in experiment.compared if experiment.queries[name].judgments is None
         ],
@@ -115,7 +122,7 @@ def _rows(work: Work, queries: str) -> Iterable[dict[str, Any]]:
                 "set": queries,
                 "systems": [control, treatment],
                 "measure": row["measure"],
-                "segment": row["segment"].get(column, _ALL) or "",
+                "segment": row["segment"].get(column, ALL) or "",
                 **{name: row.get(name) for name in _FIGURES},
                 **({"families": row["families"]} if "families" in row else {}),
             }
@@ -127,12 +134,23 @@ def _document(work: Work, queries: str, control: str, treatment: str) -> dict[st
 
 
 def _warnings(work: Work) -> list[str]:
-    found: dict[str, None] = {}
+    found: dict[str, None] = dict.fromkeys(possible_leaks(work.experiment))
     for queries in work.experiment.compared:
         for control, treatment in comparisons(work.experiment):
             for warning in _document(work, queries, control, treatment)["warnings"]:
                 found.setdefault(f"{queries}, {control} and {treatment}: {warning}")
     return list(found)
+
+
+def _trained(work: Work, name: str) -> Iterable[dict[str, Any]]:
+    """Give for each seed of a retriever what it has learnt from; nothing where that is not told."""
+    for seed in work.experiment.retrievers[name].seeds:
+        try:
+            counts = read_manifest(work.retriever(name, seed)).counts
+        except InputError:
+            continue
+        told = {key: counts.get(key) for key in (*_LEARNT, _BEST)}
+        yield {"retriever": name, "seed": seed, **told}
 
 
 def _commands(paths: Iterable[Path]) -> list[str]:
@@ -154,7 +172,7 @@ def results_markdown(document: Mapping[str, Any]) -> str:
     """
     control, treatment = document["control"], document["treatment"]
     seeds = {name: len(each["seeds"]) for name, each in document["systems"].items()}
-    lines = [f"# {document['name']}", "", *_findings(document), ""]
+    lines = [f"# {document['name']}", "", *findings(document), ""]
     for queries in dict.fromkeys(row["set"] for row in document["results"]):
         for measure in MEASURES:
             rows = [
@@ -169,6 +187,16 @@ def results_markdown(document: Mapping[str, Any]) -> str:
             if others:
                 lines += [f"Δ of {treatment} against the other systems:", ""]
                 lines += _table("against", others, 0, seeds)
+        lines += _judged(document, queries)
+    if document["trained"]:
+        lines += ["## What was learnt", ""]
+        lines += [_line(["retriever", "seed", "pairs", "queries", "hard negatives", "dev queries",
+                         "steps", "best step"]), _line(["---"] * 8)]  # fmt: skip
+        lines += [
+            _line(["–" if value is None else str(value) for value in row.values()])
+            for row in document["trained"]
+        ]
+        lines.append("")
     if document["warnings"]:
         lines += ["## Warnings", "", *(f"- {text}" for text in document["warnings"]), ""]
     lines += ["## How it was made", "", f"`{document['command']}`", ""]
@@ -197,7 +225,7 @@ def _table(
         control: has a line of its own first, and then values stand before their Δ.
     """
     counts = {row["segment"]: _count(row) for row in rows}
-    segments = sorted(counts, key=lambda name: (name == _ALL, name))
+    segments = sorted(counts, key=lambda name: (name == ALL, name))
     lines = [_line([heading, *(f"{name} ({counts[name]})" for name in segments)])]
     lines.append(_line(["---"] * (len(segments) + 1)))
     found: dict[str, dict[str, str]] = {}
@@ -210,6 +238,21 @@ def _table(
         called = f"{name} ({seeds[name]} seeds)" if seeds[name] > 1 else name
         lines.append(_line([called, *(cells.get(segment, "") for segment in segments)]))
     return [*lines, ""]
+
+
+def _judged(document: Mapping[str, Any], queries: str) -> list[str]:
+    """Say how many of the first results of each system have a judgment, in percent."""
+    found: dict[str, float | None] = {}
+    for row in document["results"]:
+        if (row["set"], row["measure"], row["segment"]) == (queries, MEASURES[0], ALL):
+            for name, side in zip(row["systems"], ("control", "treatment"), strict=True):
+                found.setdefault(name, row[f"judged_{side}"])
+    told = ", ".join(f"{name} {_points(share)}" for name, share in found.items())
+    return [
+        f"Judged@{document['cutoff']} on {queries}, in percent: {told}. What is not judged counts "
+        "as bad.",
+        "",
+    ]
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -230,49 +273,6 @@ def _change(row: Row) -> str:
     if row["delta"] is None:
         return "(no Δ)"
     interval = ""
-    if _known(row):
+    if known(row):
         interval = f" [{100 * row['ci_low']:+.1f}, {100 * row['ci_high']:+.1f}]"
     return f"({100 * row['delta']:+.1f}{interval})"
-
-
-def _findings(document: Mapping[str, Any]) -> list[str]:
-    """Say, first of all, which systems beat the treatment, and then where it beats the control."""
-    control, treatment = document["control"], document["treatment"]
-    rows = [row for row in document["results"] if row["measure"] == MEASURES[0] and _known(row)]
-    against = [row for row in rows if row["systems"][0] != control]
-    compared = [row for row in rows if row["systems"] == [control, treatment]]
-    called = f"{measure_name(MEASURES[0])}@{document['cutoff']}"
-    better = [f"{row['systems'][0]} on {_where(row)}" for row in against if row["ci_high"] < 0]
-    won = [_where(row) for row in compared if row["ci_low"] > 0]
-    lost = [_where(row) for row in compared if row["ci_high"] < 0]
-    sentences = []
-    if better:
-        sentences.append(f"In {called}, {treatment} is worse than {'; '.join(better)}.")
-    where = "; ".join(won) or "nothing"
-    sentences.append(f"In {called}, {treatment} is better than {control} on {where}.")
-    if lost:
-        sentences.append(f"It is worse than {control} on {'; '.join(lost)}.")
-    sentences.append(
-        "Better and worse mean that the 95% interval of Δ has no 0 in it. Figures are points, Δ to "
-        f"{control} stands behind each with its interval, and the queries in brackets."
-    )
-    if any("families" in row for row in document["results"]):
-        sentences.append(
-            "Queries of a family (what they are about, put in several ways) are no independent "
-            "queries: where families are named, intervals are over them."
-        )
-    if document["judged_by_checker"]:
-        sentences.append(
-            f"On {', '.join(document['judged_by_checker'])}, good is what the catalogue states, as "
-            "the checker reads it. The checker also filtered the pairs of training, so this is no "
-            "independent judge."
-        )
-    return sentences
-
-
-def _where(row: Row) -> str:
-    return f"{row['set']}, {row['segment']} ({100 * row['delta']:+.1f})"
-
-
-def _known(row: Row) -> bool:
-    return row["ci_low"] is not None and row["ci_high"] is not None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.experiment.checking import read_experiment
 from evalkit.experiment.folder import Work
+from evalkit.experiment.leaks import possible_leaks
 from evalkit.experiment.plan import plan
 from evalkit.experiment.reading import read_values
 from evalkit.experiment.results import write_results
@@ -85,6 +86,8 @@ def run_experiment(
     found = identities(stages)
     check_needs(stages, chosen, found, work.root)
     work.root.mkdir(parents=True, exist_ok=True)
+    for warning in possible_leaks(work.experiment):
+        say(f"Warning: {warning}")
     for number, stage in enumerate(chosen, start=1):
         say(f"== {number}/{len(chosen)} {stage.name}")
         stage.make()

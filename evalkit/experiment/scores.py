@@ -121,6 +121,8 @@ def write_page_of(work: Work, queries: str) -> Path:
         inputs = _read(work, queries, first, connection, products=True)
         lists = moved_lists(inputs, document, moved, scoring)
     title = f"{work.experiment.name}, {queries}: {control} against {treatment}"
+    if any(len(work.runs(queries, name)) > 1 for name in (control, treatment)):
+        title += " (values of all seeds, lists of the first)"
     write_page(document, per_query, output, lists=lists, title=title)
     wanted.write(output, started=started)
     say(f"Wrote {output}.")

@@ -188,7 +188,7 @@ def train_retriever(work: Work, name: str) -> None:
             output,
             [work.pairs(pairs) for pairs in wanted.pairs],
             work.shop.products,
-            queries=[work.queries(queries) for queries in asked],
+            queries=[work.queries(queries) for queries in asked] if wanted.checked else [],
             catalogue_settings=work.catalogue_settings,
             triples=work.triples,
             distil=None if wanted.distil is None else work.classifier(wanted.distil),

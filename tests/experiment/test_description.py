@@ -8,6 +8,7 @@ import pytest
 
 from evalkit.errors import InputError, SettingsError
 from evalkit.experiment import Experiment, read_experiment
+from evalkit.experiment.leaks import possible_leaks
 from evalkit.experiment.scores import comparisons
 
 START = """\
@@ -290,6 +291,14 @@ def test_the_experiments_that_are_shipped_fit_together(tmp_path: Path) -> None:
     assert sample.rewriters["policy"].settings.steps == 5
     assert sample.rewriters["before_rl"].settings.steps == 0
     assert sample.training_data["no_filters"].settings.filters is False
+    # an arm without filters has nothing of the checker, and one lacks the hard negatives alone
+    unfiltered = sample.retrievers["no_filters"]
+    assert (unfiltered.pairs, unfiltered.checked) == (("no_filters",), False)
+    plain = sample.retrievers["no_hard_negatives"]
+    assert (plain.pairs, plain.checked) == (("default",), True)
+    assert plain.settings.hard_negatives == "none"
+    assert plain.settings.batch_size == sample.retrievers["distilled"].settings.batch_size
+    assert sample.training_data["raw"].settings.dev_share == 0.2
     chorus = read_experiment(folder / "chorus.yaml", {"CHORUS": str(tmp_path)})
     assert chorus.catalogue.products == tmp_path / "products.jsonl.gz"
     # nothing that is reported is trained on
@@ -303,6 +312,7 @@ def test_the_experiments_that_are_shipped_fit_together(tmp_path: Path) -> None:
             # judged by what has no part in the rewards
             assert found.classifiers[str(rewriter.classifier)].use == "rewrites"
         assert set(found.queries["training"].held_out) == set(found.compared)
+        assert possible_leaks(found) == []
 
 
 def test_families_are_taken_by_default_and_can_be_of_another_column_or_none(tmp_path: Path) -> None:
@@ -367,3 +377,61 @@ def test_searching_as_pairs_needs_rewrites_and_both_indexes(tmp_path: Path) -> N
     for said in ("{as_pairs: true}", "{as_pairs: true, rewriter: none, retriever: bm25}"):
         text = START + SYSTEMS.replace("treatment: {}", f"treatment: {said}")
         assert "as_pairs needs a rewriter and retriever base" in refused(tmp_path, text)
+
+
+LEARNERS = """\
+classifiers: {weak: {queries: training}}
+rewriters: {policy: {queries: training}}
+training_data: {made: {queries: training, classifier: weak, rewriter: policy}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "problem"),
+    [
+        ("weak: {queries: training", "weak: {queries: asked", "classifiers.weak.queries: asked is"),
+        ("policy: {queries: training", "policy: {queries: asked", "rewriters.policy.queries: ask"),
+        ("made: {queries: training", "made: {queries: asked", "training_data.made.queries: asked"),
+        (
+            "weak: {queries: training",
+            "weak: {judgments: judgments.csv, judged_queries: queries.csv",
+            "classifiers.weak.judgments: are those of asked, which is compared on",
+        ),
+        (
+            "part: train}",
+            "part: train}\n  other: {part: test, test_share: 0.6}",
+            "queries.other.test_share: is 0.6, and that of training is 0.4",
+        ),
+    ],
+)
+def test_what_is_reported_is_not_learnt(tmp_path: Path, was: str, now: str, problem: str) -> None:
+    text = START + LEARNERS + SYSTEMS
+    read(tmp_path, text)
+    assert was in text
+    assert refused(tmp_path, text.replace(was, now)).startswith(problem)
+
+
+def test_what_may_have_been_learnt_is_told(tmp_path: Path) -> None:
+    text = START + LEARNERS + SYSTEMS
+    said = possible_leaks(read(tmp_path, text))
+    assert [line.partition(":")[0] for line in said] == [
+        "classifiers.weak.queries",
+        "rewriters.policy.queries",
+        "training_data.made.queries",
+    ]
+    assert all(line.endswith("add asked to queries.training.held_out.") for line in said)
+    guarded = text.replace("part: train", "part: train, held_out: [asked]")
+    assert possible_leaks(read(tmp_path, guarded)) == []
+    # of the pairs alone
+    pairs = text.replace("made: {", "made: {held_out: [asked], ")
+    assert len(possible_leaks(read(tmp_path, pairs))) == 2
+    # two parts of one division share nothing; without parts, wordings are shared
+    parts = guarded.replace("systems:", "systems:").replace(
+        "queries:\n", "queries:\n  test: {part: test}\n"
+    )
+    assert possible_leaks(read(tmp_path, parts)) == []
+    whole = parts.replace("part: train, held_out: [asked]", "held_out: [asked, test]")
+    whole += "comparisons: {queries: [asked, test]}\n"
+    said = possible_leaks(read(tmp_path, whole))
+    assert len(said) == 3
+    assert all("share wordings" in line for line in said)

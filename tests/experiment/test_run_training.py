@@ -45,7 +45,7 @@ training_data:
   raw: {like: default, rewriter: none}
 retrievers:
   distilled: {pairs: [default], seeds: [0, 1], settings: {batch_size: 4, pool: 50, evaluations: 1}}
-  raw: {like: distilled, pairs: [raw], seeds: [0]}
+  raw: {like: distilled, pairs: [raw], seeds: [0], checked: false}
 systems:
   control: {retriever: base}
   treatment: {retriever: distilled}
@@ -100,6 +100,10 @@ def test_one_command_trains_and_compares(place: Place, tmp_path: Path) -> None:
         for seed in (0, 1)
     ]
     assert weights[0] != weights[1]
+    # the catalogue has a part in one training, and none in the other
+    for name, roles in (("distilled", 1), ("raw", 0)):
+        trained = read_manifest(tmp_path / "retrievers" / f"{name}-seed0")
+        assert [item.role for item in trained.inputs].count("queries") == roles
     for name in ("treatment-seed0", "treatment-seed1", "raw-seed0", "query_time", "reranked"):
         for queries in ("written", "synthesized"):
             run = pq.read_table(tmp_path / "runs" / queries / f"{name}.parquet")
