@@ -19,7 +19,7 @@ def say(message: str) -> None:
 
 @contextmanager
 def progress_bar(total: int, description: str, unit: str) -> Iterator[Callable[[int], object]]:
-    """Give a function that moves a bar on by a number of units."""
+    """Give a function that moves a bar on by a number of units, or stops after a lost Ctrl-C."""
     from tqdm import tqdm
 
     from evalkit.interruption import stop_if_asked
@@ -30,4 +30,9 @@ def progress_bar(total: int, description: str, unit: str) -> Iterator[Callable[[
     with tqdm(
         total=total, desc=description, unit=f" {unit}", mininterval=pause, file=sys.stderr
     ) as bar:
-        yield bar.update
+
+        def moved(count: int) -> None:
+            stop_if_asked()
+            bar.update(count)
+
+        yield moved

@@ -149,7 +149,7 @@ def divide(
         >>> {query.family for query in inside} & {query.family for query in out}
         set()
         >>> len(inside), len(out)
-        (154, 46)
+        (168, 32)
     """
     sides: dict[str, list[TypedQuery]] = {"train": [], "dev": [], "none": []}
     for query in queries:

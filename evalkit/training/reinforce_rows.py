@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,10 +112,9 @@ def _add(writer: Any, row: Mapping[str, float]) -> None:
 def _write_anew(rows: Iterable[Mapping[str, float]], folder: Path) -> None:
     """Put one file of events in the place of all that are there."""
     with tempfile.TemporaryDirectory(dir=folder) as new:
-        writer = _writer(Path(new))
-        for row in rows:
-            _add(writer, row)
-        writer.close()
+        with closing(_writer(Path(new))) as writer:  # its thread writes until it is closed
+            for row in rows:
+                _add(writer, row)
         (written,) = Path(new).iterdir()
         for old in folder.glob(f"{_EVENTS}*"):
             old.unlink()

@@ -147,7 +147,9 @@ def test_the_manifest_counts_what_became_of_products(
         "queries_with_pairs": len({row["query_id"] for row in pairs}),
         "dev_pairs": 0,
     }
-    assert [model["role"] for model in manifest.models] == ["relevance"]
+    classifier, checker = manifest.models
+    assert (classifier["role"], checker["role"]) == ("relevance", "relevance")
+    assert (classifier["id"], checker["id"]) == (str(shop.classifier), "checker")
     assert read_manifest(tmp_path / "candidates.parquet").identity() == manifest.identity()
 
 

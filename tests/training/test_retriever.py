@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import threading
 import time
 from dataclasses import replace
@@ -22,6 +21,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 from evalkit.circularity import circular_warning, judge_models, pairs_behind
 from evalkit.errors import SettingsError
+from evalkit.interruption import ask_to_stop, noting_ctrl_c
 from evalkit.manifest import Input, Manifest, fingerprint, read_manifest
 from evalkit.relevance.catalogue_judge import judge_by_catalogue
 from evalkit.retrieval import VectorIndexSettings, index_products, open_encoder, retrieve_run
@@ -183,11 +183,11 @@ def test_training_goes_on_after_ctrl_c_to_the_same_weights(
         until = time.monotonic() + 60
         while time.monotonic() < until and not last_checkpoint(checkpoints, 1000)[1]:
             time.sleep(0.002)
-        signal.raise_signal(signal.SIGINT)
+        ask_to_stop()
 
     thread = threading.Thread(target=press, daemon=True)
     thread.start()
-    with pytest.raises(KeyboardInterrupt):
+    with noting_ctrl_c(), pytest.raises(KeyboardInterrupt):
         train(out, shop, base)
     thread.join()
     assert not out.exists()

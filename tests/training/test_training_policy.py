@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import threading
 import time
 from dataclasses import replace
@@ -25,6 +24,7 @@ from evalkit.constraints import Condition, Structure, TypedQuery
 from evalkit.constraints.families import families, join_families, split_families
 from evalkit.engines import open_engine
 from evalkit.errors import InputError, ModelError, SettingsError
+from evalkit.interruption import ask_to_stop, noting_ctrl_c
 from evalkit.knowledge import CatalogueFiles
 from evalkit.manifest import read_manifest
 from evalkit.rewriting.rewriting import RewriteSettings, rewrite_queries
@@ -181,13 +181,13 @@ def test_a_folder_of_somebody_else_is_not_taken_for_checkpoints(
 
 
 def interrupt_when(path: Path) -> threading.Thread:
-    """Press Ctrl-C as soon as a file is there."""
+    """Ask as Ctrl-C does as soon as a file is there."""
 
     def wait() -> None:
         until = time.monotonic() + 120
         while not path.is_file() and time.monotonic() < until:
             time.sleep(0.005)
-        signal.raise_signal(signal.SIGINT)
+        ask_to_stop()
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
@@ -225,7 +225,7 @@ def test_training_makes_a_folder_that_rewrites_and_goes_on_after_ctrl_c(
         "reinforce/checkpoint-2",
     ):
         pressed = interrupt_when(kept / stop / "trainer_state.json")
-        with pytest.raises(KeyboardInterrupt):
+        with noting_ctrl_c(), pytest.raises(KeyboardInterrupt):
             train_policy(stopped, *files, encoder=encoder, settings=QUICK)
         pressed.join()
         assert not stopped.exists()
@@ -310,7 +310,7 @@ def test_what_another_interrupted_training_left_is_kept_and_more_steps_go_on_fro
 
     train(steps=0)
     pressed = interrupt_when(kept / "reinforce/checkpoint-1/trainer_state.json")
-    with pytest.raises(KeyboardInterrupt):
+    with noting_ctrl_c(), pytest.raises(KeyboardInterrupt):
         train()
     pressed.join()
     weights = kept / "supervised" / "model.safetensors"
